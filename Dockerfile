@@ -1,0 +1,38 @@
+# The base, to be pinned by digest where the build must repeat: --build-arg PYTHON_IMAGE=python:3.13-slim@sha256:...
+ARG PYTHON_IMAGE=python:3.13-slim
+
+FROM ${PYTHON_IMAGE} AS packages
+COPY requirements.lock .
+RUN python -m venv /venv \
+    && /venv/bin/pip install --no-cache-dir --require-hashes --requirement requirements.lock \
+    && /venv/bin/pip uninstall --yes pip
+
+# docker build --target training: trains and exports; brings PyTorch
+FROM ${PYTHON_IMAGE} AS training
+ENV PYTHONUNBUFFERED=1
+WORKDIR /app
+COPY pyproject.toml README.md LICENSE ./
+COPY service service
+COPY training training
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --editable '.[training]'
+ENV PATH=/venv/bin:$PATH
+USER 10001:10001
+ENTRYPOINT ["python", "-m", "training"]
+
+# the default: answers HTTP
+FROM ${PYTHON_IMAGE} AS service
+ENV PATH=/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    ORT_DISABLE_TELEMETRY=1 \
+    VAE_HOST=0.0.0.0 \
+    VAE_PORT=8000
+WORKDIR /app
+COPY --from=packages /venv /venv
+COPY service service
+COPY models models
+USER 10001:10001
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["python", "-c", \
+    "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"VAE_PORT\"]}/readyz', timeout=2)"]
+ENTRYPOINT ["python", "-m", "service"]

@@ -1,0 +1,63 @@
+# Each target makes its own .venv where it is missing, and installs what it needs.
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+DOCKER ?= docker
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+TRAINING := $(BIN)/python -m training
+
+.PHONY: serve test lint train demo lock image image-test clean
+
+serve: .venv/runtime
+	$(BIN)/python -m service --host $(HOST) --port $(PORT)
+
+test: .venv/dev
+	$(BIN)/python -m pytest --cov
+	$(BIN)/coverage report --include='service/*' --fail-under=95 --format=total
+	$(BIN)/coverage report --include='training/*' --fail-under=90 --format=total
+
+lint: .venv/dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+train: .venv/training
+	$(TRAINING) train --resume
+	$(TRAINING) export
+	$(TRAINING) evaluate
+
+demo: .venv/training
+	$(TRAINING) summary
+	$(TRAINING) demo
+
+lock: .venv/dev
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-emit-index-url --custom-compile-command 'make lock' --quiet --output-file requirements.lock
+
+image:
+	DOCKER_BUILDKIT=1 $(DOCKER) build --network=host --tag vae-service .
+
+image-test: .venv/dev image
+	DOCKER=$(DOCKER) $(BIN)/python -m pytest tests/image
+
+clean:
+	rm -rf .venv build dist
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+
+# The lock first: the runtime has the container's versions, whatever else is installed.
+.venv/runtime: requirements.lock | .venv/bin/python
+	$(PIP) --require-hashes --requirement requirements.lock
+	touch $@
+
+.venv/training: pyproject.toml .venv/runtime
+	$(PIP) --editable '.[training]'
+	touch $@
+
+.venv/dev: pyproject.toml .venv/runtime
+	$(PIP) --editable '.[dev]'
+	touch $@

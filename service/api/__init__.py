@@ -1,0 +1,1 @@
+"""All that knows HTTP: routes, schemas, problem answers and the OpenAPI page."""

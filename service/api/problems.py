@@ -1,0 +1,107 @@
+"""Every refusal as application/problem+json (RFC 9457): one table from errors to answers."""
+
+from http import HTTPStatus
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from service.model.errors import InferenceError
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:vae-service:problem:"
+TYPES = {
+    404: ("not-found", "Nothing is at this path"),
+    405: ("method-not-allowed", "The path does not take this method"),
+    413: ("body-too-large", "The body is larger than the service takes"),
+    415: ("unsupported-media-type", "The body is not of a type that the path takes"),
+    422: ("invalid-request", "The body is not a valid request"),
+    500: ("internal-error", "The service failed"),
+    503: ("inference-failed", "The model does not compute"),
+}
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field."""
+
+    pointer: str = Field(description="JSON pointer to the field (RFC 6901), with the item's index.")
+    detail: str = Field(description="What is wrong with it.")
+
+
+class Problem(BaseModel):
+    """Why a request was refused (RFC 9457)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": TYPE_PREFIX + "invalid-request",
+                    "title": TYPES[422][1],
+                    "status": 422,
+                    "detail": "images[3]: not a PNG",
+                    "errors": [{"pointer": "#/images/3", "detail": "not a PNG"}],
+                }
+            ]
+        }
+    )
+
+    type: str = Field(description="What kind of problem; stable, to be compared.")
+    title: str = Field(description="The kind in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What is wrong with this request, for people.")
+    errors: list[FieldError] = Field(default=[], description="The fields that are wrong.")
+
+
+class InvalidRequestError(Exception):
+    """The body does not fit its schema."""
+
+    def __init__(self, error: ValidationError) -> None:
+        self.errors = []
+        sentences = []
+        for details in error.errors(include_url=False, include_input=False):
+            location = [part for part in details["loc"] if not str(part).startswith("(")]  # the tags of a union
+            self.errors.append(FieldError(pointer=json_pointer(location), detail=details["msg"]))
+            sentences.append(f"{field_name(location)}: {details['msg']}")
+        super().__init__("; ".join(sentences))
+
+
+def json_pointer(location: list[int | str]) -> str:
+    """A place in the body as a URI fragment: #/start/latent/2 (RFC 6901)."""
+    return "#" + "".join(f"/{quote(str(part).replace('~', '~0').replace('/', '~1'))}" for part in location)
+
+
+def field_name(location: list[int | str]) -> str:
+    """A place in the body as a reader writes it: start.latent[2]."""
+    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return name.removeprefix(".") or "body"
+
+
+def problem(status: int, detail: str, errors: list[FieldError] | None = None) -> Response:
+    """A problem answer."""
+    name, title = TYPES.get(status, ("http-error", HTTPStatus(status).phrase))
+    body = Problem(type=TYPE_PREFIX + name, title=title, status=status, detail=detail, errors=errors or [])
+    return Response(body.model_dump_json(exclude_defaults=True), status, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Answer each kind of error as this table says."""
+
+    @app.exception_handler(InvalidRequestError)
+    async def invalid_request(_: Request, error: InvalidRequestError) -> Response:
+        return problem(422, str(error), error.errors)
+
+    @app.exception_handler(HTTPException)
+    async def http_error(_: Request, error: HTTPException) -> Response:
+        answer = problem(error.status_code, error.detail)
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(InferenceError)
+    async def inference_failed(_: Request, error: InferenceError) -> Response:
+        return problem(503, str(error))
+
+    @app.exception_handler(Exception)
+    async def internal_error(_: Request, __: Exception) -> Response:
+        return problem(500, "an error of the service; its log has more")

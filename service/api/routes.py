@@ -1,0 +1,100 @@
+"""The endpoints: each only translates between HTTP's words and the model's."""
+
+from typing import Any
+
+import numpy as np
+from fastapi import APIRouter
+
+from service.api.json_route import json_route
+from service.api.problems import Problem
+from service.api.schemas import (
+    Health,
+    ImageParent,
+    ImagesAnswer,
+    ImagesRequest,
+    InterpolateAnswer,
+    InterpolateRequest,
+    LatentParent,
+    LatentsAnswer,
+    LatentsRequest,
+    Limits,
+    PosteriorAnswer,
+)
+from service.imaging.writer import write_pngs
+from service.model.autoencoder import Autoencoder, Floats, check_inference
+from service.model.card import ModelCard
+from service.model.latent_space import interpolation_path, reconstruct
+
+
+class Endpoints:
+    """The four operations, from schema to schema."""
+
+    def __init__(self, autoencoder: Autoencoder) -> None:
+        self._autoencoder = autoencoder
+
+    def encode(self, body: ImagesRequest) -> LatentsAnswer:
+        """Give the posterior of each image."""
+        posterior = self._autoencoder.encode(np.stack(body.images))
+        pairs = zip(posterior.mean.tolist(), posterior.log_variance.tolist(), strict=True)
+        return LatentsAnswer(latents=[PosteriorAnswer(mean=mean, log_variance=log) for mean, log in pairs])
+
+    def decode(self, body: LatentsRequest) -> ImagesAnswer:
+        """Give the image of each latent."""
+        pixels = self._autoencoder.decode(np.array(body.latents, dtype=np.float32))
+        return ImagesAnswer(images=write_pngs(pixels))
+
+    def reconstruct(self, body: ImagesRequest) -> ImagesAnswer:
+        """Encode each image and decode its posterior mean."""
+        return ImagesAnswer(images=write_pngs(reconstruct(self._autoencoder, np.stack(body.images))))
+
+    def interpolate(self, body: InterpolateRequest) -> InterpolateAnswer:
+        """Walk straight from one image or latent to another, in equal steps."""
+        start, end = self._latents_of([body.start, body.end])
+        weights, latents = interpolation_path(start, end, body.steps)
+        images = write_pngs(self._autoencoder.decode(latents))
+        return InterpolateAnswer(weights=weights.tolist(), latents=latents.tolist(), images=images)
+
+    def _latents_of(self, parents: list[ImageParent | LatentParent]) -> list[Floats]:
+        """The latent of each parent; all images among them are encoded in one call."""
+        images = [parent.image for parent in parents if isinstance(parent, ImageParent)]
+        means = iter(self._autoencoder.encode(np.stack(images)).mean if images else ())
+        return [
+            np.array(parent.latent, dtype=np.float32) if isinstance(parent, LatentParent) else next(means)
+            for parent in parents
+        ]
+
+
+def operations_router(autoencoder: Autoencoder, limits: Limits) -> APIRouter:
+    """What the model does, as POST requests."""
+    endpoints = Endpoints(autoencoder)
+    router = APIRouter(route_class=json_route(limits), tags=["operations"])
+    refusals: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (413, 415, 422, 503)}
+    for endpoint in (endpoints.encode, endpoints.decode, endpoints.reconstruct, endpoints.interpolate):
+        name = endpoint.__name__
+        router.add_api_route(
+            f"/{name}", endpoint, methods=["POST"], operation_id=name, summary=name.title(), responses=refusals
+        )
+    return router
+
+
+def status_router(autoencoder: Autoencoder) -> APIRouter:
+    """What the service is and whether it works, as GET requests."""
+    router = APIRouter(tags=["status"])
+
+    @router.get("/model", operation_id="model")
+    async def model() -> ModelCard:
+        """Give the model card: architecture, objective, data, measured quality, hashes."""
+        return autoencoder.card
+
+    @router.get("/livez", operation_id="livez")
+    async def livez() -> Health:
+        """Tell that the process answers."""
+        return Health()
+
+    @router.get("/readyz", operation_id="readyz", responses={503: {"model": Problem}})
+    async def readyz() -> Health:
+        """Tell that the model computes: runs an inference first."""
+        check_inference(autoencoder)
+        return Health()
+
+    return router

@@ -1,0 +1,225 @@
+"""The bodies of requests and answers.
+
+A request's images become pixels here: what is wrong with one is found, and named with its place, as the body is read.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    FailFast,
+    Field,
+    PlainValidator,
+    Tag,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
+
+from service.imaging.errors import ImageError
+from service.imaging.reader import read_png
+
+DEFAULT_STEPS = 11
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a request must keep to: the model's sizes and the settings' bounds."""
+
+    image_height: int
+    image_width: int
+    latent_size: int
+    max_items: int
+    max_latent: float
+    max_body_bytes: int
+
+
+def limits_of(info: ValidationInfo) -> Limits:
+    """The limits that the body is read within."""
+    return cast("Limits", info.context)
+
+
+def check_count(value: object, info: ValidationInfo) -> object:
+    """Refuse a list that is too long before any of its items is read."""
+    most = limits_of(info).max_items
+    if isinstance(value, list) and not 1 <= len(value) <= most:
+        raise PydanticCustomError(
+            "count", "must have 1 to {most} items; has {count}", {"most": most, "count": len(value)}
+        )
+    return value
+
+
+def check_steps(value: int, info: ValidationInfo) -> int:
+    """Refuse more frames than a request may have items."""
+    most = limits_of(info).max_items
+    if value > most:
+        raise PydanticCustomError("steps", "must be 2 to {most}; is {steps}", {"most": most, "steps": value})
+    return value
+
+
+def read_image(value: object, info: ValidationInfo) -> NDArray[np.uint8]:
+    """Read one image, uint8 (height, width)."""
+    if not isinstance(value, str):
+        raise PydanticCustomError("image", "must be a string, a base64 PNG")
+    limits = limits_of(info)
+    try:
+        return read_png(value, limits.image_height, limits.image_width)
+    except ImageError as error:
+        raise PydanticCustomError("image", "{reason}", {"reason": str(error)}) from error
+
+
+def check_latent(value: list[float], info: ValidationInfo) -> list[float]:
+    """Refuse a latent of another length than the model's, or out of bounds."""
+    limits = limits_of(info)
+    if len(value) != limits.latent_size:
+        raise PydanticCustomError(
+            "latent", "must have {size} numbers; has {count}", {"size": limits.latent_size, "count": len(value)}
+        )
+    largest = max(value, key=abs)
+    if abs(largest) > limits.max_latent:
+        raise PydanticCustomError(
+            "latent",
+            "must have numbers from -{bound} to {bound}; has {largest}",
+            {"bound": f"{limits.max_latent:g}", "largest": f"{largest:g}"},
+        )
+    return value
+
+
+# Named types, so that OpenAPI has each once, where ``docs`` writes its bounds.
+Image = TypeAliasType(
+    "Image",
+    Annotated[
+        NDArray[np.uint8],
+        PlainValidator(read_image),
+        WithJsonSchema(
+            {
+                "type": "string",
+                "contentEncoding": "base64",
+                "contentMediaType": "image/png",
+                "description": "Base64 PNG, white ink on black; any bit depth or colour type, turned to grey.",
+            }
+        ),
+    ],
+)
+Latent = TypeAliasType(
+    "Latent",
+    Annotated[
+        list[Annotated[float, Field(allow_inf_nan=False)]],
+        FailFast(),
+        AfterValidator(check_latent),
+        Field(description="A point in latent space, where the prior is a standard normal."),
+    ],
+)
+Images = TypeAliasType(
+    "Images",
+    Annotated[list[Image], FailFast(), BeforeValidator(check_count), Field(description="Images of the model's size.")],
+)
+Latents = TypeAliasType(
+    "Latents",
+    Annotated[list[Latent], FailFast(), BeforeValidator(check_count), Field(description="Points to decode.")],
+)
+Steps = TypeAliasType(
+    "Steps",
+    Annotated[int, Field(ge=2, description="Number of frames, both ends included."), AfterValidator(check_steps)],
+)
+IMAGE_OUT = "Base64 PNG, 8-bit grey, white ink on black."
+
+
+class Request(BaseModel):
+    """Base of requests: unknown fields and numbers in strings are refused."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Answer(BaseModel):
+    """Base of answers."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class ImagesRequest(Request):
+    """Images to encode or reconstruct."""
+
+    images: Images
+
+
+class LatentsRequest(Request):
+    """Latents to decode."""
+
+    latents: Latents
+
+
+class ImageParent(Request):
+    """An end of an interpolation, given as an image: its posterior mean."""
+
+    image: Image
+
+
+class LatentParent(Request):
+    """An end of an interpolation, given as a latent."""
+
+    latent: Latent
+
+
+def parent_kind(value: object) -> str | None:
+    """The tag of the schema that a parent is to be read with, if it has either an image or a latent."""
+    kinds = [kind for kind in ("image", "latent") if isinstance(value, dict) and kind in value]
+    return f"({kinds[0]})" if len(kinds) == 1 else None
+
+
+# A tag stands in parentheses: ``problems`` leaves it out of the place that it names.
+Parent = Annotated[
+    Annotated[ImageParent, Tag("(image)")] | Annotated[LatentParent, Tag("(latent)")],
+    Discriminator(
+        parent_kind, custom_error_type="parent", custom_error_message="must have either an image or a latent"
+    ),
+]
+
+
+class InterpolateRequest(Request):
+    """Two ends and the number of frames."""
+
+    start: Parent = Field(description="Where the walk begins.")
+    end: Parent = Field(description="Where the walk ends.")
+    steps: Steps = DEFAULT_STEPS
+
+
+class PosteriorAnswer(Answer):
+    """The posterior q(z|x) of one image, a diagonal Gaussian."""
+
+    mean: list[float] = Field(description="Its mean: the image's latent.")
+    log_variance: list[float] = Field(description="Natural logarithm of its variance.")
+
+
+class LatentsAnswer(Answer):
+    """Posteriors of images."""
+
+    latents: list[PosteriorAnswer] = Field(description="One posterior an image, in the request's order.")
+
+
+class ImagesAnswer(Answer):
+    """One image an item, in the request's order."""
+
+    images: list[str] = Field(description=IMAGE_OUT)
+
+
+class InterpolateAnswer(Answer):
+    """The walk, frame by frame."""
+
+    weights: list[float] = Field(description="The end's share of each frame, from 0 to 1 in equal steps.")
+    latents: list[list[float]] = Field(description="The latent of each frame.")
+    images: list[str] = Field(description=IMAGE_OUT)
+
+
+class Health(Answer):
+    """The answer of a probe."""
+
+    status: Literal["ok"] = Field("ok", description="It is well.")

@@ -1,0 +1,49 @@
+"""What the service needs of a variational autoencoder, whatever computes it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.model.card import ModelCard
+from service.model.errors import InferenceError
+
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """q(z|x), a diagonal Gaussian for each image: mean and natural logarithm of the variance, each (batch, latent)."""
+
+    mean: Floats
+    log_variance: Floats
+
+
+class Autoencoder(Protocol):
+    """Encoder and decoder of one model, each a single batched call."""
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model is; gives ``image_shape`` (1, height, width) and ``latent_size``."""
+
+    def encode(self, pixels: Pixels) -> Posterior:
+        """The posterior of uint8 images (batch, height, width), white ink on black. Raises InferenceError."""
+
+    def decode(self, latents: Floats) -> Floats:
+        """Pixels (batch, height, width) in [0, 1] of latents (batch, latent). Raises InferenceError."""
+
+
+def check_inference(autoencoder: Autoencoder) -> None:
+    """Run a black image through both graphs; raise InferenceError unless finite numbers of the right shape come out."""
+    _, height, width = autoencoder.card.image_shape
+    posterior = autoencoder.encode(np.zeros((1, height, width), dtype=np.uint8))
+    pixels = autoencoder.decode(posterior.mean)
+    for name, values, shape in (
+        ("mean", posterior.mean, (1, autoencoder.card.latent_size)),
+        ("log_variance", posterior.log_variance, (1, autoencoder.card.latent_size)),
+        ("pixels", pixels, (1, height, width)),
+    ):
+        if values.shape != shape or not np.isfinite(values).all():
+            raise InferenceError(f"a test inference gave {name} of shape {values.shape} or not finite, not {shape}")

@@ -1,0 +1,193 @@
+"""The real process over HTTP, with the model in the repository."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from tests.end_to_end.server import COMMAND, serve
+from tests.samples import MODEL, REPOSITORY, grey_png, pixels_of
+from training.mnist import Digits
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[httpx.Client]:
+    """A client of a running server."""
+    with serve() as server, server.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def images(test_digits: Digits) -> list[str]:
+    """1,000 test digits as base64 PNGs."""
+    return [grey_png(image.tolist()) for image in test_digits.images[:, 0]]
+
+
+def reconstruct(client: httpx.Client, images: list[str]) -> list[str]:
+    """POST images; give the answer's."""
+    answer = client.post("/reconstruct", json={"images": images})
+    assert answer.status_code == 200, answer.text
+    reconstructions: list[str] = answer.json()["images"]
+    return reconstructions
+
+
+def test_reconstructions_of_1000_digits_are_near(client: httpx.Client, images: list[str], test_digits: Digits) -> None:
+    """Squared error per pixel, after PNG and rounding, is at most 0.0049."""
+    answers = [text for first in range(0, 1000, 250) for text in reconstruct(client, images[first : first + 250])]
+    ours = np.stack([pixels_of(text) for text in answers]) / 255
+    theirs = test_digits.pixels()[:, 0].numpy()
+
+    assert len(answers) == 1000
+    assert ((ours - theirs) ** 2).mean() <= 0.0049
+
+
+def test_decoding_an_encoded_mean_is_a_reconstruction(client: httpx.Client, images: list[str]) -> None:
+    """/encode and /decode are the halves of /reconstruct: their numbers lose nothing on the way."""
+    posteriors = client.post("/encode", json={"images": images[:20]}).json()["latents"]
+    decoded = client.post("/decode", json={"latents": [posterior["mean"] for posterior in posteriors]}).json()["images"]
+
+    assert {len(posterior["mean"]) for posterior in posteriors} == {32}
+    assert {len(posterior["log_variance"]) for posterior in posteriors} == {32}
+    assert decoded == reconstruct(client, images[:20])
+
+
+def test_a_batch_equals_one_by_one(client: httpx.Client, images: list[str]) -> None:
+    """Within one grey level: sums may be made in another order."""
+    batch = reconstruct(client, images[:30])
+    for text, image in zip(batch, images[:30], strict=True):
+        (alone,) = reconstruct(client, [image])
+        assert np.abs(pixels_of(alone).astype(int) - pixels_of(text)).max() <= 1
+
+
+def test_an_interpolation_ends_at_the_reconstructions(client: httpx.Client, images: list[str]) -> None:
+    """Eleven frames from one digit's reconstruction to another's."""
+    answer = client.post("/interpolate", json={"start": {"image": images[0]}, "end": {"image": images[1]}}).json()
+    frames = [pixels_of(text) for text in answer["images"]]
+    first, last = (pixels_of(text) for text in reconstruct(client, images[:2]))
+
+    assert len(frames) == len(answer["latents"]) == 11
+    assert answer["weights"] == [step / 10 for step in range(11)]
+    assert np.abs(frames[0].astype(int) - first).max() <= 1
+    assert np.abs(frames[-1].astype(int) - last).max() <= 1
+    assert any(not np.array_equal(frame, first) and not np.array_equal(frame, last) for frame in frames[1:-1])
+
+
+def test_the_most_items_are_taken_and_one_more_is_not(client: httpx.Client, images: list[str]) -> None:
+    """256 images in one request."""
+    assert len(reconstruct(client, images[:256])) == 256
+    refusal = client.post("/reconstruct", json={"images": images[:257]})
+    assert refusal.status_code == 422
+    assert refusal.json()["errors"][0]["detail"] == "must have 1 to 256 items; has 257"
+
+
+def test_the_model_is_the_cards(client: httpx.Client) -> None:
+    """GET /model answers what model.json says."""
+    card = json.loads((MODEL / "model.json").read_text())
+
+    assert client.get("/model").json() == card
+    assert card["parameters"] == 427_344
+
+
+def test_probes_answer(client: httpx.Client) -> None:
+    """Both are well."""
+    assert client.get("/livez").status_code == client.get("/readyz").status_code == 200
+
+
+def test_another_size_is_refused_with_both_sizes(client: httpx.Client) -> None:
+    """Fitting is not the service's guess."""
+    refusal = client.post("/reconstruct", json={"images": [grey_png([[0] * 20] * 30)]})
+
+    assert refusal.status_code == 422
+    assert "images[0]: 20 x 30 pixels; the model takes 28 x 28" in refusal.json()["detail"]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_service_cleanly(workers: str, number: signal.Signals) -> None:
+    """Exit code 0, and the port is free again."""
+    with serve("--workers", workers) as server, server.client() as client:
+        for _ in range(100):
+            try:
+                assert client.get("/readyz").status_code == 200
+                break
+            except httpx.TransportError:  # the port is open before the first worker is
+                continue
+        server.process.send_signal(number)
+        assert server.process.wait(timeout=30) == 0
+        with pytest.raises(httpx.ConnectError):
+            client.get("/livez")
+
+
+def test_a_flag_wins_over_its_variable() -> None:
+    """And a variable over the default."""
+    with serve("--max-items", "20", VAE_MAX_ITEMS="30", VAE_MAX_LATENT="5") as server, server.client() as client:
+        schemas = client.get("/openapi.json").json()["components"]["schemas"]
+
+    assert schemas["Images"]["maxItems"] == 20
+    assert schemas["Latent"]["items"]["maximum"] == 5
+
+
+def run(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Start the service where it must not start."""
+    return subprocess.run(  # noqa: S603 - this project's own command
+        [*COMMAND, *flags],
+        cwd=REPOSITORY,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_help_names_every_flag_and_its_variable() -> None:
+    """Both ways to set each setting."""
+    out = run("--help").stdout
+
+    flags = set(re.findall(r"--([a-z-]+)", out)) - {"help"}
+    assert flags == {name.lower().replace("_", "-") for name in re.findall(r"VAE_([A-Z_]+)", out)}
+    assert {"host", "port", "workers", "model"} <= flags
+
+
+@pytest.mark.parametrize(
+    ("flags", "variables", "message"),
+    [
+        (["--port", "many"], {}, "port: "),
+        (["--workers", "0"], {}, "workers: "),
+        (["--prot", "1"], {}, "--prot"),
+        ([], {"VAE_MAX_ITEMS": "-1"}, "max_items: "),
+    ],
+)
+def test_a_bad_setting_is_one_line_and_exit_code_2(flags: list[str], variables: dict[str, str], message: str) -> None:
+    """It is named, without a traceback."""
+    end = run(*flags, **variables)
+
+    assert end.returncode == 2
+    assert message in end.stderr.splitlines()[-1]
+    assert "Traceback" not in end.stderr
+
+
+def test_a_bad_model_is_one_line_and_exit_code_3(tmp_path: Path) -> None:
+    """Before the port opens."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        end = run("--model", str(tmp_path), "--port", str(taken.getsockname()[1]))
+
+    assert end.returncode == 3
+    assert end.stderr == f"error: {tmp_path}/model.json cannot be read: No such file or directory\n"
+
+
+def test_the_service_needs_no_pytorch() -> None:
+    """Nor anything else that only training needs."""
+    program = "import sys, service.__main__; print({'torch', 'onnx', 'typer'} & sys.modules.keys())"
+    end = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)  # noqa: S603
+
+    assert end.stdout == "set()\n"

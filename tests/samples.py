@@ -1,0 +1,91 @@
+"""Real digits that travel with the tests, and a fake autoencoder whose answers are known."""
+
+import base64
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from service.model.autoencoder import Floats, Pixels, Posterior
+from service.model.card import ModelCard
+from service.model.errors import InferenceError
+
+DATA = Path(__file__).parent / "data"
+REPOSITORY = Path(__file__).parent.parent
+MODEL = REPOSITORY / "models" / "mnist"
+
+LAYER = {"inputs": 6, "outputs": 6, "activation": "Identity", "parameters": 42}
+HEIGHT, WIDTH, LATENT_SIZE = 2, 3, 6
+
+
+def png(image: Image.Image, **options: object) -> str:
+    """A picture as a base64 PNG."""
+    content = io.BytesIO()
+    image.save(content, format="PNG", **options)
+    return base64.b64encode(content.getvalue()).decode()
+
+
+def grey_png(values: list[list[int]]) -> str:
+    """Rows of grey levels as a base64 PNG."""
+    return png(Image.fromarray(np.array(values, dtype=np.uint8)))
+
+
+def pixels_of(text: str) -> Pixels:
+    """What a base64 PNG shows, read by Pillow alone."""
+    image = Image.open(io.BytesIO(base64.b64decode(text, validate=True)))
+    assert (image.format, image.mode) == ("PNG", "L")
+    return np.asarray(image)
+
+
+FIRST, SECOND = grey_png([[0, 1, 2], [3, 4, 5]]), grey_png([[250, 251, 252], [253, 254, 255]])
+
+
+def fake_card() -> ModelCard:
+    """The card of a model whose sizes are no digit's."""
+    graph = {"file": "graph.onnx", "sha256": "0" * 64}
+    return ModelCard.model_validate(
+        {
+            "format_version": 1,
+            "name": "fake",
+            "image_shape": [1, HEIGHT, WIDTH],
+            "latent_size": LATENT_SIZE,
+            "parameters": 168,
+            "architecture": {
+                "encoder": [LAYER],
+                "sampler": {"mean": LAYER, "log_variance": LAYER},
+                "decoder": [LAYER],
+            },
+            "objective": {"name": "squared-error", "c": 16.0},
+            "training": {"seed": 0},
+            "data": {"name": "none", "training_images": 1, "sha256": {}},
+            "quality": None,
+            "graphs": {"encoder": graph, "decoder": graph},
+            "examples": [FIRST, SECOND],
+        }
+    )
+
+
+@dataclass
+class FakeAutoencoder:
+    """Its latents are the pixels themselves, so that a reconstruction is the image; it counts its calls."""
+
+    card: ModelCard = field(default_factory=fake_card)
+    broken: bool = False
+    batches: list[int] = field(default_factory=list)
+
+    def encode(self, pixels: Pixels) -> Posterior:
+        """Give each image's pixels in [0, 1] as mean, and half of them as log-variance."""
+        mean = self._seen(pixels.reshape(len(pixels), -1).astype(np.float32) / np.float32(255))
+        return Posterior(mean, mean / np.float32(2))
+
+    def decode(self, latents: Floats) -> Floats:
+        """Give each latent's numbers as pixels, whatever their range."""
+        return self._seen(latents).reshape(-1, HEIGHT, WIDTH)
+
+    def _seen(self, batch: Floats) -> Floats:
+        if self.broken:
+            raise InferenceError("the fake is broken")
+        self.batches.append(len(batch))
+        return batch

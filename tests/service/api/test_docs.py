@@ -1,0 +1,85 @@
+"""The OpenAPI schema says what the service does, with this model's sizes."""
+
+from typing import Any
+
+import pytest
+
+from tests.samples import FakeAutoencoder
+from tests.service.conftest import Client
+
+OPERATIONS = ["/encode", "/decode", "/reconstruct", "/interpolate"]
+
+
+@pytest.fixture
+def schema(client: Client) -> dict[str, Any]:
+    """The OpenAPI schema."""
+    document: dict[str, Any] = client.get("/openapi.json").json()
+    return document
+
+
+@pytest.mark.parametrize("path", OPERATIONS)
+def test_each_example_gives_the_answer_beside_it(client: Client, schema: dict[str, Any], path: str) -> None:
+    """What the page shows was computed by this model."""
+    operation = schema["paths"][path]["post"]
+    request = operation["requestBody"]["content"]["application/json"]["example"]
+    answer = client.post(path, request)
+
+    assert answer.status_code == 200
+    assert answer.json() == operation["responses"]["200"]["content"]["application/json"]["example"]
+
+
+def test_bounds_are_the_models_and_the_settings(schema: dict[str, Any]) -> None:
+    """Lengths and ranges stand where a client's generator looks for them."""
+    schemas = schema["components"]["schemas"]
+
+    assert (schemas["Images"]["minItems"], schemas["Images"]["maxItems"]) == (1, 12)
+    assert (schemas["Latent"]["minItems"], schemas["Latent"]["maxItems"]) == (6, 6)
+    assert (schemas["Latent"]["items"]["minimum"], schemas["Latent"]["items"]["maximum"]) == (-10, 10)
+    assert (schemas["Steps"]["minimum"], schemas["Steps"]["maximum"]) == (2, 12)
+    assert "3 x 2 pixels" in schemas["Image"]["description"]
+
+
+def test_every_field_of_a_body_is_described(schema: dict[str, Any]) -> None:
+    """Each field, or the type that it names, has a description."""
+    schemas = schema["components"]["schemas"]
+    bare = [
+        f"{name}.{field}"
+        for name, body in schemas.items()
+        for field, value in body.get("properties", {}).items()
+        if not (value.get("description") or schemas.get(value.get("$ref", "").split("/")[-1], {}).get("description"))
+    ]
+
+    assert bare == []
+
+
+@pytest.mark.parametrize("path", OPERATIONS)
+def test_refusals_are_described_as_problems(schema: dict[str, Any], path: str) -> None:
+    """Every refusal has its media type and its schema."""
+    responses = schema["paths"][path]["post"]["responses"]
+
+    assert set(responses) == {"200", "413", "415", "422", "503"}
+    for status in ("413", "415", "422", "503"):
+        reference = responses[status]["content"]["application/problem+json"]["schema"]
+        assert reference == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_operation_ids_are_short(schema: dict[str, Any]) -> None:
+    """A generated client's methods are called as the paths are."""
+    for path, methods in schema["paths"].items():
+        for operation in methods.values():
+            assert operation["operationId"] == path.removeprefix("/")
+
+
+def test_the_page_loads_nothing_from_elsewhere(client: Client) -> None:
+    """Scripts and styles come from the service."""
+    page = client.get("/docs").text
+
+    assert "//" not in page.replace("/* ", "").split("<script>")[0].replace("</", "")
+    assert client.get("/static-offline-docs/swagger-ui-bundle.js").status_code == 200
+
+
+def test_examples_are_the_cards(schema: dict[str, Any], autoencoder: FakeAutoencoder) -> None:
+    """The example images are of the model's own data."""
+    request = schema["paths"]["/encode"]["post"]["requestBody"]["content"]["application/json"]["example"]
+
+    assert request == {"images": autoencoder.card.examples}

@@ -1,0 +1,178 @@
+"""Every refusal is a problem answer (RFC 9457) that names what is wrong and where."""
+
+from typing import Any
+
+import pytest
+
+from tests.samples import FIRST, FakeAutoencoder, grey_png
+from tests.service.conftest import Client
+
+TOO_LARGE = grey_png([[0] * 4] * 4)
+LATENT = [0.0] * 6
+INVALID: list[tuple[str, object, str, str]] = [
+    ("/reconstruct", {}, "#/images", "Field required"),
+    ("/reconstruct", [], "#", "Input should be an object"),
+    ("/reconstruct", {"images": FIRST}, "#/images", "Input should be a valid array"),
+    ("/reconstruct", {"images": []}, "#/images", "must have 1 to 12 items; has 0"),
+    ("/reconstruct", {"images": [FIRST] * 13}, "#/images", "must have 1 to 12 items; has 13"),
+    ("/reconstruct", {"images": [FIRST, None]}, "#/images/1", "must be a string, a base64 PNG"),
+    ("/reconstruct", {"images": [FIRST, 7]}, "#/images/1", "must be a string, a base64 PNG"),
+    ("/reconstruct", {"images": [FIRST, FIRST, "%"]}, "#/images/2", "not base64"),
+    ("/reconstruct", {"images": [FIRST, ""]}, "#/images/1", "not a PNG"),
+    ("/reconstruct", {"images": [TOO_LARGE]}, "#/images/0", "4 x 4 pixels; the model takes 3 x 2 (width x height)"),
+    ("/reconstruct", {"images": [FIRST], "image": 1}, "#/image", "Extra inputs are not permitted"),
+    ("/encode", {"images": [FIRST, "eA=="]}, "#/images/1", "not a PNG"),
+    ("/decode", {"latents": [LATENT, LATENT[:5]]}, "#/latents/1", "must have 6 numbers; has 5"),
+    ("/decode", {"latents": [[]]}, "#/latents/0", "must have 6 numbers; has 0"),
+    ("/decode", {"latents": [[*LATENT[:5], "1"]]}, "#/latents/0/5", "Input should be a valid number"),
+    ("/decode", {"latents": [[*LATENT[:5], True]]}, "#/latents/0/5", "Input should be a valid number"),
+    ("/decode", {"latents": [[*LATENT[:5], None]]}, "#/latents/0/5", "Input should be a valid number"),
+    ("/decode", {"latents": [[*LATENT[:5], -10.5]]}, "#/latents/0", "must have numbers from -10 to 10; has -10.5"),
+    ("/interpolate", {"start": {"image": FIRST}}, "#/end", "Field required"),
+    ("/interpolate", {"start": {}, "end": {"latent": LATENT}}, "#/start", "must have either an image or a latent"),
+    ("/interpolate", {"start": 1, "end": {"latent": LATENT}}, "#/start", "must have either an image or a latent"),
+    (
+        "/interpolate",
+        {"start": {"image": FIRST, "latent": LATENT}, "end": {"latent": LATENT}},
+        "#/start",
+        "must have either an image or a latent",
+    ),
+    ("/interpolate", {"start": {"image": "x"}, "end": {"latent": LATENT}}, "#/start/image", "not base64"),
+    ("/interpolate", {"start": {"latent": [0]}, "end": {"latent": LATENT}}, "#/start/latent", "must have 6 numbers"),
+    (
+        "/interpolate",
+        {"start": {"latent": LATENT}, "end": {"latent": LATENT}, "steps": 1},
+        "#/steps",
+        "Input should be greater than or equal to 2",
+    ),
+    (
+        "/interpolate",
+        {"start": {"latent": LATENT}, "end": {"latent": LATENT}, "steps": 13},
+        "#/steps",
+        "must be 2 to 12; is 13",
+    ),
+    (
+        "/interpolate",
+        {"start": {"latent": LATENT}, "end": {"latent": LATENT}, "steps": 2.5},
+        "#/steps",
+        "Input should be a valid integer",
+    ),
+]
+NOT_JSON: list[tuple[bytes, str]] = [
+    (b"", "EOF"),
+    (b'{"latents"', "EOF"),
+    (b'{"latents": [[NaN, 0, 0, 0, 0, 0]]}', "finite number"),
+    (b'{"latents": [[Infinity, 0, 0, 0, 0, 0]]}', "finite number"),
+    (b'{"latents": [[1e999, 0, 0, 0, 0, 0]]}', "finite number"),
+    (b'{"latents": [["\xff"]]}', "invalid unicode"),
+    (b'{"latents": [["\\ud800"]]}', "hex escape"),
+    (b'{"latents": ' + b"[" * 2000 + b"]" * 2000 + b"}", "recursion"),
+    (b"\x00\x01", "expected value"),
+]
+
+
+def problem(client: Client, status: int, kind: str, method: str, path: str, **options: Any) -> dict[str, Any]:
+    """Send a request; give its answer's body when it is the refusal expected."""
+    answer = client.request(method, path, **options)
+    body: dict[str, Any] = answer.json()
+    assert answer.status_code == body["status"] == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert body["type"] == f"urn:vae-service:problem:{kind}"
+    assert body["title"]
+    assert body["detail"]
+    return body
+
+
+@pytest.mark.parametrize(("path", "request_body", "pointer", "detail"), INVALID)
+def test_a_bad_field_is_named_with_its_index(
+    client: Client, path: str, request_body: object, pointer: str, detail: str
+) -> None:
+    """A request is refused whole, and told which field of which item is wrong."""
+    body = problem(client, 422, "invalid-request", "POST", path, json=request_body)
+
+    (error,) = body["errors"]
+    assert error["pointer"] == pointer
+    assert error["detail"].startswith(detail)
+    assert error["detail"] in body["detail"]
+
+
+@pytest.mark.parametrize(("content", "detail"), NOT_JSON)
+def test_a_body_that_is_not_json_is_refused(client: Client, content: bytes, detail: str) -> None:
+    """Whatever bytes come, the answer is a 422 that says what is wrong with them."""
+    headers = {"Content-Type": "application/json"}
+    body = problem(client, 422, "invalid-request", "POST", "/decode", content=content, headers=headers)
+
+    assert detail.lower() in body["detail"].lower()
+
+
+def test_all_wrong_fields_are_named(client: Client) -> None:
+    """Fields that are wrong for themselves are listed together; a list stops at its first bad item."""
+    request_body = {"start": {"image": "x", "a/b": 1}, "end": {"latent": ["1", "2"]}, "steps": 0}
+    body = problem(client, 422, "invalid-request", "POST", "/interpolate", json=request_body)
+
+    assert [error["pointer"] for error in body["errors"]] == [
+        "#/start/image",
+        "#/start/a~1b",
+        "#/end/latent/0",
+        "#/steps",
+    ]
+    assert "start.image: not base64" in body["detail"]
+    assert "end.latent[0]: " in body["detail"]
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "image/png", None])
+def test_a_body_of_another_type_is_refused(client: Client, content_type: str | None) -> None:
+    """Only JSON is read."""
+    headers = {"Content-Type": content_type} if content_type else {}
+    body = problem(client, 415, "unsupported-media-type", "POST", "/encode", content=b'{"images": []}', headers=headers)
+
+    assert (content_type or "missing") in body["detail"]
+
+
+def test_json_may_name_its_charset(client: Client) -> None:
+    """Parameters of the content type do not matter."""
+    headers = {"Content-Type": "Application/JSON; charset=utf-8"}
+    answer = client.request("POST", "/encode", content=f'{{"images": ["{FIRST}"]}}'.encode(), headers=headers)
+
+    assert answer.status_code == 200
+
+
+def test_a_body_is_refused_once_it_is_too_large(client: Client) -> None:
+    """The limit counts bytes as they come, and is named."""
+    body = problem(client, 413, "body-too-large", "POST", "/encode", json={"images": ["A" * 5000]})
+
+    assert "4096" in body["detail"]
+    assert "VAE_MAX_BODY_BYTES" in body["detail"]
+
+
+def test_an_unknown_path_is_a_problem(client: Client) -> None:
+    """The shape of a refusal is the same everywhere."""
+    problem(client, 404, "not-found", "GET", "/nothing")
+
+
+def test_a_wrong_method_is_told_the_right_one(client: Client) -> None:
+    """405 carries Allow."""
+    problem(client, 405, "method-not-allowed", "GET", "/encode")
+
+    assert client.get("/encode").headers["allow"] == "POST"
+
+
+def test_a_model_that_does_not_compute_is_a_503(client: Client, autoencoder: FakeAutoencoder) -> None:
+    """A fault of the model is not the request's."""
+    autoencoder.broken = True
+
+    problem(client, 503, "inference-failed", "POST", "/encode", json={"images": [FIRST]})
+
+
+def test_an_error_of_the_service_tells_nothing_of_its_inside(
+    client: Client, autoencoder: FakeAutoencoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was not foreseen is a 500 without its message."""
+
+    def fail(_: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(autoencoder, "encode", fail)
+    body = problem(client, 500, "internal-error", "POST", "/encode", json={"images": [FIRST]})
+
+    assert "secret" not in str(body)

@@ -1,0 +1,153 @@
+"""Any PNG of the right size becomes grey pixels; all else is refused by an ImageError."""
+
+import base64
+import contextlib
+import io
+import struct
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+from PIL import Image
+
+from service.imaging.errors import ImageError
+from service.imaging.reader import read_png
+from service.imaging.writer import write_png
+from tests.samples import grey_png, png
+
+RAMP = np.array([[0, 50, 100], [150, 200, 255]], dtype=np.uint8)
+GREY = Image.fromarray(RAMP)
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """A PNG chunk (RFC 2083, section 3.2)."""
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def raw_png(width: int, height: int, depth: int, colour_type: int, rows: bytes) -> str:
+    """A PNG made by hand, as base64: filter bytes are part of the rows."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
+    content = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + content).decode()
+
+
+def with_second_header(width: int, height: int) -> str:
+    """A picture of the right size by its first header, and of another by its second."""
+    first, second = (
+        chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 0, 0, 0, 0)) for size in ((3, 2), (width, height))
+    )
+    content = first + second + chunk(b"IDAT", zlib.compress(bytes(8))) + chunk(b"IEND", b"")
+    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + content).decode()
+
+
+def with_alpha(alpha: int) -> Image.Image:
+    """The ramp as white ink whose alpha is the same everywhere."""
+    image = GREY.convert("LA")
+    image.putalpha(alpha)
+    return image
+
+
+@given(arrays(np.uint8, (2, 3)))
+def test_reading_what_was_written_is_the_identity(pixels: NDArray[np.uint8]) -> None:
+    """Pixels to PNG to pixels, for every grey level."""
+    assert np.array_equal(read_png(write_png(pixels), 2, 3), pixels)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (png(GREY), RAMP),
+        (png(GREY.convert("RGB")), RAMP),
+        (png(with_alpha(255)), RAMP),
+        (png(with_alpha(255).convert("RGBA")), RAMP),
+        (png(GREY.convert("P")), RAMP),
+        (png(GREY.quantize(4)), np.asarray(GREY.quantize(4).convert("L"))),
+        (png(Image.fromarray(RAMP.astype(np.uint16) * 257)), RAMP),
+        (png(GREY.point(lambda level: 255 * (level > 127)).convert("1")), np.where(RAMP > 127, 255, 0)),
+        (raw_png(3, 2, 1, 0, b"\x00\xa0\x00\x40"), [[255, 0, 255], [0, 255, 0]]),
+        (raw_png(3, 2, 2, 0, b"\x00\x18\x00\xe4"), [[0, 85, 170], [255, 170, 85]]),
+        (raw_png(3, 2, 4, 0, b"\x00\x0f\x80\x00\x12\x30"), [[0, 255, 136], [17, 34, 51]]),
+        (raw_png(1, 1, 16, 0, b"\x00\x80\x7f"), [[128]]),
+        (raw_png(1, 1, 16, 0, b"\x00\x00\x81"), [[1]]),
+        (raw_png(1, 1, 16, 2, b"\x00" + b"\xff\xff" * 3), [[255]]),
+        (raw_png(1, 1, 16, 4, b"\x00\xff\xff\xff\xff"), [[255]]),
+        (raw_png(1, 1, 16, 6, b"\x00" + b"\xff\xff" * 4), [[255]]),
+    ],
+)
+def test_every_depth_and_colour_type_is_turned_to_grey(text: str, expected: NDArray[np.uint8]) -> None:
+    """1, 2, 4, 8 and 16 bits; grey, colour, palette and alpha."""
+    expected = np.asarray(expected)
+    assert read_png(text, *expected.shape).tolist() == expected.tolist()
+
+
+def test_what_is_transparent_is_black_paper() -> None:
+    """Ink shows as much as it covers."""
+    assert read_png(png(with_alpha(0)), 2, 3).max() == 0
+    assert abs(int(read_png(png(with_alpha(128)), 2, 3).max()) - 128) <= 1
+
+
+@pytest.mark.parametrize("prefix", ["data:image/png;base64,", "data:;base64,", "data:image/png;charset=utf-8;base64,"])
+def test_a_data_uri_is_read(prefix: str) -> None:
+    """What a browser's canvas gives can be sent as it is."""
+    assert read_png(prefix + png(GREY), 2, 3).tolist() == RAMP.tolist()
+
+
+def jpeg() -> str:
+    """A picture in another format."""
+    content = io.BytesIO()
+    GREY.save(content, format="JPEG")
+    return base64.b64encode(content.getvalue()).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "not a PNG"),
+        ("A", "not base64"),
+        ("AAA", "not base64"),
+        ("=" * 8, "not base64"),
+        (png(GREY) + "\n", "not base64"),
+        (png(GREY).replace("i", "é", 1), "not base64"),
+        ("data:image/png," + png(GREY), "a data URI without base64"),
+        ("data:image/png;base64", "not a PNG"),
+        ("https://example.com/digit.png", "not base64"),
+        ("file:///etc/passwd", "not base64"),
+        (jpeg(), "not a PNG"),
+        (base64.b64encode(b"\x89PNG\r\n\x1a\n").decode(), "not a PNG"),
+        (grey_png([[0, 1], [2, 3], [4, 5]]), "2 x 3 pixels; the model takes 3 x 2"),
+        (raw_png(100_000, 100_000, 8, 0, b""), "100000 x 100000 pixels"),
+        (raw_png(0, 0, 8, 0, b""), "0 x 0 pixels"),
+        (raw_png(3, 2, 8, 0, b"\x00\x01"), "damaged or truncated"),
+        (raw_png(3, 2, 7, 0, b"\x00" * 8), "damaged or truncated"),
+        (raw_png(3, 2, 8, 9, b"\x00" * 8), "damaged or truncated"),
+        (raw_png(3, 2, 8, 0, b"\x09" * 8), "damaged or truncated"),
+        (raw_png(3, 2, 8, 3, b"\x00" * 8), "without the palette"),
+        (png(GREY)[:64], "damaged or truncated"),
+        (with_second_header(2, 3), "damaged or truncated"),
+        (with_second_header(12_000, 12_000), "damaged or truncated"),
+        (with_second_header(100_000, 100_000), "damaged or truncated"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_all_else_is_refused_with_its_reason(text: str, reason: str) -> None:
+    """No text is ever taken for an address; a size is refused before anything is decoded."""
+    with pytest.raises(ImageError, match=reason):
+        read_png(text, 2, 3)
+
+
+@given(st.data())
+def test_a_damaged_png_is_read_or_refused(data: st.DataObject) -> None:
+    """No damage to a file makes anything but pixels of the right shape or an ImageError."""
+    content = bytearray(base64.b64decode(png(GREY.quantize(4), pnginfo=None)))
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(16, len(content) - 1))] = data.draw(st.integers(0, 255))
+    del content[data.draw(st.integers(24, len(content))) :]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of odd palettes
+        with contextlib.suppress(ImageError):
+            assert read_png(base64.b64encode(content).decode(), 2, 3).shape == (2, 3)

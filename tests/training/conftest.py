@@ -1,0 +1,32 @@
+"""A small model, trained and exported once for all tests that only look at it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.conftest import SAMPLE
+from tests.samples import DATA
+from training.export import export
+from training.mnist import Digits
+from training.train import Recipe, Trainer
+
+SMALL = Recipe(epochs=3, batch_size=64, averaging=0.5)
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory, train_digits: Digits) -> Path:
+    """Three epochs on 512 digits."""
+    path = tmp_path_factory.mktemp("runs") / "checkpoint.pt"
+    trainer = Trainer(train_digits, SMALL, torch.device("cpu"))
+    for _ in trainer.epochs():
+        trainer.save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Path:
+    """That model, exported; not to be changed."""
+    folder = tmp_path_factory.mktemp("models") / "small"
+    export(checkpoint, folder, SAMPLE, SAMPLE.load("t10k", DATA))
+    return folder

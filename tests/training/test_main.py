@@ -1,0 +1,203 @@
+"""The command line, from digits to pictures, on the digits that travel with the tests."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.samples import DATA, MODEL, REPOSITORY
+from training.__main__ import choose_device, main
+from training.exported_model import ExportedModel
+from training.mnist import DataSource
+from training.train import TrainingError, read_checkpoint
+
+
+class Command:
+    """Runs the command line in this process; keeps the exit code and what was printed."""
+
+    def __init__(self, source: DataSource, capsys: pytest.CaptureFixture[str]) -> None:
+        self.source = source
+        self.capsys = capsys
+
+    def __call__(self, *arguments: object) -> tuple[int, str, str]:
+        """Give exit code, standard output and standard error."""
+        with pytest.raises(SystemExit) as end:
+            main(self.source, [str(argument) for argument in arguments])
+        printed = self.capsys.readouterr()
+        return int(end.value.code or 0), printed.out, printed.err
+
+
+@pytest.fixture
+def command(source: DataSource, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The command line on the sample."""
+    return Command(source, capsys)
+
+
+def test_from_digits_to_pictures(command: Command, tmp_path: Path) -> None:
+    """Train, stop, resume, export, evaluate, summary and demo, each with its exit code and its word."""
+    checkpoint, model = tmp_path / "run" / "checkpoint.pt", tmp_path / "small"
+    train = ("train", "--checkpoint", checkpoint, "--data", DATA, "--train-size", 256, "--epochs", 2)
+
+    code, out, _ = command(*train)
+    assert code == 0
+    assert "epoch 2/2: loss" in out
+    assert read_checkpoint(checkpoint)["images"] == 256
+    assert command(*train) == (
+        1,
+        "",
+        f"error: {checkpoint} exists: --resume goes on from it; remove it to start anew\n",
+    )
+    assert "2 of 2 epochs done" in command(*train, "--resume")[1]
+
+    code, out, _ = command("export", "--checkpoint", checkpoint, "--model", model, "--data", DATA)
+    assert code == 0
+    assert "over 1000 test digits" in out
+
+    code, out, _ = command("evaluate", "--model", model, "--data", DATA, "--test-size", 500)
+    assert code == 0
+    assert "squared error per pixel" in out
+    assert json.loads((model / "model.json").read_text())["quality"]["test_images"] == 500
+
+    code, out, _ = command("demo", "--model", model, "--data", DATA, "--output", tmp_path / "demo")
+    assert code == 0
+    pictures = [Path(line) for line in out.split()]
+    assert [path.name for path in pictures] == ["reconstruction.png", "interpolation.png", "prior.png"]
+    for path in pictures:
+        with Image.open(path) as image:
+            image.load()
+            assert image.width > image.height * 1.2
+            grey = np.asarray(image.convert("L"))
+            assert int(grey.max()) - int(grey.min()) > 100
+
+
+def test_summary_prints_what_the_demo_prints(command: Command) -> None:
+    """The shipped model, layer by layer."""
+    code, out, _ = command("summary", "--model", MODEL)
+
+    assert code == 0
+    assert out.startswith("-------------------- VARIATIONAL AUTOENCODER (VAE) --------------------\n\n")
+    assert "TOTAL PARAMETERS = 427344\n" in out
+    assert (
+        "###############\n"
+        "#   SAMPLER   #\n"
+        "###############\n"
+        "\n"
+        "*** MEAN Layer: ***\n"
+        "---------------------------\n"
+        "DENSE 256 -> 32 [Identity]\n"
+        "---------------------------\n"
+        "Total parameters: 8224\n"
+        "---> WEIGHTS: (32, 256)\n"
+        "---> BIASES: (32,)\n"
+        "---------------------------\n"
+    ) in out
+    assert [line for line in out.splitlines() if line.startswith("DENSE")] == [
+        "DENSE 784 -> 256 [ReLU]",
+        "DENSE 256 -> 32 [Identity]",
+        "DENSE 256 -> 32 [Identity]",
+        "DENSE 32 -> 256 [ReLU]",
+        "DENSE 256 -> 784 [Sigmoid]",
+    ]
+
+
+def test_the_summary_is_read_from_the_graphs_and_the_card_agrees() -> None:
+    """Both say the same of the shipped model."""
+    model = ExportedModel(MODEL)
+
+    assert model.layers().to_card() == model.card["architecture"]
+    assert model.layers().parameters == model.card["parameters"] == 427_344
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", "--epochs", "0"), "--epochs"),
+        (("train", "--objective", "hinge"), "--objective"),
+        (("train", "--averaging", "1"), "--averaging"),
+        (("train", "--c", "many"), "--c"),
+        (("train", "--device", "tpu"), "--device"),
+        (("train", "--spechs", "3"), "--spechs"),
+        (("paint",), "paint"),
+    ],
+)
+def test_a_bad_argument_is_named(command: Command, arguments: tuple[str, ...], message: str) -> None:
+    """Exit code 2 and the option's name."""
+    code, _, err = command(*arguments)
+
+    assert code == 2
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", "--data", "nowhere", "--checkpoint", "{tmp}/c.pt"), "nowhere has neither"),
+        (("train", "--data", str(DATA), "--train-size", "513", "--checkpoint", "{tmp}/c.pt"), "513 digits asked for"),
+        (("export", "--checkpoint", "{tmp}/c.pt", "--data", str(DATA)), "c.pt is not a checkpoint"),
+        (("summary", "--model", "{tmp}"), "model.json is not a readable model card"),
+        (("evaluate", "--model", "{tmp}/nothing", "--data", str(DATA)), "model.json is not a readable model card"),
+    ],
+)
+def test_what_is_missing_is_said_in_one_line(
+    command: Command, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    """Exit code 1, no traceback."""
+    code, _, err = command(*(argument.format(tmp=tmp_path) for argument in arguments))
+
+    assert code == 1
+    assert message in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["train", "export", "evaluate", "summary", "demo"])
+def test_every_command_has_help(command: Command, name: str) -> None:
+    """Options and defaults."""
+    code, out, _ = command(name, "--help")
+
+    assert code == 0
+    assert "Usage: python -m training" in out
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    """Asking for it is not taken as a wish."""
+    if choose_device("auto").type == "cpu":
+        with pytest.raises(TrainingError, match="--device cuda"):
+            choose_device("cuda")
+    assert choose_device("cpu").type == "cpu"
+
+
+def test_ctrl_c_leaves_the_last_checkpoint_whole(tmp_path: Path) -> None:
+    """A real process on a run without end is interrupted; what it leaves can be read and resumed."""
+    checkpoint = tmp_path / "checkpoint.pt"
+    program = (
+        "import sys; from tests.conftest import SAMPLE; from training.__main__ import main; main(SAMPLE, sys.argv[1:])"
+    )
+    arguments = ["train", "--checkpoint", checkpoint, "--data", DATA, "--epochs", "1000000", "--train-size", "64"]
+    process = subprocess.Popen(  # noqa: S603 - this project's own command
+        [sys.executable, "-c", program, *map(str, arguments)],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    deadline = time.monotonic() + 60
+    while "epoch 5/" not in process.stdout.readline():
+        assert time.monotonic() < deadline
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert "of 1000000 epochs done" in out
+    assert "Traceback" not in out
+    assert read_checkpoint(checkpoint)["epochs_done"] >= 5
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]

@@ -1,0 +1,131 @@
+"""Training falls, resumes exactly and stops cleanly."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.training.conftest import SMALL
+from training.mnist import Digits
+from training.train import Recipe, Trainer, TrainingError, binarize, read_checkpoint, trained_model
+
+CPU = torch.device("cpu")
+
+
+def equal(first: Any, second: Any) -> bool:  # a state of any depth
+    """Tell whether two states are the same bit for bit."""
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(equal(first[key], second[key]) for key in first)
+    if isinstance(first, list | tuple):
+        return len(first) == len(second) and all(map(equal, first, second))
+    return torch.equal(first, second) if isinstance(first, torch.Tensor) else bool(first == second)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        SMALL,
+        replace(SMALL, objective="bernoulli"),
+        replace(SMALL, objective="bernoulli", binarize=True, schedule="constant"),
+    ],
+)
+def test_the_loss_falls(train_digits: Digits, recipe: Recipe) -> None:
+    """Real training on real digits: each epoch's loss is well below the one before."""
+    losses = [result.negative_elbo for result in Trainer(train_digits, recipe, CPU).epochs()]
+
+    assert losses[0] * 0.9 > losses[1] > losses[2]
+
+
+@pytest.mark.parametrize("epochs_before", [1, 2])
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    train_digits: Digits, checkpoint: Path, tmp_path: Path, epochs_before: int
+) -> None:
+    """Bit for bit: weights, averages, optimizer, random state."""
+    recipe = SMALL
+    first = Trainer(train_digits, recipe, CPU)
+    for _ in zip(range(epochs_before), first.epochs(), strict=False):
+        first.save(tmp_path / "part.pt")
+    second = Trainer(train_digits, recipe, CPU)
+    second.resume(tmp_path / "part.pt")
+    for _ in second.epochs():
+        second.save(tmp_path / "whole.pt")
+
+    assert second.epochs_done == recipe.epochs
+    assert equal(read_checkpoint(tmp_path / "whole.pt"), read_checkpoint(checkpoint))
+
+
+def test_the_seed_decides_the_run(train_digits: Digits) -> None:
+    """Another seed gives another result; PyTorch's global random state is neither used nor changed."""
+    recipe = replace(SMALL, epochs=1)
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    (first,) = Trainer(train_digits, recipe, CPU).epochs()
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.manual_seed(2)
+    (second,) = Trainer(train_digits, recipe, CPU).epochs()
+    (other,) = Trainer(train_digits, replace(recipe, seed=1), CPU).epochs()
+
+    assert first == second
+    assert first != other
+
+
+def test_a_checkpoint_of_another_recipe_is_not_resumed(train_digits: Digits, checkpoint: Path) -> None:
+    """The message says what differs."""
+    trainer = Trainer(train_digits.first(100), replace(SMALL, c=1.0), CPU)
+    with pytest.raises(TrainingError, match=r"was made with c 16\.0, not 1\.0; images 512, not 100"):
+        trainer.resume(checkpoint)
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04"])
+def test_a_file_that_is_no_checkpoint_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    """Whatever is in it."""
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(content)
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt is not a checkpoint of this program"):
+        read_checkpoint(path)
+
+
+def test_a_checkpoint_of_another_format_is_refused(tmp_path: Path) -> None:
+    """The format has a version."""
+    torch.save({"format": 99}, tmp_path / "checkpoint.pt")
+    with pytest.raises(TrainingError, match="of format 99, not 1"):
+        trained_model(tmp_path / "checkpoint.pt")
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(train_digits: Digits) -> None:
+    """Nothing is saved of it, and the message says what to do."""
+    trainer = Trainer(train_digits, replace(SMALL, learning_rate=1e30, schedule="constant"), CPU)
+    with pytest.raises(TrainingError, match="not finite in epoch 1: try a lower learning rate"):
+        list(trainer.epochs())
+
+
+def test_averaged_weights_lag_behind(train_digits: Digits, checkpoint: Path) -> None:
+    """What is exported is the average; with a decay of 0 it is the last weights."""
+    state = read_checkpoint(checkpoint)
+    assert not torch.equal(state["averaged"]["module.decoder.output.weight"], state["model"]["decoder.output.weight"])
+
+    trainer = Trainer(train_digits, replace(SMALL, epochs=1, averaging=0.0), CPU)
+    list(trainer.epochs())
+    assert equal(dict(trainer.averaged.module.state_dict()), dict(trainer.model.state_dict()))
+
+
+def test_the_learning_rate_falls_along_a_cosine(train_digits: Digits) -> None:
+    """Full at the start, half in the middle, nothing at the end."""
+    trainer = Trainer(train_digits, SMALL, CPU)
+    rates = []
+    for epochs_done in (0, 1.5, 3):
+        trainer.set_learning_rate(epochs_done)
+        rates.append(trainer.optimizer.param_groups[0]["lr"])
+
+    assert rates == pytest.approx([1e-3, 5e-4, 0])
+
+
+def test_binarized_pixels_are_white_as_often_as_they_are_bright() -> None:
+    """A pixel is the probability of white; black stays black and white stays white."""
+    pixels = torch.tensor([[0.0, 0.25, 1.0]]).expand(100_000, 3)
+    drawn = binarize(pixels, torch.Generator().manual_seed(0))
+
+    assert set(drawn.unique().tolist()) == {0.0, 1.0}
+    assert drawn.mean(dim=0).tolist() == pytest.approx([0, 0.25, 1], abs=0.01)

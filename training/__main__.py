@@ -1,0 +1,179 @@
+"""The command line: python -m training {train, export, evaluate, summary, demo}."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from training import evaluate as evaluation
+from training import export as exporting
+from training import plots
+from training.exported_model import ExportedModel, ModelError
+from training.mnist import DataError, DataSource
+from training.objective import ObjectiveName
+from training.summary import summary as describe
+from training.train import EpochResult, Recipe, Schedule, Trainer, TrainingError
+
+DEFAULTS = Recipe()
+CHECKPOINT = Path("runs/mnist/checkpoint.pt")
+MODEL = Path("models/mnist")
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Train, measure and export the VAE.",
+)
+
+CheckpointOption = Annotated[Path, typer.Option("--checkpoint", help="Where the training run is kept.")]
+ModelOption = Annotated[Path, typer.Option("--model", help="The folder of the exported model.")]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder of the IDX files; else $MNIST_DIR; else downloaded once.", show_default=False),
+]
+TestSizeOption = Annotated[int | None, typer.Option("--test-size", min=1, help="Use the first so many test digits.")]
+
+
+@app.callback()
+def prepare(context: typer.Context) -> None:
+    """Take the data source that the caller gave, or MNIST."""
+    context.obj = context.obj or DataSource()
+
+
+@app.command()
+def train(  # noqa: PLR0913, PLR0917 - one parameter a flag
+    context: typer.Context,
+    checkpoint: CheckpointOption = CHECKPOINT,
+    data: DataOption = None,
+    train_size: Annotated[int | None, typer.Option(min=1, help="Use the first so many training digits.")] = None,
+    objective: Annotated[ObjectiveName, typer.Option(help="Reconstruction loss beside the KL.")] = DEFAULTS.objective,
+    c: Annotated[float, typer.Option("--c", min=1e-6, help="C of C*|x-y|^2 + KL.")] = DEFAULTS.c,
+    binarize: Annotated[bool, typer.Option(help="Draw each pixel black or white anew each time.")] = DEFAULTS.binarize,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the digits.")] = DEFAULTS.epochs,
+    batch_size: Annotated[int, typer.Option(min=1, help="Digits a step.")] = DEFAULTS.batch_size,
+    learning_rate: Annotated[float, typer.Option(min=1e-9, help="Adam's step size.")] = DEFAULTS.learning_rate,
+    schedule: Annotated[Schedule, typer.Option(help="What the step size does over the run.")] = DEFAULTS.schedule,
+    averaging: Annotated[
+        float, typer.Option(min=0.0, max=0.999999, help="Decay of the weights' moving average; 0 for none.")
+    ] = DEFAULTS.averaging,
+    seed: Annotated[int, typer.Option(min=0, help="Decides weights, order and noise.")] = DEFAULTS.seed,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")] = "auto",
+    resume: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--resume", help="Go on from the checkpoint, if it is there.")
+    ] = False,
+) -> None:
+    """Train the network 784-256-32-256-784; a checkpoint is written after each epoch."""
+    recipe = Recipe(objective, c, binarize, epochs, batch_size, learning_rate, schedule, averaging, seed)
+    if checkpoint.exists() and not resume:
+        raise TrainingError(f"{checkpoint} exists: --resume goes on from it; remove it to start anew")
+    digits = context.obj.load("train", data).first(train_size)
+    trainer = Trainer(digits, recipe, choose_device(device))
+    if resume and checkpoint.exists():
+        trainer.resume(checkpoint)
+    try:
+        run(trainer, checkpoint)
+    finally:
+        typer.echo(f"{trainer.epochs_done} of {epochs} epochs done: {checkpoint}")
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    checkpoint: CheckpointOption = CHECKPOINT,
+    model: ModelOption = MODEL,
+    data: DataOption = None,
+    test_size: TestSizeOption = None,
+) -> None:
+    """Write encoder.onnx, decoder.onnx and model.json, if they agree with PyTorch."""
+    test = context.obj.load("t10k", data).first(test_size)
+    difference = exporting.export(checkpoint, model, context.obj, test)
+    typer.echo(f"{model}: largest difference to PyTorch {difference:.1e} over {len(test)} test digits")
+
+
+@app.command()
+def evaluate(
+    context: typer.Context, model: ModelOption = MODEL, data: DataOption = None, test_size: TestSizeOption = None
+) -> None:
+    """Measure the exported model on the test digits and write the result to its card."""
+    quality = evaluation.evaluate(ExportedModel(model), context.obj.load("t10k", data).first(test_size))
+    table = Table("measure", "value", title=f"{model} on {quality.test_images} test digits")
+    for name, value in asdict(quality).items():
+        table.add_row(name.replace("_", " "), f"{value:.5g}" if isinstance(value, float) else str(value))
+    Console().print(table)
+
+
+@app.command()
+def summary(model: ModelOption = MODEL) -> None:
+    """Print the architecture, layer by layer, read from the exported graphs."""
+    typer.echo(describe(ExportedModel(model).layers()))
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    model: ModelOption = MODEL,
+    data: DataOption = None,
+    output: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(min=0, help="Decides the two digits and the new ones.")] = 4,
+) -> None:
+    """Draw a reconstruction, a walk between two digits in 11 steps and new digits from the prior."""
+    for path in plots.demo(ExportedModel(model), context.obj.load("t10k", data), seed, output):
+        typer.echo(path)
+
+
+def run(trainer: Trainer, checkpoint: Path) -> None:
+    """Train to the end, with a checkpoint and a line of figures after each epoch."""
+    epochs = trainer.recipe.epochs
+    with progress_bar() as progress:
+        task = progress.add_task("training", total=epochs, completed=trainer.epochs_done, result="")
+        for result in trainer.epochs():
+            trainer.save(checkpoint)
+            progress.update(task, completed=result.epoch, result=describe_epoch(result))
+            if not progress.console.is_terminal:
+                progress.console.print(f"epoch {result.epoch}/{epochs}: {describe_epoch(result)}")
+
+
+def choose_device(name: Literal["auto", "cpu", "cuda"]) -> torch.device:
+    """The device of that name; ``auto`` is the accelerator where there is one. Raises TrainingError."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("--device cuda: PyTorch sees no CUDA device here")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def progress_bar() -> Progress:
+    """Epochs done, time left and the last epoch's result."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[result]}"),
+    )
+
+
+def describe_epoch(result: EpochResult) -> str:
+    """One line of figures, in nats a digit."""
+    return (
+        f"loss {result.negative_elbo:.2f} = "
+        f"reconstruction {result.reconstruction_loss:.2f} + KL {result.kl_divergence:.2f}"
+    )
+
+
+def main(source: DataSource | None = None, arguments: list[str] | None = None) -> None:
+    """Run the command line; what the user can mend is said in one line and ends with exit code 1."""
+    try:
+        app(args=arguments, obj=source, prog_name="python -m training")
+    except (DataError, ModelError, TrainingError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""The folder that training leaves behind, read back: two ONNX graphs and the model card.
+
+encoder.onnx: pixels float32 (batch, 1, 28, 28) in [0, 1] -> mean, log_variance float32 (batch, latent)
+decoder.onnx: latent float32 (batch, latent) -> pixels float32 (batch, 1, 28, 28) in [0, 1]
+model.json:   the card, see ``training.export``
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+
+from training.files import write_file
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported
+import onnxruntime
+
+FORMAT_VERSION = 1
+ENCODER_FILE, DECODER_FILE, CARD_FILE = "encoder.onnx", "decoder.onnx", "model.json"
+
+Floats = NDArray[np.float32]
+
+
+class ModelError(Exception):
+    """A model cannot be exported, or the folder is not a complete model; the message says why."""
+
+
+class ExportedModel:
+    """Both graphs in ONNX Runtime, and the card."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the model in ``folder``. Raises ModelError, naming the file that cannot be read."""
+        self.folder = folder
+        self.card = read_card(folder)
+        self._encoder = open_session(read_graph(folder / ENCODER_FILE))
+        self._decoder = open_session(read_graph(folder / DECODER_FILE))
+
+    def encode(self, pixels: Floats) -> tuple[Floats, Floats]:
+        """Posterior mean and log-variance, each (batch, latent), of pixels (batch, 1, 28, 28) in [0, 1]."""
+        mean, log_variance = self._encoder.run(["mean", "log_variance"], {"pixels": pixels})
+        return mean, log_variance
+
+    def decode(self, latent: Floats) -> Floats:
+        """Pixels (batch, 1, 28, 28) in [0, 1] of latents (batch, latent)."""
+        (pixels,) = self._decoder.run(["pixels"], {"latent": latent})
+        return pixels  # type: ignore[no-any-return]  # onnxruntime's run is not typed
+
+    def layers(self) -> "Architecture":
+        """The dense layers, as they stand in the graphs."""
+        return architecture(read_graph(self.folder / ENCODER_FILE), read_graph(self.folder / DECODER_FILE))
+
+
+def open_session(graph: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    """An inference session on the CPU."""
+    return onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def read_graph(path: Path) -> onnx.ModelProto:
+    """The ONNX graph in a file. Raises ModelError, naming the file."""
+    try:
+        return onnx.load(path)
+    except (OSError, DecodeError) as error:
+        raise ModelError(f"{path} is not a readable ONNX file: {error}") from error
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """The model card. Raises ModelError, naming the file, if it is missing, not JSON or of another format version."""
+    path = folder / CARD_FILE
+    try:
+        card: dict[str, Any] = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} is not a readable model card: {error}") from error
+    if card.get("format_version") != FORMAT_VERSION:
+        raise ModelError(f"{path} has format version {card.get('format_version')}, not {FORMAT_VERSION}")
+    return card
+
+
+def write_card(folder: Path, card: dict[str, Any]) -> None:
+    """Write the model card, whole or not at all."""
+    write_file(folder / CARD_FILE, json.dumps(card, indent=2).encode() + b"\n")
+
+
+@dataclass(frozen=True, slots=True)
+class DenseLayer:
+    """A fully connected layer: weights (outputs, inputs), biases (outputs,), then the activation."""
+
+    inputs: int
+    outputs: int
+    activation: str
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights and biases."""
+        return self.outputs * self.inputs + self.outputs
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """The dense layers of encoder, sampler and decoder, in the order in which data passes them."""
+
+    encoder: list[DenseLayer]
+    mean: DenseLayer
+    log_variance: DenseLayer
+    decoder: list[DenseLayer]
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights and biases of the whole model."""
+        return sum(layer.parameters for layer in [*self.encoder, self.mean, self.log_variance, *self.decoder])
+
+    def to_card(self) -> dict[str, Any]:
+        """The layers as the model card has them."""
+
+        def entry(layer: DenseLayer) -> dict[str, Any]:
+            return {**asdict(layer), "parameters": layer.parameters}
+
+        return {
+            "encoder": [entry(layer) for layer in self.encoder],
+            "sampler": {"mean": entry(self.mean), "log_variance": entry(self.log_variance)},
+            "decoder": [entry(layer) for layer in self.decoder],
+        }
+
+
+def architecture(encoder: onnx.ModelProto, decoder: onnx.ModelProto) -> Architecture:
+    """Read the dense layers off the graphs: every Gemm, and the activation that its output reaches."""
+    encoder_layers = dense_layers(encoder.graph)
+    mean, log_variance = encoder_layers.pop("mean"), encoder_layers.pop("log_variance")
+    return Architecture(list(encoder_layers.values()), mean, log_variance, list(dense_layers(decoder.graph).values()))
+
+
+def dense_layers(graph: onnx.GraphProto) -> dict[str, DenseLayer]:
+    """The graph's dense layers by the name of the value that each computes before its activation."""
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    layers = {}
+    for node in graph.node:
+        if node.op_type == "Gemm":
+            outputs, inputs = shapes[node.input[1]]
+            layers[node.output[0]] = DenseLayer(inputs, outputs, activation(graph, node.output[0]))
+    return layers
+
+
+def activation(graph: onnx.GraphProto, value: str) -> str:
+    """The name of the function that is applied to a layer's output, through any reshaping."""
+    names = {"Relu": "ReLU", "Sigmoid": "Sigmoid"}
+    for node in graph.node:
+        if value in node.input:
+            return names.get(node.op_type) or (
+                activation(graph, node.output[0]) if node.op_type == "Reshape" else "Identity"
+            )
+    return "Identity"
