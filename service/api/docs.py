@@ -12,6 +12,15 @@ from service.api.schemas import DEFAULT_STEPS, Limits
 from service.model.autoencoder import Autoencoder
 
 Json = dict[str, Any]
+REFUSALS = {
+    example.status: example
+    for example in (
+        problems.problem(413, "the body has more than 2097152 bytes (VAE_MAX_BODY_BYTES)"),
+        problems.problem(415, "Content-Type must be application/json; is text/plain"),
+        problems.problem(422, "images[3]: not a PNG", [problems.FieldError(pointer="#/images/3", detail="not a PNG")]),
+        problems.problem(503, "ONNX Runtime: the session failed"),
+    )
+}
 
 
 def complete(app: FastAPI, limits: Limits, autoencoder: Autoencoder) -> None:
@@ -20,7 +29,7 @@ def complete(app: FastAPI, limits: Limits, autoencoder: Autoencoder) -> None:
     set_bounds(schema["components"]["schemas"], limits)
     for path in schema["paths"].values():
         for operation in path.values():
-            set_problem_type(operation["responses"])
+            describe_refusals(operation["responses"])
     set_examples(schema["paths"], limits, autoencoder)
 
 
@@ -34,11 +43,15 @@ def set_bounds(schemas: Json, limits: Limits) -> None:
     schemas["Steps"].update(maximum=limits.max_items)
 
 
-def set_problem_type(responses: Json) -> None:
-    """Give refusals their media type, where FastAPI writes the route's."""
-    for status, response in responses.items():
-        if int(status) >= 400:  # noqa: PLR2004 - refusals begin here
-            response["content"] = {problems.MEDIA_TYPE: response["content"]["application/json"]}
+def describe_refusals(responses: Json) -> None:
+    """Give each refusal its title, an example, and its media type, where FastAPI writes the route's."""
+    for status, example in REFUSALS.items():
+        if response := responses.get(str(status)):
+            (content,) = response["content"].values()
+            response["description"] = example.title
+            response["content"] = {
+                problems.MEDIA_TYPE: {**content, "example": example.model_dump(exclude_defaults=True)}
+            }
 
 
 def set_examples(paths: Json, limits: Limits, autoencoder: Autoencoder) -> None:

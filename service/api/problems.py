@@ -1,10 +1,11 @@
 """Every refusal as application/problem+json (RFC 9457): one table from errors to answers."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -12,6 +13,7 @@ from service.model.errors import InferenceError
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:vae-service:problem:"
+# For each status the last part of its type, and its title.
 TYPES = {
     404: ("not-found", "Nothing is at this path"),
     405: ("method-not-allowed", "The path does not take this method"),
@@ -32,20 +34,6 @@ class FieldError(BaseModel):
 
 class Problem(BaseModel):
     """Why a request was refused (RFC 9457)."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "type": TYPE_PREFIX + "invalid-request",
-                    "title": TYPES[422][1],
-                    "status": 422,
-                    "detail": "images[3]: not a PNG",
-                    "errors": [{"pointer": "#/images/3", "detail": "not a PNG"}],
-                }
-            ]
-        }
-    )
 
     type: str = Field(description="What kind of problem; stable, to be compared.")
     title: str = Field(description="The kind in words.")
@@ -78,11 +66,15 @@ def field_name(location: list[int | str]) -> str:
     return name.removeprefix(".") or "body"
 
 
-def problem(status: int, detail: str, errors: list[FieldError] | None = None) -> Response:
-    """A problem answer."""
+def problem(status: int, detail: str, errors: list[FieldError] | None = None) -> Problem:
+    """The body of a refusal."""
     name, title = TYPES.get(status, ("http-error", HTTPStatus(status).phrase))
-    body = Problem(type=TYPE_PREFIX + name, title=title, status=status, detail=detail, errors=errors or [])
-    return Response(body.model_dump_json(exclude_defaults=True), status, media_type=MEDIA_TYPE)
+    return Problem(type=TYPE_PREFIX + name, title=title, status=status, detail=detail, errors=errors or [])
+
+
+def respond(body: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """A refusal as an answer."""
+    return Response(body.model_dump_json(exclude_defaults=True), body.status, headers, MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -90,18 +82,16 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(InvalidRequestError)
     async def invalid_request(_: Request, error: InvalidRequestError) -> Response:
-        return problem(422, str(error), error.errors)
+        return respond(problem(422, str(error), error.errors))
 
     @app.exception_handler(HTTPException)
     async def http_error(_: Request, error: HTTPException) -> Response:
-        answer = problem(error.status_code, error.detail)
-        answer.headers.update(error.headers or {})
-        return answer
+        return respond(problem(error.status_code, error.detail), error.headers)
 
     @app.exception_handler(InferenceError)
     async def inference_failed(_: Request, error: InferenceError) -> Response:
-        return problem(503, str(error))
+        return respond(problem(503, str(error)))
 
     @app.exception_handler(Exception)
     async def internal_error(_: Request, __: Exception) -> Response:
-        return problem(500, "an error of the service; its log has more")
+        return respond(problem(500, "an error of the service; its log has more"))

@@ -1,5 +1,6 @@
 """The endpoints: each only translates between HTTP's words and the model's."""
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -33,22 +34,34 @@ class Endpoints:
         self._autoencoder = autoencoder
 
     def encode(self, body: ImagesRequest) -> LatentsAnswer:
-        """Give the posterior of each image."""
+        """Give the posterior of each image.
+
+        Its mean is the image's latent: what `/decode` and `/interpolate` take.
+        """
         posterior = self._autoencoder.encode(np.stack(body.images))
         pairs = zip(posterior.mean.tolist(), posterior.log_variance.tolist(), strict=True)
         return LatentsAnswer(latents=[PosteriorAnswer(mean=mean, log_variance=log) for mean, log in pairs])
 
     def decode(self, body: LatentsRequest) -> ImagesAnswer:
-        """Give the image of each latent."""
+        """Give the image of each latent.
+
+        Any point of the latent space decodes; draws from a standard normal look like new data.
+        """
         pixels = self._autoencoder.decode(np.array(body.latents, dtype=np.float32))
         return ImagesAnswer(images=write_pngs(pixels))
 
     def reconstruct(self, body: ImagesRequest) -> ImagesAnswer:
-        """Encode each image and decode its posterior mean."""
+        """Encode each image and decode it again.
+
+        Decoded from the posterior mean; nothing is drawn at random, so that the same image gives the same answer.
+        """
         return ImagesAnswer(images=write_pngs(reconstruct(self._autoencoder, np.stack(body.images))))
 
     def interpolate(self, body: InterpolateRequest) -> InterpolateAnswer:
-        """Walk straight from one image or latent to another, in equal steps."""
+        """Walk from one image or latent to another.
+
+        Straight, in equal steps; the first and the last frame are the ends' own, as `/reconstruct` gives them.
+        """
         start, end = self._latents_of([body.start, body.end])
         weights, latents = interpolation_path(start, end, body.steps)
         images = write_pngs(self._autoencoder.decode(latents))
@@ -71,8 +84,15 @@ def operations_router(autoencoder: Autoencoder, limits: Limits) -> APIRouter:
     refusals: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (413, 415, 422, 503)}
     for endpoint in (endpoints.encode, endpoints.decode, endpoints.reconstruct, endpoints.interpolate):
         name = endpoint.__name__
+        summary, _, description = inspect.cleandoc(endpoint.__doc__ or "").partition(".\n")
         router.add_api_route(
-            f"/{name}", endpoint, methods=["POST"], operation_id=name, summary=name.title(), responses=refusals
+            f"/{name}",
+            endpoint,
+            methods=["POST"],
+            operation_id=name,
+            summary=summary,
+            description=description,
+            responses=refusals,
         )
     return router
 
@@ -81,19 +101,21 @@ def status_router(autoencoder: Autoencoder) -> APIRouter:
     """What the service is and whether it works, as GET requests."""
     router = APIRouter(tags=["status"])
 
-    @router.get("/model", operation_id="model")
+    @router.get("/model", operation_id="model", summary="Give the model card")
     async def model() -> ModelCard:
-        """Give the model card: architecture, objective, data, measured quality, hashes."""
+        """What the model is: architecture, objective, data, measured quality, hashes."""
         return autoencoder.card
 
-    @router.get("/livez", operation_id="livez")
+    @router.get("/livez", operation_id="livez", summary="Tell that the process answers")
     async def livez() -> Health:
-        """Tell that the process answers."""
+        """Liveness: 200 as long as the service answers at all."""
         return Health()
 
-    @router.get("/readyz", operation_id="readyz", responses={503: {"model": Problem}})
+    @router.get(
+        "/readyz", operation_id="readyz", summary="Tell that the model computes", responses={503: {"model": Problem}}
+    )
     async def readyz() -> Health:
-        """Tell that the model computes: runs an inference first."""
+        """Readiness: runs a real inference first; 503 where it fails."""
         check_inference(autoencoder)
         return Health()
 

@@ -59,8 +59,10 @@ def test_refusals_are_described_as_problems(schema: dict[str, Any], path: str) -
 
     assert set(responses) == {"200", "413", "415", "422", "503"}
     for status in ("413", "415", "422", "503"):
-        reference = responses[status]["content"]["application/problem+json"]["schema"]
-        assert reference == {"$ref": "#/components/schemas/Problem"}
+        refusal = responses[status]["content"]["application/problem+json"]
+        assert refusal["schema"] == {"$ref": "#/components/schemas/Problem"}
+        assert refusal["example"]["status"] == int(status)
+        assert refusal["example"]["title"] == responses[status]["description"]
 
 
 def test_operation_ids_are_short(schema: dict[str, Any]) -> None:
