@@ -15,7 +15,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY service service
 COPY training training
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --editable '.[training]'
-ENV PATH=/venv/bin:$PATH
+ENV PATH=/venv/bin:$PATH HOME=/tmp
 USER 10001:10001
 ENTRYPOINT ["python", "-m", "training"]
 
