@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 
 import torch
+from rich.progress import track
 from torch import Tensor
 
 from training.exported_model import ExportedModel, write_card
@@ -42,7 +43,8 @@ def evaluate(model: ExportedModel, test: Digits) -> Quality:
     pixels = test.pixels()
     if model.card["training"]["binarize"]:
         pixels = binarize(pixels, generator)
-    parts = [measure(model, batch, objective, generator) for batch in pixels.split(BATCH_SIZE)]
+    batches = track(pixels.split(BATCH_SIZE), description="measuring")
+    parts = [measure(model, batch, objective, generator) for batch in batches]
     per_image, means = (torch.cat(part) for part in zip(*parts, strict=True))
     squared_error_sum, kl, negative_elbo = per_image.mean(dim=0).tolist()
     quality = Quality(

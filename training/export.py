@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import torch
 from PIL import Image
+from rich.progress import track
 from torch import Tensor, nn
 
 from training.exported_model import (
@@ -134,10 +135,10 @@ def largest_difference(model: VAE, encoder: onnx.ModelProto, decoder: onnx.Model
             yield float(np.abs(ours.numpy() - theirs).max())
 
     with torch.inference_mode():
+        batches = [batch for batch_size in PARITY_BATCHES for batch in pixels.split(batch_size)]
         return max(
             difference
-            for batch_size in PARITY_BATCHES
-            for batch in pixels.split(batch_size)
+            for batch in track(batches, description="comparing with PyTorch")
             for difference in differences(batch)
         )
 

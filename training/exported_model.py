@@ -58,7 +58,9 @@ class ExportedModel:
 
 def open_session(graph: onnx.ModelProto) -> onnxruntime.InferenceSession:
     """An inference session on the CPU."""
-    return onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # idle threads would spin against PyTorch's
+    return onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def read_graph(path: Path) -> onnx.ModelProto:
