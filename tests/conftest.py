@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from tests.samples import DATA, FakeAutoencoder
 from training.mnist import DataSource, Digits
@@ -18,6 +19,9 @@ SAMPLE = DataSource(
     mirrors=(),
 )
 
+# The same cases in each run, and no clock: a slow machine is no failure.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 torch.set_num_threads(1)  # the same sums in the same order, however many cores there are
 
 
