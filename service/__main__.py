@@ -61,6 +61,7 @@ def uvicorn_config(
         ws="none",
         timeout_keep_alive=settings.keep_alive_seconds,
         server_header=False,
+        access_log=False,
     )
 
 

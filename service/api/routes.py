@@ -1,12 +1,14 @@
 """The endpoints: each only translates between HTTP's words and the model's."""
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from fastapi import APIRouter
+from pydantic import BaseModel
 
-from service.api.json_route import json_route
+from service.api.json_route import JsonRoute
 from service.api.problems import Problem
 from service.api.schemas import (
     Health,
@@ -38,7 +40,7 @@ class Endpoints:
 
         Its mean is the image's latent: what `/decode` and `/interpolate` take.
         """
-        posterior = self._autoencoder.encode(np.stack(body.images))
+        posterior = self._autoencoder.encode(np.array(body.images))
         pairs = zip(posterior.mean.tolist(), posterior.log_variance.tolist(), strict=True)
         return LatentsAnswer(latents=[PosteriorAnswer(mean=mean, log_variance=log) for mean, log in pairs])
 
@@ -55,7 +57,7 @@ class Endpoints:
 
         Decoded from the posterior mean; nothing is drawn at random, so that the same image gives the same answer.
         """
-        return ImagesAnswer(images=write_pngs(reconstruct(self._autoencoder, np.stack(body.images))))
+        return ImagesAnswer(images=write_pngs(reconstruct(self._autoencoder, np.array(body.images))))
 
     def interpolate(self, body: InterpolateRequest) -> InterpolateAnswer:
         """Walk from one image or latent to another.
@@ -70,31 +72,35 @@ class Endpoints:
     def _latents_of(self, parents: list[ImageParent | LatentParent]) -> list[Floats]:
         """The latent of each parent; all images among them are encoded in one call."""
         images = [parent.image for parent in parents if isinstance(parent, ImageParent)]
-        means = iter(self._autoencoder.encode(np.stack(images)).mean if images else ())
+        means = iter(self._autoencoder.encode(np.array(images)).mean if images else ())
         return [
             np.array(parent.latent, dtype=np.float32) if isinstance(parent, LatentParent) else next(means)
             for parent in parents
         ]
 
 
-def operations_router(autoencoder: Autoencoder, limits: Limits) -> APIRouter:
+def operation_routes(autoencoder: Autoencoder, limits: Limits) -> list[JsonRoute]:
     """What the model does, as POST requests."""
     endpoints = Endpoints(autoencoder)
-    router = APIRouter(route_class=json_route(limits), tags=["operations"])
-    refusals: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (413, 415, 422, 503)}
-    for endpoint in (endpoints.encode, endpoints.decode, endpoints.reconstruct, endpoints.interpolate):
-        name = endpoint.__name__
-        summary, _, description = inspect.cleandoc(endpoint.__doc__ or "").partition(".\n")
-        router.add_api_route(
-            f"/{name}",
-            endpoint,
-            methods=["POST"],
-            operation_id=name,
-            summary=summary,
-            description=description,
-            responses=refusals,
-        )
-    return router
+    return [
+        operation_route(endpoint, limits)
+        for endpoint in (endpoints.reconstruct, endpoints.encode, endpoints.decode, endpoints.interpolate)
+    ]
+
+
+def operation_route(endpoint: Callable[[Any], BaseModel], limits: Limits) -> JsonRoute:
+    """An endpoint at the path of its name; the first sentence of its docstring is its summary."""
+    summary, _, description = inspect.cleandoc(endpoint.__doc__ or "").partition(".\n")
+    return JsonRoute(
+        f"/{endpoint.__name__}",
+        endpoint,
+        limits,
+        operation_id=endpoint.__name__,
+        tags=["operations"],
+        summary=summary,
+        description=description,
+        responses={status: {"model": Problem} for status in (413, 415, 422, 503)},
+    )
 
 
 def status_router(autoencoder: Autoencoder) -> APIRouter:

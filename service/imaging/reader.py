@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service.imaging.errors import ImageError
+from service.imaging.plain_png import SIGNATURE, read_plain_png
 
 PNG_HEADER = struct.Struct(">8sI4sII")  # signature, then the first chunk's length, its type, width and height
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 DAMAGED = "a damaged or truncated PNG"
 # What Pillow's PNG reader raises for a damaged file.
 DECODING_ERRORS = (
@@ -34,6 +34,9 @@ def read_png(text: str, height: int, width: int) -> NDArray[np.uint8]:
     header, so that a larger picture is refused before it is decoded.
     """
     content = decode_base64(text)
+    plain = read_plain_png(content, height, width)
+    if plain is not None:
+        return plain
     found_width, found_height = png_size(content)
     if (found_height, found_width) != (height, width):
         raise ImageError(f"{found_width} x {found_height} pixels; the model takes {width} x {height} (width x height)")
@@ -62,7 +65,7 @@ def png_size(content: bytes) -> tuple[int, int]:
     """Width and height that a PNG's header tells. Raises ImageError when it is not a PNG."""
     if len(content) >= PNG_HEADER.size:
         signature, _, kind, width, height = PNG_HEADER.unpack_from(content)
-        if signature == PNG_SIGNATURE and kind == b"IHDR":
+        if signature == SIGNATURE and kind == b"IHDR":
             return width, height
     raise ImageError("not a PNG")
 
