@@ -8,7 +8,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TRAINING := $(BIN)/python -m training
 
-.PHONY: serve test lint train demo lock image image-test clean
+.PHONY: serve test lint train demo bench lock image image-test clean
 
 serve: .venv/runtime
 	$(BIN)/python -m service --host $(HOST) --port $(PORT)
@@ -31,6 +31,10 @@ train: .venv/training
 demo: .venv/training
 	$(TRAINING) summary
 	$(TRAINING) demo
+
+bench: .venv/dev
+	command -v wrk taskset
+	$(BIN)/python -m benchmarks
 
 lock: .venv/dev
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --upgrade \

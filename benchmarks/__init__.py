@@ -1,0 +1,1 @@
+"""What a user can rerun: the service's and training's speed beside the alternatives."""

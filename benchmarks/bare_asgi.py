@@ -1,0 +1,79 @@
+"""The ceiling: the service's own codec and model behind a bare ASGI function, with no framework and no checks."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from service.imaging.reader import read_png
+from service.imaging.writer import write_pngs
+from service.model.autoencoder import Pixels
+from service.model.latent_space import interpolation_path, reconstruct
+from service.model.onnx_autoencoder import OnnxAutoencoder
+
+Json = dict[str, Any]
+autoencoder = OnnxAutoencoder.load(Path("models/mnist"))
+_, HEIGHT, WIDTH = autoencoder.card.image_shape
+
+
+def read(texts: list[str]) -> Pixels:
+    return np.array([read_png(text, HEIGHT, WIDTH) for text in texts])
+
+
+def encode(body: Json) -> Json:
+    posterior = autoencoder.encode(read(body["images"]))
+    pairs = zip(posterior.mean.tolist(), posterior.log_variance.tolist(), strict=True)
+    return {"latents": [{"mean": mean, "log_variance": log} for mean, log in pairs]}
+
+
+def decode(body: Json) -> Json:
+    return {"images": write_pngs(autoencoder.decode(np.array(body["latents"], dtype=np.float32)))}
+
+
+def reconstruct_images(body: Json) -> Json:
+    return {"images": write_pngs(reconstruct(autoencoder, read(body["images"])))}
+
+
+def interpolate(body: Json) -> Json:
+    start, end = autoencoder.encode(read([body["start"]["image"], body["end"]["image"]])).mean
+    weights, latents = interpolation_path(start, end, body["steps"])
+    images = write_pngs(autoencoder.decode(latents))
+    return {"weights": weights.tolist(), "latents": latents.tolist(), "images": images}
+
+
+OPERATIONS: dict[str, Callable[[Json], Json]] = {
+    "/encode": encode,
+    "/decode": decode,
+    "/reconstruct": reconstruct_images,
+    "/interpolate": interpolate,
+}
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    content, more = b"", True
+    while more:
+        message = await receive()
+        content += message["body"]
+        more = message["more_body"]
+    answer = json.dumps(OPERATIONS[scope["path"]](json.loads(content))).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": answer})
+
+
+if __name__ == "__main__":
+    uvicorn.run(
+        app,
+        port=int(sys.argv[1]),
+        loop="uvloop",
+        http="httptools",
+        lifespan="off",
+        ws="none",
+        access_log=False,
+        timeout_keep_alive=75,
+    )

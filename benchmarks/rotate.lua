@@ -1,0 +1,20 @@
+-- wrk -s rotate.lua URL -- FILE: POST each line of FILE in turn.
+local bodies, index = {}, 0
+
+function init(arguments)
+  for line in io.lines(arguments[1]) do bodies[#bodies + 1] = line end
+  wrk.headers["Content-Type"] = "application/json"
+end
+
+function request()
+  index = index % #bodies + 1
+  return wrk.format("POST", nil, nil, bodies[index])
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
+  io.write(string.format('{"requests": %d, "microseconds": %d, "failed": %d, "p50": %d, "p99": %d, "p999": %d}\n',
+    summary.requests, summary.duration, failed,
+    latency:percentile(50), latency:percentile(99), latency:percentile(99.9)))
+end

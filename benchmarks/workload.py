@@ -1,0 +1,61 @@
+"""What is asked of every server: requests over many different digits, so that no answer can be kept."""
+
+import base64
+import io
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from training.exported_model import ExportedModel
+from training.mnist import gunzip, parse_idx
+
+DIGITS = Path("tests/data/t10k-images-idx3-ubyte.gz")
+MODEL = Path("models/mnist")
+DISTINCT = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Workload:
+    """A path, the bodies that are sent to it in turn, and the images that one of them carries or asks for."""
+
+    name: str
+    path: str
+    bodies: list[str]
+    images: int
+
+
+def png(image: np.ndarray[Any, np.dtype[np.uint8]]) -> str:
+    """A digit as Pillow writes it by default, in base64."""
+    content = io.BytesIO()
+    Image.fromarray(image).save(content, format="PNG")
+    return base64.b64encode(content.getvalue()).decode()
+
+
+def workloads() -> Iterator[Workload]:
+    """Every operation, with one item and with 64, and the walk of 11 frames."""
+    digits = parse_idx(gunzip(DIGITS.read_bytes(), str(DIGITS)), DIGITS)
+    means, _ = ExportedModel(MODEL).encode(digits[:, np.newaxis].astype(np.float32) / np.float32(255))
+    pictures = [png(digit) for digit in digits]
+    latents = [[round(value, 5) for value in mean] for mean in means.tolist()]
+    for count in (1, 64):
+        for path, key, items in (
+            ("/reconstruct", "images", pictures),
+            ("/encode", "images", pictures),
+            ("/decode", "latents", latents),
+        ):
+            bodies = [json.dumps({key: chunk}) for chunk in chunks(items, count)]
+            yield Workload(f"{path}, {count} item{'s' * (count > 1)}", path, bodies, count)
+    ends = [{"start": {"image": a}, "end": {"image": b}, "steps": 11} for a, b in chunks(pictures, 2)]
+    yield Workload("/interpolate, 11 frames", "/interpolate", [json.dumps(body) for body in ends[:DISTINCT]], 11)
+
+
+def chunks(items: list[Any], count: int) -> list[list[Any]]:
+    """Different chunks of so many items, at most ``DISTINCT``."""
+    pool = itertools.cycle(items)
+    return [list(itertools.islice(pool, count)) for _ in range(min(DISTINCT, len(items) // count))]
