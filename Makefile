@@ -8,7 +8,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TRAINING := $(BIN)/python -m training
 
-.PHONY: serve test lint train demo bench lock image image-test clean
+.PHONY: serve test lint train demo bench bench-rivals lock image image-test clean
 
 serve: .venv/runtime
 	$(BIN)/python -m service --host $(HOST) --port $(PORT)
@@ -36,6 +36,13 @@ bench: .venv/dev
 	command -v wrk taskset
 	$(BIN)/python -m benchmarks
 
+# Each framework in an environment of its own, beside which `make bench` runs.
+bench-rivals: .venv-rivals/mlserver/bin/python .venv-rivals/litserve/bin/python .venv-rivals/bentoml/bin/python bench
+
+.venv-rivals/%/bin/python:
+	$(PYTHON) -m venv .venv-rivals/$*
+	.venv-rivals/$*/bin/python -m pip install --quiet $* onnxruntime pillow
+
 lock: .venv/dev
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --upgrade \
 		--no-emit-index-url --custom-compile-command 'make lock' --quiet --output-file requirements.lock
@@ -47,7 +54,7 @@ image-test: .venv/dev image
 	DOCKER=$(DOCKER) $(BIN)/python -m pytest tests/image
 
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv .venv-rivals build dist
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'

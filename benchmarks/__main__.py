@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from rich.progress import track
 
 from benchmarks.compare import check_same_answers
-from benchmarks.servers import COMMANDS, CONNECTIONS, Load, drive, running
+from benchmarks.servers import CONNECTIONS, Load, drive, running, servers
 from benchmarks.workload import Workload, workloads
 
 HERE = Path(__file__).parent
-BASELINE = "textbook"
+SERVICE, BASELINE = "vae-service", "textbook"
 Rounds = dict[str, list[Load]]
 INTRODUCTION = """\
 # Results
@@ -38,17 +38,22 @@ def main(
     output: Annotated[Path, typer.Option(help="Folder for RESULTS.md and throughput.png.")] = HERE,
 ) -> None:
     """Time every operation on each server, in alternating rounds."""
+    everything = list(workloads())
     results: dict[Workload, Rounds] = {}
     with ExitStack() as stack:
-        urls = {name: stack.enter_context(running(command)) for name, command in COMMANDS.items()}
-        everything = list(workloads())
+        urls = {name: stack.enter_context(running(server, everything[0])) for name, server in servers().items()}
         for workload in everything:
-            check_same_answers(urls, workload)
+            check_same_answers(serving(urls, workload), workload)
         for workload in track(everything, description="benchmarks"):
-            results[workload] = measure(urls, workload, rounds, seconds)
+            results[workload] = measure(serving(urls, workload), workload, rounds, seconds)
     (output / "RESULTS.md").write_text(report(results, rounds, seconds))
     plot(results).savefig(output / "throughput.png", metadata={"Software": None})
     typer.echo((output / "RESULTS.md").read_text())
+
+
+def serving(urls: dict[str, str], workload: Workload) -> dict[str, str]:
+    """The servers that serve a workload's path."""
+    return {name: url for name, url in urls.items() if servers()[name].only in {None, workload.path}}
 
 
 def measure(urls: dict[str, str], workload: Workload, rounds: int, seconds: int) -> Rounds:
@@ -71,18 +76,35 @@ def spread(values: Sequence[float]) -> str:
 
 def report(results: dict[Workload, Rounds], rounds: int, seconds: int) -> str:
     """The results as a page of Markdown."""
-    names = list(COMMANDS)
+    names = list(servers())
     lines = [
         INTRODUCTION.format(rounds=rounds, seconds=seconds, connections=CONNECTIONS, machine=machine()),
-        f"| | {' | '.join(f'{name}, requests/s' for name in names)} | over textbook | of bare ASGI |",
-        f"|---|{'---|' * (len(names) + 2)}",
+        "## Requests a second\n",
+        f"| | {' | '.join(names)} |",
+        f"|---|{'---|' * len(names)}",
+        *(row(workload, [rate(result, name) for name in names]) for workload, result in results.items()),
+        f"\n## {SERVICE}'s rate over the others'\n",
+        f"| | {' | '.join(names[1:])} |",
+        f"|---|{'---|' * len(names[1:])}",
+        *(row(workload, [over(result, name) for name in names[1:]]) for workload, result in results.items()),
+        "\n![Rates over the textbook service's](throughput.png)\n",
     ]
-    for workload, result in results.items():
-        rates = " | ".join(f"{statistics.median(load.rate for load in result[name]):,.0f}" for name in names)
-        over = spread(ratios(result, "vae-service", BASELINE))
-        share = spread(ratios(result, "vae-service", "bare ASGI"))
-        lines.append(f"| {workload.name} | {rates} | {over} | {share} |")
-    return "\n".join([*lines, "", "![Rates over the textbook service's](throughput.png)", ""])
+    return "\n".join(lines)
+
+
+def row(workload: Workload, cells: list[str]) -> str:
+    """A row of a table."""
+    return f"| {workload.name} | {' | '.join(cells)} |"
+
+
+def rate(result: Rounds, name: str) -> str:
+    """A server's median rate, where it serves the path."""
+    return f"{statistics.median(load.rate for load in result[name]):,.0f}" if name in result else ""
+
+
+def over(result: Rounds, name: str) -> str:
+    """The service's rate over another server's: median, lowest and highest."""
+    return spread(ratios(result, SERVICE, name)) if name in result else ""
 
 
 def machine() -> str:
@@ -97,16 +119,18 @@ def machine() -> str:
 
 def plot(results: dict[Workload, Rounds]) -> Figure:
     """Bars: each server's rate over the textbook's."""
-    figure = Figure(figsize=(9, 4), dpi=120, layout="constrained")
+    figure = Figure(figsize=(10, 4), dpi=120, layout="constrained")
     axes = figure.subplots()
-    width = 0.8 / len(COMMANDS)
-    for place, name in enumerate(COMMANDS):
-        middles = [statistics.median(ratios(result, name, BASELINE)) for result in results.values()]
+    names = list(servers())
+    width = 0.85 / len(names)
+    for place, name in enumerate(names):
+        middles = [
+            statistics.median(ratios(result, name, BASELINE)) if name in result else 0 for result in results.values()
+        ]
         bars = axes.bar([index + place * width for index in range(len(results))], middles, width, label=name)
-        axes.bar_label(bars, fmt="%.1f", fontsize=7)
-    axes.set_xticks(
-        [index + width for index in range(len(results))], [workload.name for workload in results], fontsize=7
-    )
+        axes.bar_label(bars, [f"{middle:.1f}" if middle else "" for middle in middles], fontsize=7)
+    labels = [workload.name.replace(", ", "\n") for workload in results]
+    axes.set_xticks([index + width for index in range(len(results))], labels, fontsize=8)
     axes.set_ylabel("requests/s, textbook = 1")
     axes.legend()
     return figure

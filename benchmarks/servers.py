@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -18,11 +19,34 @@ from benchmarks.workload import Workload
 
 SERVER_CORE, LOAD_CORE = 0, 1
 CONNECTIONS = 16
-COMMANDS = {
-    "vae-service": [sys.executable, "-m", "service", "--port"],
-    "textbook": [sys.executable, "-m", "benchmarks.textbook_service"],
-    "bare ASGI": [sys.executable, "-m", "benchmarks.bare_asgi"],
-}
+ENVIRONMENTS = Path(".venv-rivals")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A command that takes a port, and the one path that it serves if it does not serve all."""
+
+    command: list[str]
+    only: str | None = None
+
+
+def servers() -> dict[str, Server]:
+    """The service, its alternatives, and the frameworks whose environments were made (``make bench-rivals``)."""
+    here = {
+        "vae-service": Server([sys.executable, "-m", "service", "--port"]),
+        "textbook": Server([sys.executable, "-m", "benchmarks.textbook_service"]),
+        "bare ASGI": Server([sys.executable, "-m", "benchmarks.bare_asgi"]),
+    }
+    rivals = {
+        "MLServer": ["python", "-m", "benchmarks.rivals.mlserver_service"],
+        "LitServe": ["python", "-m", "benchmarks.rivals.litserve_service"],
+        "BentoML": ["bentoml", "serve", "benchmarks.rivals.bentoml_service:Textbook", "--port"],
+    }
+    for name, (program, *arguments) in rivals.items():
+        binary = ENVIRONMENTS / name.lower() / "bin" / program
+        if binary.exists():
+            here[name] = Server([str(binary), *arguments], only="/reconstruct")
+    return here
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,36 +60,37 @@ class Load:
 
 
 @contextmanager
-def running(command: list[str]) -> Iterator[str]:
-    """Start a server on a free port, pinned to its core; give its address once it answers; end it."""
+def running(server: Server, probe: Workload) -> Iterator[str]:
+    """Start a server on a free port, pinned to its core; give its address once it answers the probe; end it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     process = subprocess.Popen(  # noqa: S603 - a command of this file
-        [*command, str(port)],
+        ["taskset", "-c", str(SERVER_CORE), *server.command, str(port)],  # noqa: S607 - wherever the system has it
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),  # noqa: PLW1509 - one thread, nothing held
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        start_new_session=True,
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 60
-        while not answers(url):
+        deadline = time.monotonic() + 90
+        while not answers(url, probe):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{' '.join(command)} does not answer")
-            time.sleep(0.05)
+                raise RuntimeError(f"{' '.join(server.command)} does not answer")
+            time.sleep(0.1)
         yield url
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)  # its own session: whatever processes it started
         process.wait(timeout=30)
 
 
-def answers(url: str) -> bool:
-    """Tell whether something listens."""
+def answers(url: str, probe: Workload) -> bool:
+    """Tell whether a server does its work."""
     try:
-        httpx.get(f"{url}/docs", timeout=1)
+        headers = {"Content-Type": "application/json"}
+        return httpx.post(url + probe.path, content=probe.bodies[0], headers=headers, timeout=5).is_success
     except httpx.TransportError:
         return False
-    return True
 
 
 def drive(url: str, workload: Workload, seconds: float) -> Load:

@@ -1,0 +1,15 @@
+"""BentoML: bentoml serve benchmarks.rivals.bentoml_service:Textbook --port PORT."""
+
+import bentoml
+
+from benchmarks import textbook_model
+
+
+@bentoml.service(workers=1)
+class Textbook:
+    """One operation, as a method."""
+
+    @bentoml.api(route="/reconstruct")
+    def reconstruct(self, images: list[str]) -> dict[str, list[str]]:
+        """Reconstruct images."""
+        return {"images": textbook_model.reconstruct(images)}
