@@ -15,7 +15,7 @@ DESCRIPTION = """\
 A variational autoencoder turns an image into a point of a small latent space and back.
 `GET /model` tells which one this is. Every refusal is an `application/problem+json` that names the field.
 """
-TELEMETRY = ("tracing", "metrics", "logs")  # FastAPI asks for a provider of each at every request: 8 us
+TELEMETRY = ("tracing", "metrics", "logs")  # FastAPI asks for a provider of each at every request: 2.7 us
 
 
 def create_app(settings: Settings, autoencoder: Autoencoder) -> FastAPI:
