@@ -61,7 +61,7 @@ def uvicorn_config(
         ws="none",
         timeout_keep_alive=settings.keep_alive_seconds,
         server_header=False,
-        access_log=False,
+        access_log=False,  # uvicorn's line a request takes a fifth of the rate of small ones
     )
 
 

@@ -9,9 +9,11 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from service.api.schemas import PARENT_TAGS
 from service.model.errors import InferenceError
 
 MEDIA_TYPE = "application/problem+json"
+MOST_ERRORS = 10  # a body of unknown fields is not answered with all of them
 TYPE_PREFIX = "urn:vae-service:problem:"
 # For each status the last part of its type, and its title.
 TYPES = {
@@ -48,10 +50,12 @@ class InvalidRequestError(Exception):
     def __init__(self, error: ValidationError) -> None:
         self.errors = []
         sentences = []
-        for details in error.errors(include_url=False, include_input=False):
-            location = [part for part in details["loc"] if not str(part).startswith("(")]  # the tags of a union
+        for details in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_ERRORS]:
+            location = [part for part in details["loc"] if part not in PARENT_TAGS.values()]
             self.errors.append(FieldError(pointer=json_pointer(location), detail=details["msg"]))
             sentences.append(f"{field_name(location)}: {details['msg']}")
+        if error.error_count() > MOST_ERRORS:
+            sentences.append(f"and {error.error_count() - MOST_ERRORS} more")
         super().__init__("; ".join(sentences))
 
 

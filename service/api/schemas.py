@@ -169,15 +169,18 @@ class LatentParent(Request):
     latent: Latent
 
 
+# Pydantic puts a union's tag into the place of an error, where ``problems`` takes it out again.
+PARENT_TAGS = {"image": "(image)", "latent": "(latent)"}
+
+
 def parent_kind(value: object) -> str | None:
     """The tag of the schema that a parent is to be read with, if it has either an image or a latent."""
     kinds = [kind for kind in ("image", "latent") if isinstance(value, dict) and kind in value]
-    return f"({kinds[0]})" if len(kinds) == 1 else None
+    return PARENT_TAGS[kinds[0]] if len(kinds) == 1 else None
 
 
-# A tag stands in parentheses: ``problems`` leaves it out of the place that it names.
 Parent = Annotated[
-    Annotated[ImageParent, Tag("(image)")] | Annotated[LatentParent, Tag("(latent)")],
+    Annotated[ImageParent, Tag(PARENT_TAGS["image"])] | Annotated[LatentParent, Tag(PARENT_TAGS["latent"])],
     Discriminator(
         parent_kind, custom_error_type="parent", custom_error_message="must have either an image or a latent"
     ),

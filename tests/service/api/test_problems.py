@@ -120,6 +120,15 @@ def test_all_wrong_fields_are_named(client: Client) -> None:
     assert "end.latent[0]: " in body["detail"]
 
 
+def test_many_wrong_fields_are_counted_not_listed(client: Client) -> None:
+    """The answer stays short, whatever was sent; the place of a field with a tag's look is its own."""
+    fields = {f"({number})": 0 for number in range(100)}
+    body = problem(client, 422, "invalid-request", "POST", "/encode", json={"images": [FIRST], **fields})
+
+    assert [error["pointer"] for error in body["errors"]] == [f"#/%28{number}%29" for number in range(10)]
+    assert body["detail"].endswith("; and 90 more")
+
+
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "image/png", None])
 def test_a_body_of_another_type_is_refused(client: Client, content_type: str | None) -> None:
     """Only JSON is read."""
