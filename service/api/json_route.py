@@ -36,13 +36,13 @@ class JsonRoute(APIRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that matched; another method than POST is refused by FastAPI."""
-        if scope["method"] != "POST":
+        if scope["method"] == "POST":
+            require_json(scope["headers"])
+            body = await read_body(receive, self.max_body_bytes)
+            if body is not None:
+                await send_json(send, self.answer(body))
+        else:
             await super().handle(scope, receive, send)
-            return
-        require_json(scope["headers"])
-        body = await read_body(receive, self.max_body_bytes)
-        if body is not None:
-            await send_json(send, self.answer(body))
 
 
 def answerer(endpoint: Callable[[Any], BaseModel], limits: Limits) -> Callable[[bytes], bytes]:
