@@ -75,9 +75,9 @@ def test_all_else_is_left_to_pillow(content: bytes) -> None:
 
 
 def test_more_data_than_the_size_tells_is_not_unpacked() -> None:
-    """A gigabyte of zeros behind a small header costs no more than the header says."""
+    """64 MiB of zeros behind a small header costs no more than the header says."""
     compressor = zlib.compressobj(9)
-    bomb = b"".join(compressor.compress(bytes(1 << 20)) for _ in range(1024)) + compressor.flush()
+    bomb = b"".join(compressor.compress(bytes(1 << 20)) for _ in range(64)) + compressor.flush()
     start = time.perf_counter()
     read_plain_png(with_data(bomb), 2, 3)
 
