@@ -12,15 +12,6 @@ from service.api.schemas import DEFAULT_STEPS, Limits
 from service.model.autoencoder import Autoencoder
 
 Json = dict[str, Any]
-REFUSALS = {
-    example.status: example
-    for example in (
-        problems.problem(413, "the body has more than 2097152 bytes (VAE_MAX_BODY_BYTES)"),
-        problems.problem(415, "Content-Type must be application/json; is text/plain"),
-        problems.problem(422, "images[3]: not a PNG", [problems.FieldError(pointer="#/images/3", detail="not a PNG")]),
-        problems.problem(503, "ONNX Runtime: the session failed"),
-    )
-}
 
 
 def complete(app: FastAPI, limits: Limits, autoencoder: Autoencoder) -> None:
@@ -45,7 +36,7 @@ def set_bounds(schemas: Json, limits: Limits) -> None:
 
 def describe_refusals(responses: Json) -> None:
     """Give each refusal its title, an example, and its media type, where FastAPI writes the route's."""
-    for status, example in REFUSALS.items():
+    for status, example in problems.EXAMPLES.items():
         if response := responses.get(str(status)):
             (content,) = response["content"].values()
             response["description"] = example.title

@@ -76,6 +76,18 @@ def problem(status: int, detail: str, errors: list[FieldError] | None = None) ->
     return Problem(type=TYPE_PREFIX + name, title=title, status=status, detail=detail, errors=errors or [])
 
 
+# The refusals of an operation, each as OpenAPI shows it.
+EXAMPLES = {
+    example.status: example
+    for example in (
+        problem(413, "the body has more than 2097152 bytes (VAE_MAX_BODY_BYTES)"),
+        problem(415, "Content-Type must be application/json; is text/plain"),
+        problem(422, "images[3]: not a PNG", [FieldError(pointer="#/images/3", detail="not a PNG")]),
+        problem(503, "ONNX Runtime: the session failed"),
+    )
+}
+
+
 def respond(body: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """A refusal as an answer."""
     return Response(body.model_dump_json(exclude_defaults=True), body.status, headers, MEDIA_TYPE)

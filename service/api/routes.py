@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from service.api.json_route import JsonRoute
-from service.api.problems import Problem
+from service.api.problems import EXAMPLES, Problem
 from service.api.schemas import (
     Health,
     ImageParent,
@@ -99,7 +99,7 @@ def operation_route(endpoint: Callable[[Any], BaseModel], limits: Limits) -> Jso
         tags=["operations"],
         summary=summary,
         description=description,
-        responses={status: {"model": Problem} for status in (413, 415, 422, 503)},
+        responses={status: {"model": Problem} for status in EXAMPLES},
     )
 
 

@@ -175,8 +175,8 @@ PARENT_TAGS = {"image": "(image)", "latent": "(latent)"}
 
 def parent_kind(value: object) -> str | None:
     """The tag of the schema that a parent is to be read with, if it has either an image or a latent."""
-    kinds = [kind for kind in ("image", "latent") if isinstance(value, dict) and kind in value]
-    return PARENT_TAGS[kinds[0]] if len(kinds) == 1 else None
+    tags = [tag for kind, tag in PARENT_TAGS.items() if isinstance(value, dict) and kind in value]
+    return tags[0] if len(tags) == 1 else None
 
 
 Parent = Annotated[
