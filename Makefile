@@ -33,15 +33,16 @@ demo: .venv/training
 	$(TRAINING) demo
 
 bench: .venv/dev
-	command -v wrk taskset
+	@command -v wrk >/dev/null || { echo 'make bench needs wrk: apt-get install wrk' >&2; exit 1; }
 	$(BIN)/python -m benchmarks
 
 # Each framework in an environment of its own, beside which `make bench` runs.
-bench-rivals: .venv-rivals/mlserver/bin/python .venv-rivals/litserve/bin/python .venv-rivals/bentoml/bin/python bench
+bench-rivals: .venv-rivals/mlserver/installed .venv-rivals/litserve/installed .venv-rivals/bentoml/installed bench
 
-.venv-rivals/%/bin/python:
+.venv-rivals/%/installed:
 	$(PYTHON) -m venv .venv-rivals/$*
 	.venv-rivals/$*/bin/python -m pip install --quiet $* onnxruntime pillow
+	touch $@
 
 lock: .venv/dev
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --upgrade \

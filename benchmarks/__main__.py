@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from rich.progress import track
 
 from benchmarks.compare import check_same_answers
-from benchmarks.servers import CONNECTIONS, Load, drive, running, servers
+from benchmarks.servers import CONNECTIONS, Server, drive, running, servers
 from benchmarks.workload import Workload, workloads
 
 HERE = Path(__file__).parent
 SERVICE, BASELINE = "vae-service", "textbook"
-Rounds = dict[str, list[Load]]
+Rounds = dict[str, list[float]]  # each server's requests a second, round by round
 INTRODUCTION = """\
 # Results
 
@@ -42,25 +42,26 @@ def main(
 ) -> None:
     """Time every operation on each server, in alternating rounds."""
     everything = list(workloads())
+    compared = servers()
     results: dict[Workload, Rounds] = {}
     with ExitStack() as stack:
-        urls = {name: stack.enter_context(running(server, everything[0])) for name, server in servers().items()}
+        urls = {name: stack.enter_context(running(server, everything[0])) for name, server in compared.items()}
         for workload in everything:
-            check_same_answers(serving(urls, workload), workload)
+            check_same_answers(serving(urls, compared, workload), workload)
         for workload in track(everything, description="benchmarks"):
-            results[workload] = measure(serving(urls, workload), workload, rounds, seconds)
+            results[workload] = measure(serving(urls, compared, workload), workload, rounds, seconds)
     (output / "RESULTS.md").write_text(report(results, rounds, seconds))
     plot(results).savefig(output / "throughput.png", metadata={"Software": None})
     typer.echo((output / "RESULTS.md").read_text())
 
 
-def serving(urls: dict[str, str], workload: Workload) -> dict[str, str]:
-    """The servers that serve a workload's path."""
-    return {name: url for name, url in urls.items() if servers()[name].only in {None, workload.path}}
+def serving(urls: dict[str, str], compared: dict[str, Server], workload: Workload) -> dict[str, str]:
+    """The addresses of the servers that serve a workload's path."""
+    return {name: url for name, url in urls.items() if compared[name].only in {None, workload.path}}
 
 
 def measure(urls: dict[str, str], workload: Workload, rounds: int, seconds: int) -> Rounds:
-    """Each server's loads, one a round; the servers take turns, so that a slow minute is everybody's."""
+    """Each server's rates, one a round; the servers take turns, so that a slow minute is everybody's."""
     for url in urls.values():
         drive(url, workload, 1)  # warm
     turns = [{name: drive(url, workload, seconds) for name, url in urls.items()} for _ in range(rounds)]
@@ -69,7 +70,7 @@ def measure(urls: dict[str, str], workload: Workload, rounds: int, seconds: int)
 
 def ratios(result: Rounds, name: str, baseline: str) -> list[float]:
     """A server's rate over another's, round by round."""
-    return [ours.rate / theirs.rate for ours, theirs in zip(result[name], result[baseline], strict=True)]
+    return [ours / theirs for ours, theirs in zip(result[name], result[baseline], strict=True)]
 
 
 def spread(values: Sequence[float]) -> str:
@@ -79,7 +80,7 @@ def spread(values: Sequence[float]) -> str:
 
 def report(results: dict[Workload, Rounds], rounds: int, seconds: int) -> str:
     """The results as a page of Markdown."""
-    names = list(servers())
+    names = list(next(iter(results.values())))  # every server serves the first workload
     lines = [
         INTRODUCTION.format(rounds=rounds, seconds=seconds, connections=CONNECTIONS, machine=machine()),
         "## Requests a second\n",
@@ -102,7 +103,7 @@ def row(workload: Workload, cells: list[str]) -> str:
 
 def rate(result: Rounds, name: str) -> str:
     """A server's median rate, where it serves the path."""
-    return f"{statistics.median(load.rate for load in result[name]):,.0f}" if name in result else ""
+    return f"{statistics.median(result[name]):,.0f}" if name in result else ""
 
 
 def over(result: Rounds, name: str) -> str:
@@ -124,7 +125,7 @@ def plot(results: dict[Workload, Rounds]) -> Figure:
     """Bars: each server's rate over the textbook's."""
     figure = Figure(figsize=(10, 4), dpi=120, layout="constrained")
     axes = figure.subplots()
-    names = list(servers())
+    names = list(next(iter(results.values())))  # every server serves the first workload
     width = 0.85 / len(names)
     for place, name in enumerate(names):
         middles = [

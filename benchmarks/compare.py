@@ -2,13 +2,12 @@
 
 import base64
 import io
-import json
 from typing import Any
 
-import httpx
 import numpy as np
 from PIL import Image
 
+from benchmarks.servers import post
 from benchmarks.workload import Workload
 
 GREY_LEVELS = 1
@@ -19,18 +18,11 @@ SAMPLES = 5
 def check_same_answers(urls: dict[str, str], workload: Workload) -> None:
     """Send the first bodies to each server. Raises RuntimeError where an answer differs from the first server's."""
     for body in workload.bodies[:SAMPLES]:
-        given = {name: post(url + workload.path, body) for name, url in urls.items()}
+        given = {name: post(url + workload.path, body).raise_for_status().json() for name, url in urls.items()}
         (first, expected), *others = given.items()
         for name, answer in others:
             if not same(expected, answer):
                 raise RuntimeError(f"{workload.name}: {name} answers something else than {first}")
-
-
-def post(url: str, body: str) -> Any:  # noqa: ANN401 - JSON
-    """The JSON that a server answers."""
-    answer = httpx.post(url, content=body, headers={"Content-Type": "application/json"}, timeout=30)
-    answer.raise_for_status()
-    return json.loads(answer.text)
 
 
 def same(first: Any, second: Any) -> bool:  # noqa: ANN401 - JSON

@@ -11,10 +11,9 @@ function request()
   return wrk.format("POST", nil, nil, bodies[index])
 end
 
-function done(summary, latency)
+function done(summary)
   local errors = summary.errors
   local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
-  io.write(string.format('{"requests": %d, "microseconds": %d, "failed": %d, "p50": %d, "p99": %d, "p999": %d}\n',
-    summary.requests, summary.duration, failed,
-    latency:percentile(50), latency:percentile(99), latency:percentile(99.9)))
+  io.write(string.format('{"requests": %d, "microseconds": %d, "failed": %d}\n',
+    summary.requests, summary.duration, failed))
 end

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,12 +21,11 @@ DISTINCT = 200
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Workload:
-    """A path, the bodies that are sent to it in turn, and the images that one of them carries or asks for."""
+    """A path and the bodies that are sent to it in turn."""
 
     name: str
     path: str
     bodies: list[str]
-    images: int
 
 
 def png(image: np.ndarray[Any, np.dtype[np.uint8]]) -> str:
@@ -50,12 +48,11 @@ def workloads() -> Iterator[Workload]:
             ("/decode", "latents", latents),
         ):
             bodies = [json.dumps({key: chunk}) for chunk in chunks(items, count)]
-            yield Workload(f"{path}, {count} item{'s' * (count > 1)}", path, bodies, count)
+            yield Workload(f"{path}, {count} item{'s' * (count > 1)}", path, bodies)
     ends = [{"start": {"image": a}, "end": {"image": b}, "steps": 11} for a, b in chunks(pictures, 2)]
-    yield Workload("/interpolate, 11 frames", "/interpolate", [json.dumps(body) for body in ends[:DISTINCT]], 11)
+    yield Workload("/interpolate, 11 frames", "/interpolate", [json.dumps(body) for body in ends])
 
 
 def chunks(items: list[Any], count: int) -> list[list[Any]]:
     """Different chunks of so many items, at most ``DISTINCT``."""
-    pool = itertools.cycle(items)
-    return [list(itertools.islice(pool, count)) for _ in range(min(DISTINCT, len(items) // count))]
+    return [items[first : first + count] for first in range(0, len(items) - count + 1, count)][:DISTINCT]
