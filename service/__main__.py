@@ -1,39 +1,58 @@
-"""python -m service: flags and environment -> uvicorn."""
+"""python -m service: flags and environment -> model -> port -> workers."""
 
-import signal
+import logging
+import socket
 import sys
-from collections.abc import Callable
 from functools import partial
 from typing import NoReturn
 
-import uvicorn
-from fastapi import FastAPI
 from pydantic import ValidationError
 from pydantic_settings import CliApp
-from uvicorn.supervisors import Multiprocess
 
-from service.app import load_app
+from service.api.telemetry import TelemetryError
+from service.app import create_state, load_app
+from service.logs import AccessLog, configure
 from service.model.errors import ModelLoadError
+from service.server import BACKLOG, Server
 from service.settings import Settings
+from service.workers import Workers
 
+EXIT_NO_PORT = 1
 EXIT_BAD_SETTINGS = 2
 EXIT_BAD_MODEL = 3
 
+log = logging.getLogger(__name__)
+
 
 def main() -> None:
-    """Check settings and model, then serve until SIGTERM or Ctrl-C; both end with exit code 0."""
+    """Check settings and model, open the port, and serve until SIGTERM or Ctrl-C; both end with exit code 0."""
     settings = read_settings()
+    if settings.print_settings:
+        sys.stdout.write("".join(f"{line}\n" for line in settings.lines()))
+        return
+    form = configure(settings.log_format)
     try:
-        app = load_app(settings)  # before the port opens, whoever will serve
+        state = create_state(settings, AccessLog(form) if settings.access_log else None)
+        server = Server(settings, state, partial(load_app, settings, state))
     except ModelLoadError as error:
         fail(str(error), EXIT_BAD_MODEL)
-    if settings.workers > 1:
-        config = uvicorn_config(settings, partial(load_app, settings), factory=True)
-        Multiprocess(config, sockets=[config.bind_socket()]).run()
+    except (OSError, ValueError, TelemetryError) as error:  # the file of API keys; the collector
+        fail(str(error), EXIT_BAD_SETTINGS)
+    listener = listen(settings.host, settings.port)
+    host, port = listener.getsockname()[:2]
+    log.info("listening on http://%s:%d with %d workers", f"[{host}]" if ":" in host else host, port, settings.workers)
+    if settings.workers == 1:
+        server.run([listener])
         return
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))  # uvicorn raises the signal once more when it has drained
-    uvicorn.Server(uvicorn_config(settings, app)).run()
+    workers = Workers(
+        settings.workers,
+        listener,
+        server.reload,
+        partial(state.metrics.add, "restarts"),
+        settings.drain_delay_seconds + settings.drain_grace_seconds,
+    )
+    if number := workers.run():
+        server.work(number, listener, workers.ended)
 
 
 def read_settings() -> Settings:
@@ -42,27 +61,16 @@ def read_settings() -> Settings:
         return CliApp.run(Settings)
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, details['loc']))}: {details['msg']}" for details in error.errors())
-        fail("; ".join(problems), EXIT_BAD_SETTINGS)
+        fail("; ".join(problems).removeprefix(": "), EXIT_BAD_SETTINGS)
 
 
-def uvicorn_config(
-    settings: Settings, app: FastAPI | Callable[[], FastAPI], *, factory: bool = False
-) -> uvicorn.Config:
-    """How uvicorn serves an application, or what a factory makes in each worker."""
-    return uvicorn.Config(
-        app,
-        factory=factory,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        loop="uvloop",
-        http="httptools",
-        lifespan="off",
-        ws="none",
-        timeout_keep_alive=settings.keep_alive_seconds,
-        server_header=False,
-        access_log=False,  # uvicorn's line a request takes a fifth of the rate of small ones
-    )
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; where it cannot, the process ends with one line."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        fail(f"cannot listen on {host} port {port}: {error.strerror or error}", EXIT_NO_PORT)
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -1,12 +1,20 @@
 """Where the rooms are joined."""
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
 from service import __version__
 from service.api import docs, problems
-from service.api.routes import operation_routes, status_router
+from service.api.admission import Admission
+from service.api.edge import Edge
+from service.api.guard import Guard
+from service.api.metrics import Metrics
+from service.api.routes import OPERATIONS, add_reload, operation_routes, status_router
 from service.api.schemas import Limits
+from service.api.state import State
+from service.api.telemetry import telemetry, tracer_provider
+from service.logs import AccessLog
 from service.model.autoencoder import Autoencoder
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from service.settings import Settings
@@ -15,30 +23,73 @@ DESCRIPTION = """\
 A variational autoencoder turns an image into a point of a small latent space and back.
 `GET /model` tells which one this is. Every refusal is an `application/problem+json` that names the field.
 """
-TELEMETRY = ("tracing", "metrics", "logs")  # FastAPI asks for a provider of each at every request: 2.7 us
 
 
-def create_app(settings: Settings, autoencoder: Autoencoder) -> FastAPI:
-    """The application that serves an autoencoder."""
+def create_state(settings: Settings, access_log: AccessLog | None = None) -> State:
+    """What applications of these settings share with their server. To be made before workers are forked.
+
+    Raises TelemetryError.
+    """
+    routes = [*OPERATIONS, *(route.path for route in status_router.routes), *docs.PATHS]  # type: ignore[attr-defined]
+    metrics = Metrics(routes, [kind.name for kind in problems.KINDS], settings.workers)
+    admission = Admission(settings.max_pending_images, settings.max_body_bytes, metrics)
+    provider = tracer_provider(settings.otlp_endpoint) if settings.otlp_endpoint else None
+    return State(metrics, admission, access_log, provider)
+
+
+def create_app(settings: Settings, autoencoder: Autoencoder, state: State) -> Edge:
+    """The application that serves an autoencoder. Raises OSError or ValueError if the API keys cannot be read."""
     _, height, width = autoencoder.card.image_shape
     limits = Limits(
         image_height=height,
         image_width=width,
         latent_size=autoencoder.card.latent_size,
         max_items=settings.max_items,
+        max_image_bytes=settings.max_image_bytes,
         max_latent=settings.max_latent,
         max_body_bytes=settings.max_body_bytes,
     )
     app = FastAPIOffline(
-        title="vae-service", version=__version__, description=DESCRIPTION, telemetry=dict.fromkeys(TELEMETRY, False)
+        title="vae-service",
+        version=__version__,
+        description=DESCRIPTION,
+        redirect_slashes=False,
+        telemetry=telemetry(state.tracer_provider),
     )
+    app.state.autoencoder = autoencoder
+    app.state.shared = state
     problems.install(app)
-    app.router.routes[:0] = operation_routes(autoencoder, limits)  # first: a request is held against each in turn
-    app.include_router(status_router(autoencoder))
+    # First: a request is held against each route in turn.
+    app.router.routes[:0] = operation_routes(autoencoder, limits, state)
+    app.include_router(status_router)
+    if settings.reload_endpoint:
+        add_reload(app)
     docs.complete(app, limits, autoencoder)
-    return app
+    add_guards(app, settings)
+    return Edge(app, state)
 
 
-def load_app(settings: Settings) -> FastAPI:
-    """The application that serves the model that the settings name. Raises ModelLoadError."""
-    return create_app(settings, OnnxAutoencoder.load(settings.model))
+def add_guards(app: FastAPI, settings: Settings) -> None:
+    """Put host names, keys and origins in the way of requests, where they are set."""
+    keys = settings.keys()
+    if keys or settings.allowed_hosts:
+        open_paths = [
+            *(docs.PATHS if settings.docs_without_key else ()),
+            *(["/metrics"] if settings.metrics_without_key else ()),
+        ]
+        app.add_middleware(
+            Guard, hosts=settings.allowed_hosts, keys=keys, open_paths=open_paths, root_path=settings.root_path
+        )
+    if settings.cors_origins:  # outermost: a browser's question before a request brings no key
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
+            expose_headers=["X-Request-ID", "Server-Timing", "Retry-After"],
+        )
+
+
+def load_app(settings: Settings, state: State) -> Edge:
+    """The application that serves the model that the settings name. Raises ModelLoadError, OSError or ValueError."""
+    return create_app(settings, OnnxAutoencoder.load(settings.model), state)

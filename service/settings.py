@@ -1,29 +1,156 @@
 """Every setting of the service: its default, unit and meaning. The only reader of the environment."""
 
+import math
+import os
 from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "VAE_"
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+MIN_KEY_LENGTH = 16
+
+
+def available_cpus(quota: Path = CPU_QUOTA) -> int:
+    """The processors that this process may use, 1 or more: the affinity mask, cut to the control group's quota.
+
+    Format of the quota: https://docs.kernel.org/admin-guide/cgroup-v2.html, cpu.max.
+    """
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        most, period = quota.read_text().split()
+    except (OSError, ValueError):
+        return count
+    return count if most == "max" else max(1, min(count, math.floor(int(most) / int(period) + 0.5)))
+
+
+def split(value: object) -> object:
+    """The parts of a comma-separated text."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def check_key(value: SecretStr) -> SecretStr:
+    """Refuse a key that could be guessed or could not be a header's value."""
+    key = value.get_secret_value()
+    if len(key) < MIN_KEY_LENGTH or not key.isascii() or not key.isprintable() or " " in key:
+        raise ValueError(f"an API key must have {MIN_KEY_LENGTH} or more printable ASCII characters, no spaces")
+    return value
+
+
+Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)]
+Keys = Annotated[tuple[Annotated[SecretStr, AfterValidator(check_key)], ...], NoDecode, BeforeValidator(split)]
 
 
 class Settings(BaseSettings):
-    """Serve a variational autoencoder over HTTP. Flags win over variables."""
+    """Serve a variational autoencoder over HTTP.
+
+    Each flag has its variable: --max-items is VAE_MAX_ITEMS. Flags win.
+    """
 
     model_config = SettingsConfigDict(
-        env_prefix="VAE_", frozen=True, cli_prog_name="python -m service", cli_kebab_case=True
+        env_prefix=PREFIX,
+        frozen=True,
+        cli_prog_name="python -m service",
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        hide_input_in_errors=True,
     )
 
-    host: str = Field("127.0.0.1", description="Address to listen on. Variable: VAE_HOST")
-    port: int = Field(8000, ge=0, le=65535, description="TCP port; 0 takes a free one. Variable: VAE_PORT")
-    workers: int = Field(1, ge=1, le=256, description="Processes that answer. Variable: VAE_WORKERS")
-    model: Path = Field(Path("models/mnist"), description="Folder of the exported model. Variable: VAE_MODEL")
-    max_items: int = Field(256, ge=11, le=65536, description="Most items in a request. Variable: VAE_MAX_ITEMS")
-    max_body_bytes: int = Field(
-        2 * 1024 * 1024, ge=1024, description="Most bytes in a request's body. Variable: VAE_MAX_BODY_BYTES"
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="TCP port; 0 takes a free one.")
+    workers: int = Field(
+        default_factory=available_cpus,
+        ge=1,
+        le=256,
+        description="Processes that answer; if not set, one for each processor that affinity and cgroup allow.",
     )
-    max_latent: float = Field(
-        100.0, gt=0, le=1e6, description="Largest magnitude of a latent's coordinate. Variable: VAE_MAX_LATENT"
+    model: Path = Field(Path("models/mnist"), description="Folder of the exported model.")
+    root_path: str = Field(
+        "", pattern=r"^(/[A-Za-z0-9._~-]+)*$", description="Path prefix that a proxy takes off, such as /vae."
     )
-    keep_alive_seconds: int = Field(
-        75, ge=1, description="Idle time before a connection is closed. Variable: VAE_KEEP_ALIVE_SECONDS"
+
+    max_items: int = Field(256, ge=11, le=65536, description="Most items in a request.")
+    max_body_bytes: int = Field(2 * 1024 * 1024, ge=1024, description="Most bytes in a request's body.")
+    max_image_bytes: int = Field(256 * 1024, ge=64, description="Most bytes in one image, as base64.")
+    max_latent: float = Field(100.0, gt=0, le=1e6, description="Largest magnitude of a latent's coordinate.")
+    max_header_bytes: int = Field(16 * 1024, ge=256, description="Most bytes in a request's line and headers.")
+    max_pending_images: int = Field(
+        512, ge=1, description="Most images taken in and not yet answered, in each worker; beyond it requests get 503."
     )
+    request_timeout_seconds: float = Field(
+        30, gt=0, description="Time for a request to come in, from its first byte to its last."
+    )
+    keep_alive_seconds: int = Field(75, ge=1, description="Idle time after which a connection is closed.")
+
+    drain_delay_seconds: float = Field(
+        0, ge=0, description="Time from SIGTERM, when readyz falls, until new connections are refused."
+    )
+    drain_grace_seconds: float = Field(
+        30, ge=0, description="Time after that for open requests to end, before they are cut."
+    )
+
+    api_keys: Keys = Field((), description="Keys that clients must send, comma-separated; none: open to all.")
+    api_keys_file: Path | None = Field(None, description="File of further keys, one a line.")
+    docs_without_key: bool = Field(default=False, description="Whether /docs, /redoc and /openapi.json need no key.")
+    metrics_without_key: bool = Field(default=False, description="Whether /metrics needs no key.")
+    reload_endpoint: bool = Field(default=False, description="Whether POST /model/reload is there; needs a key.")
+    cors_origins: Texts = Field((), description="Origins whose pages may call, exact and comma-separated.")
+    allowed_hosts: Texts = Field((), description="Host names that requests may name, comma-separated; none: any.")
+    trusted_proxies: Texts = Field(
+        (), description="Addresses or networks whose X-Forwarded-For and -Proto are believed, comma-separated."
+    )
+
+    access_log: bool = Field(default=True, description="Whether each request is logged.")
+    log_format: Literal["auto", "text", "json"] = Field(
+        "auto", description="Form of the log on standard error; auto: text on a terminal, JSON otherwise."
+    )
+    otlp_endpoint: str = Field(
+        "", pattern=r"^(https?://.+)?$", description="OpenTelemetry collector for traces, OTLP over HTTP; empty: none."
+    )
+    print_settings: bool = Field(default=False, description="Print the effective settings, secrets hidden, and end.")
+
+    @field_validator("cors_origins")
+    @classmethod
+    def check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what no browser sends as an origin."""
+        for origin in value:
+            if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:  # noqa: PLR2004 - of the scheme
+                raise ValueError(f"{origin} is not an origin such as https://example.org")
+        return value
+
+    @model_validator(mode="after")
+    def check_reload(self) -> Self:
+        """Refuse a reload endpoint that anybody could call."""
+        if self.reload_endpoint and not self.api_keys and self.api_keys_file is None:
+            raise ValueError("reload_endpoint needs api_keys or api_keys_file")
+        return self
+
+    @model_validator(mode="after")
+    def check_variables(self) -> Self:
+        """Refuse variables that look like settings and are none."""
+        known = {PREFIX + name.upper() for name in type(self).model_fields}
+        unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+        if unknown:
+            raise ValueError(f"no such setting: {', '.join(unknown)}")
+        return self
+
+    def keys(self) -> tuple[bytes, ...]:
+        """All API keys. Raises OSError or ValueError if their file cannot be read or has a bad one."""
+        lines = self.api_keys_file.read_text("ascii").split() if self.api_keys_file else []
+        given = (*self.api_keys, *(check_key(SecretStr(line)) for line in lines))
+        return tuple(key.get_secret_value().encode() for key in given)
+
+    def lines(self) -> list[str]:
+        """The effective settings as variables, one a line, secrets hidden."""
+        return [f"{PREFIX}{name.upper()}={as_text(value)}" for name, value in self if name != "print_settings"]
+
+
+def as_text(value: object) -> str:
+    """A setting's value as its variable is written."""
+    if isinstance(value, tuple):
+        return ",".join(as_text(part) for part in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)

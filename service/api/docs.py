@@ -1,22 +1,35 @@
-"""What FastAPI cannot know of the OpenAPI schema: the model's sizes, the settings' bounds, and examples that work."""
+"""What FastAPI cannot know of its pages: the model's sizes, the settings' bounds, examples that work, a policy."""
 
+import base64
+import hashlib
 import json
+import re
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
 
 from service.api import problems
-from service.api.json_route import answerer
-from service.api.routes import Endpoints
+from service.api.json_route import Answerer
+from service.api.record import Record
+from service.api.routes import OPERATIONS
 from service.api.schemas import DEFAULT_STEPS, Limits
 from service.model.autoencoder import Autoencoder
+
+PAGES = ("/docs", "/redoc")
+PATHS = (*PAGES, "/openapi.json", "/static-offline-docs")
+INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 Json = dict[str, Any]
 
 
 def complete(app: FastAPI, limits: Limits, autoencoder: Autoencoder) -> None:
     """Fill in the application's OpenAPI schema, once all routes are there."""
-    schema = app.openapi()
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.path in PAGES:
+            guard_page(app, route)
+    schema = app.openapi()  # kept by FastAPI until a route is added
     set_bounds(schema["components"]["schemas"], limits)
     for path in schema["paths"].values():
         for operation in path.values():
@@ -47,19 +60,48 @@ def describe_refusals(responses: Json) -> None:
 
 def set_examples(paths: Json, limits: Limits, autoencoder: Autoencoder) -> None:
     """Give each operation a request that works, with its real answer."""
-    endpoints = Endpoints(autoencoder)
+
+    def answer(path: str, request: Json) -> Json:
+        answerer = Answerer(OPERATIONS[path], autoencoder, limits)
+        content: Json = json.loads(answerer(request, Record("example")))
+        return content
+
     first, second = autoencoder.card.examples[:2]
     images = {"images": [first, second]}
-    encoded = json.loads(answerer(endpoints.encode, limits)(json.dumps(images).encode()))
+    encoded = answer("/encode", images)
     latents = {"latents": [[round(value, 3) for value in posterior["mean"]] for posterior in encoded["latents"]]}
     ends = {"start": {"image": first}, "end": {"image": second}, "steps": DEFAULT_STEPS}
-    for endpoint, request in (
-        (endpoints.encode, images),
-        (endpoints.decode, latents),
-        (endpoints.reconstruct, images),
-        (endpoints.interpolate, ends),
+    for path, request in (
+        ("/encode", images),
+        ("/decode", latents),
+        ("/reconstruct", images),
+        ("/interpolate", ends),
     ):
-        operation = paths[f"/{endpoint.__name__}"]["post"]
-        answer = json.loads(answerer(endpoint, limits)(json.dumps(request).encode()))
+        operation = paths[path]["post"]
         operation["requestBody"]["content"]["application/json"]["example"] = request
-        operation["responses"]["200"]["content"]["application/json"]["example"] = answer
+        operation["responses"]["200"]["content"]["application/json"]["example"] = answer(path, request)
+
+
+def guard_page(app: FastAPI, route: APIRoute) -> None:
+    """Let a page load what the service itself serves, and run the one script that stands in it, and no more."""
+
+    async def guarded(request: Request) -> Response:
+        response: Response = await route.endpoint(request)
+        response.headers["Content-Security-Policy"] = page_policy(bytes(response.body))
+        return response
+
+    app.router.routes.remove(route)
+    app.add_api_route(route.path, guarded, include_in_schema=False)
+
+
+def page_policy(page: bytes) -> str:
+    """The content security policy of a documentation page (W3C CSP 3): its inline scripts are named by their hashes."""
+    scripts = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
+        for script in INLINE_SCRIPT.findall(page)
+    )
+    return (
+        f"default-src 'none'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )

@@ -1,30 +1,68 @@
 """Every refusal as application/problem+json (RFC 9457): one table from errors to answers."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
+from service.api.admission import RETRY_AFTER_SECONDS, OverloadedError
+from service.api.record import record_of
 from service.api.schemas import PARENT_TAGS
 from service.model.errors import InferenceError
 
 MEDIA_TYPE = "application/problem+json"
-MOST_ERRORS = 10  # a body of unknown fields is not answered with all of them
+MOST_ERRORS = 10  # a body of many wrong fields is not answered with all of them
 TYPE_PREFIX = "urn:vae-service:problem:"
-# For each status the last part of its type, and its title.
-TYPES = {
-    404: ("not-found", "Nothing is at this path"),
-    405: ("method-not-allowed", "The path does not take this method"),
-    413: ("body-too-large", "The body is larger than the service takes"),
-    415: ("unsupported-media-type", "The body is not of a type that the path takes"),
-    422: ("invalid-request", "The body is not a valid request"),
-    500: ("internal-error", "The service failed"),
-    503: ("inference-failed", "The model does not compute"),
-}
+# Pydantic's messages that speak of Python, in JSON's words.
+JSON_WORDS = {"model_type": "Input should be an object", "list_type": "Input should be a valid array"}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of problem: the last part of its type, its status and what it is in words."""
+
+    name: str
+    status: int
+    title: str
+
+
+BAD_REQUEST = Kind("bad-request", 400, "The request is not valid HTTP, or not for this host")
+UNAUTHORIZED = Kind("unauthorized", 401, "The request has no API key, or a wrong one")
+NOT_FOUND = Kind("not-found", 404, "Nothing is at this path")
+METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The path does not take this method")
+NOT_ACCEPTABLE = Kind("not-acceptable", 406, "The client takes no type of answer that the path gives")
+REQUEST_TIMEOUT = Kind("request-timeout", 408, "The request took too long to come in")
+BODY_TOO_LARGE = Kind("body-too-large", 413, "The body is larger than the service takes")
+UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "The body is not of a type that the path takes")
+INVALID_REQUEST = Kind("invalid-request", 422, "The body is not a valid request")
+HEADERS_TOO_LARGE = Kind("headers-too-large", 431, "The headers are larger than the service takes")
+INTERNAL_ERROR = Kind("internal-error", 500, "The service failed")
+INFERENCE_FAILED = Kind("inference-failed", 503, "The model does not compute")
+OVERLOADED = Kind("overloaded", 503, "The service has more to do than it takes in")
+DRAINING = Kind("draining", 503, "The service is about to stop")
+KINDS = (
+    BAD_REQUEST,
+    UNAUTHORIZED,
+    NOT_FOUND,
+    METHOD_NOT_ALLOWED,
+    NOT_ACCEPTABLE,
+    REQUEST_TIMEOUT,
+    BODY_TOO_LARGE,
+    UNSUPPORTED_MEDIA_TYPE,
+    INVALID_REQUEST,
+    HEADERS_TOO_LARGE,
+    INTERNAL_ERROR,
+    INFERENCE_FAILED,
+    OVERLOADED,
+    DRAINING,
+)
+# The kind of what FastAPI and Starlette raise with nothing but a status.
+BY_STATUS = {kind.status: kind for kind in reversed(KINDS)}
 
 
 class FieldError(BaseModel):
@@ -42,21 +80,38 @@ class Problem(BaseModel):
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What is wrong with this request, for people.")
     errors: list[FieldError] = Field(default=[], description="The fields that are wrong.")
+    request_id: str = Field(default="", description="The request's X-Request-ID, as the log has it.")
 
 
-class InvalidRequestError(Exception):
-    """The body does not fit its schema."""
+class RefusedError(Exception):
+    """A request is refused; ``kind`` says as what, ``headers`` are the answer's."""
 
-    def __init__(self, error: ValidationError) -> None:
-        self.errors = []
-        sentences = []
-        for details in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_ERRORS]:
-            location = [part for part in details["loc"] if part not in PARENT_TAGS.values()]
-            self.errors.append(FieldError(pointer=json_pointer(location), detail=details["msg"]))
-            sentences.append(f"{field_name(location)}: {details['msg']}")
-        if error.error_count() > MOST_ERRORS:
-            sentences.append(f"and {error.error_count() - MOST_ERRORS} more")
-        super().__init__("; ".join(sentences))
+    def __init__(self, kind: Kind, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        self.kind = kind
+        self.headers = headers
+        super().__init__(detail)
+
+
+class InvalidRequestError(RefusedError):
+    """The body is not JSON, or does not fit its schema."""
+
+    def __init__(self, detail: str, errors: list[FieldError] | None = None) -> None:
+        self.errors = errors or [FieldError(pointer="#", detail=detail)]
+        super().__init__(INVALID_REQUEST, detail)
+
+
+def invalid_request(error: ValidationError) -> InvalidRequestError:
+    """The refusal of a body that does not fit its schema: its first wrong fields, named."""
+    errors = []
+    sentences = []
+    for details in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_ERRORS]:
+        location = [part for part in details["loc"] if part not in PARENT_TAGS.values()]
+        detail = JSON_WORDS.get(details["type"], details["msg"])
+        errors.append(FieldError(pointer=json_pointer(location), detail=detail))
+        sentences.append(f"{field_name(location)}: {detail}")
+    if error.error_count() > MOST_ERRORS:
+        sentences.append(f"and {error.error_count() - MOST_ERRORS} more")
+    return InvalidRequestError("; ".join(sentences), errors)
 
 
 def json_pointer(location: list[int | str]) -> str:
@@ -70,44 +125,76 @@ def field_name(location: list[int | str]) -> str:
     return name.removeprefix(".") or "body"
 
 
-def problem(status: int, detail: str, errors: list[FieldError] | None = None) -> Problem:
+def problem(kind: Kind, detail: str, errors: list[FieldError] | None = None, request_id: str = "") -> Problem:
     """The body of a refusal."""
-    name, title = TYPES.get(status, ("http-error", HTTPStatus(status).phrase))
-    return Problem(type=TYPE_PREFIX + name, title=title, status=status, detail=detail, errors=errors or [])
+    return Problem(
+        type=TYPE_PREFIX + kind.name,
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        errors=errors or [],
+        request_id=request_id,
+    )
 
 
-# The refusals of an operation, each as OpenAPI shows it.
+# The refusals of an operation, each as OpenAPI shows it; of two with one status, the commoner.
 EXAMPLES = {
     example.status: example
     for example in (
-        problem(413, "the body has more than 2097152 bytes (VAE_MAX_BODY_BYTES)"),
-        problem(415, "Content-Type must be application/json; is text/plain"),
-        problem(422, "images[3]: not a PNG", [FieldError(pointer="#/images/3", detail="not a PNG")]),
-        problem(503, "ONNX Runtime: the session failed"),
+        problem(UNAUTHORIZED, "an API key is needed: Authorization: Bearer ..., or X-API-Key"),
+        problem(NOT_ACCEPTABLE, "Accept must allow application/json; is text/html"),
+        problem(REQUEST_TIMEOUT, "the request was not complete after 30 s (VAE_REQUEST_TIMEOUT_SECONDS)"),
+        problem(BODY_TOO_LARGE, "the body has 3000000 bytes; the most is 2097152 (VAE_MAX_BODY_BYTES)"),
+        problem(UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json; is text/plain"),
+        problem(INVALID_REQUEST, "images[3]: not a PNG", [FieldError(pointer="#/images/3", detail="not a PNG")]),
+        problem(OVERLOADED, "510 images are waiting; 8 more would be over 512 (VAE_MAX_PENDING_IMAGES)"),
     )
 }
 
 
-def respond(body: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """A refusal as an answer."""
-    return Response(body.model_dump_json(exclude_defaults=True), body.status, headers, MEDIA_TYPE)
+def answer(
+    scope: Scope,
+    kind: Kind,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    errors: list[FieldError] | None = None,
+) -> Response:
+    """A refusal as an answer, noted for the metrics."""
+    record = record_of(scope)
+    record.refusal = kind.name
+    body = problem(kind, detail, errors, record.request_id)
+    return Response(body.model_dump_json(exclude_defaults=True), kind.status, headers, MEDIA_TYPE)
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send, error: RefusedError) -> None:
+    """Answer a request that comes no further."""
+    await answer(scope, error.kind, str(error), error.headers)(scope, receive, send)
 
 
 def install(app: FastAPI) -> None:
     """Answer each kind of error as this table says."""
 
     @app.exception_handler(InvalidRequestError)
-    async def invalid_request(_: Request, error: InvalidRequestError) -> Response:
-        return respond(problem(422, str(error), error.errors))
+    async def invalid(request: Request, error: InvalidRequestError) -> Response:
+        return answer(request.scope, error.kind, str(error), errors=error.errors)
+
+    @app.exception_handler(RefusedError)
+    async def refused(request: Request, error: RefusedError) -> Response:
+        return answer(request.scope, error.kind, str(error), error.headers)
 
     @app.exception_handler(HTTPException)
-    async def http_error(_: Request, error: HTTPException) -> Response:
-        return respond(problem(error.status_code, error.detail), error.headers)
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        kind = BY_STATUS.get(error.status_code, BAD_REQUEST)
+        return answer(request.scope, kind, error.detail, error.headers)
+
+    @app.exception_handler(OverloadedError)
+    async def overloaded(request: Request, error: OverloadedError) -> Response:
+        return answer(request.scope, OVERLOADED, str(error), {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
     @app.exception_handler(InferenceError)
-    async def inference_failed(_: Request, error: InferenceError) -> Response:
-        return respond(problem(503, str(error)))
+    async def inference_failed(request: Request, error: InferenceError) -> Response:
+        return answer(request.scope, INFERENCE_FAILED, str(error))
 
     @app.exception_handler(Exception)
-    async def internal_error(_: Request, __: Exception) -> Response:
-        return respond(problem(500, "an error of the service; its log has more"))
+    async def internal_error(request: Request, _: Exception) -> Response:
+        return answer(request.scope, INTERNAL_ERROR, "an error of the service; its log has more")

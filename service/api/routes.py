@@ -1,15 +1,16 @@
 """The endpoints: each only translates between HTTP's words and the model's."""
 
 import inspect
-from collections.abc import Callable
-from typing import Any
+import os
+import signal
+from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter
-from pydantic import BaseModel
+from fastapi import APIRouter, Depends, FastAPI, Request
+from starlette.responses import Response
 
-from service.api.json_route import JsonRoute
-from service.api.problems import EXAMPLES, Problem
+from service.api.json_route import JsonRoute, Operation
+from service.api.problems import DRAINING, EXAMPLES, Problem, RefusedError
 from service.api.schemas import (
     Health,
     ImageParent,
@@ -22,107 +23,160 @@ from service.api.schemas import (
     LatentsRequest,
     Limits,
     PosteriorAnswer,
+    Reload,
 )
+from service.api.state import State
 from service.imaging.writer import write_pngs
 from service.model.autoencoder import Autoencoder, Floats, check_inference
 from service.model.card import ModelCard
 from service.model.latent_space import interpolation_path, reconstruct
 
-
-class Endpoints:
-    """The four operations, from schema to schema."""
-
-    def __init__(self, autoencoder: Autoencoder) -> None:
-        self._autoencoder = autoencoder
-
-    def encode(self, body: ImagesRequest) -> LatentsAnswer:
-        """Give the posterior of each image.
-
-        Its mean is the image's latent: what `/decode` and `/interpolate` take.
-        """
-        posterior = self._autoencoder.encode(np.array(body.images))
-        pairs = zip(posterior.mean.tolist(), posterior.log_variance.tolist(), strict=True)
-        return LatentsAnswer(latents=[PosteriorAnswer(mean=mean, log_variance=log) for mean, log in pairs])
-
-    def decode(self, body: LatentsRequest) -> ImagesAnswer:
-        """Give the image of each latent.
-
-        Any point of the latent space decodes; draws from a standard normal look like new data.
-        """
-        pixels = self._autoencoder.decode(np.array(body.latents, dtype=np.float32))
-        return ImagesAnswer(images=write_pngs(pixels))
-
-    def reconstruct(self, body: ImagesRequest) -> ImagesAnswer:
-        """Encode each image and decode it again.
-
-        Decoded from the posterior mean; nothing is drawn at random, so that the same image gives the same answer.
-        """
-        return ImagesAnswer(images=write_pngs(reconstruct(self._autoencoder, np.array(body.images))))
-
-    def interpolate(self, body: InterpolateRequest) -> InterpolateAnswer:
-        """Walk from one image or latent to another.
-
-        Straight, in equal steps; the first and the last frame are the ends' own, as `/reconstruct` gives them.
-        """
-        start, end = self._latents_of([body.start, body.end])
-        weights, latents = interpolation_path(start, end, body.steps)
-        images = write_pngs(self._autoencoder.decode(latents))
-        return InterpolateAnswer(weights=weights.tolist(), latents=latents.tolist(), images=images)
-
-    def _latents_of(self, parents: list[ImageParent | LatentParent]) -> list[Floats]:
-        """The latent of each parent; all images among them are encoded in one call."""
-        images = [parent.image for parent in parents if isinstance(parent, ImageParent)]
-        means = iter(self._autoencoder.encode(np.array(images)).mean if images else ())
-        return [
-            np.array(parent.latent, dtype=np.float32) if isinstance(parent, LatentParent) else next(means)
-            for parent in parents
-        ]
+METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 
 
-def operation_routes(autoencoder: Autoencoder, limits: Limits) -> list[JsonRoute]:
-    """What the model does, as POST requests."""
-    endpoints = Endpoints(autoencoder)
+def loaded_model(request: Request) -> Autoencoder:
+    """The model that the application serves."""
+    model: Autoencoder = request.app.state.autoencoder
+    return model
+
+
+def shared_state(request: Request) -> State:
+    """What the application shares with its server."""
+    state: State = request.app.state.shared
+    return state
+
+
+Model = Annotated[Autoencoder, Depends(loaded_model)]
+Shared = Annotated[State, Depends(shared_state)]
+
+
+def encode(body: ImagesRequest, model: Model) -> LatentsAnswer:
+    """Give the posterior of each image.
+
+    Its mean is the image's latent: what `/decode` and `/interpolate` take.
+    """
+    posterior = model.encode(np.array(body.images))
+    pairs = zip(posterior.mean.tolist(), posterior.log_variance.tolist(), strict=True)
+    return LatentsAnswer(latents=[PosteriorAnswer(mean=mean, log_variance=log) for mean, log in pairs])
+
+
+def decode(body: LatentsRequest, model: Model) -> ImagesAnswer:
+    """Give the image of each latent.
+
+    Any point of the latent space decodes; draws from a standard normal look like new data.
+    """
+    return ImagesAnswer(images=write_pngs(model.decode(np.array(body.latents, dtype=np.float32))))
+
+
+def reconstruct_images(body: ImagesRequest, model: Model) -> ImagesAnswer:
+    """Encode each image and decode it again.
+
+    Decoded from the posterior mean; nothing is drawn at random, so that the same image gives the same answer.
+    """
+    return ImagesAnswer(images=write_pngs(reconstruct(model, np.array(body.images))))
+
+
+def interpolate(body: InterpolateRequest, model: Model) -> InterpolateAnswer:
+    """Walk from one image or latent to another.
+
+    Straight, in equal steps; the first and the last frame are the ends' own, as `/reconstruct` gives them.
+    """
+    start, end = latents_of([body.start, body.end], model)
+    weights, latents = interpolation_path(start, end, body.steps)
+    images = write_pngs(model.decode(latents))
+    return InterpolateAnswer(weights=weights.tolist(), latents=latents.tolist(), images=images)
+
+
+def latents_of(parents: list[ImageParent | LatentParent], model: Autoencoder) -> list[Floats]:
+    """The latent of each parent; all images among them are encoded in one call."""
+    images = [parent.image for parent in parents if isinstance(parent, ImageParent)]
+    means = iter(model.encode(np.array(images)).mean if images else ())
     return [
-        operation_route(endpoint, limits)
-        for endpoint in (endpoints.reconstruct, endpoints.encode, endpoints.decode, endpoints.interpolate)
+        np.array(parent.latent, dtype=np.float32) if isinstance(parent, LatentParent) else next(means)
+        for parent in parents
     ]
 
 
-def operation_route(endpoint: Callable[[Any], BaseModel], limits: Limits) -> JsonRoute:
-    """An endpoint at the path of its name; the first sentence of its docstring is its summary."""
-    summary, _, description = inspect.cleandoc(endpoint.__doc__ or "").partition(".\n")
-    return JsonRoute(
-        f"/{endpoint.__name__}",
-        endpoint,
-        limits,
-        operation_id=endpoint.__name__,
-        tags=["operations"],
-        summary=summary,
-        description=description,
-        responses={status: {"model": Problem} for status in EXAMPLES},
+# By path; the first is looked at first.
+OPERATIONS: dict[str, Operation] = {
+    "/reconstruct": reconstruct_images,
+    "/encode": encode,
+    "/decode": decode,
+    "/interpolate": interpolate,
+}
+
+
+def operation_routes(model: Autoencoder, limits: Limits, state: State) -> list[JsonRoute]:
+    """What the model does, as POST requests; the first sentence of an operation's docstring is its summary."""
+    routes = []
+    for path, operation in OPERATIONS.items():
+        summary, _, description = inspect.cleandoc(operation.__doc__ or "").partition(".\n")
+        routes.append(
+            JsonRoute(
+                path,
+                operation,
+                model,
+                limits,
+                state.admission,
+                operation_id=path.removeprefix("/"),
+                tags=["operations"],
+                summary=summary,
+                description=description,
+                responses={status: {"model": Problem} for status in EXAMPLES},
+            )
+        )
+    return routes
+
+
+status_router = APIRouter(tags=["status"])
+
+
+@status_router.get("/model", operation_id="model", summary="Give the model card")
+async def model_card(model: Model) -> ModelCard:
+    """What the model is: architecture, objective, data, measured quality, hashes."""
+    return model.card
+
+
+@status_router.get("/livez", operation_id="livez", summary="Tell that the process answers")
+async def livez() -> Health:
+    """Liveness: 200 as long as the service answers at all."""
+    return Health()
+
+
+@status_router.get(
+    "/readyz", operation_id="readyz", summary="Tell that the model computes", responses={503: {"model": Problem}}
+)
+async def readyz(model: Model, state: Shared) -> Health:
+    """Readiness: runs a real inference first; 503 where it fails, and once the service is about to stop."""
+    if state.draining:
+        raise RefusedError(DRAINING, "the service is about to stop: send new requests elsewhere")
+    check_inference(model)
+    return Health()
+
+
+@status_router.get(
+    "/metrics",
+    operation_id="metrics",
+    summary="Give counts and times for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}},
+)
+def metrics(model: Model, state: Shared) -> Response:
+    """Requests, latencies, images, refusals and more, of all workers, in Prometheus's text format."""
+    return Response(state.metrics.text(model.card), media_type=METRICS_TYPE)
+
+
+async def reload_model(state: Shared) -> Reload:
+    """Load the model anew from its folder, beside the old one.
+
+    Answers at once; all workers change over between two requests, or stay with the old model if the new one is bad.
+    """
+    os.kill(state.main_process, signal.SIGHUP)
+    return Reload()
+
+
+def add_reload(app: FastAPI) -> None:
+    """Add the route that loads the model anew."""
+    app.post("/model/reload", operation_id="reload", tags=["status"], status_code=202, summary="Load the model anew")(
+        reload_model
     )
-
-
-def status_router(autoencoder: Autoencoder) -> APIRouter:
-    """What the service is and whether it works, as GET requests."""
-    router = APIRouter(tags=["status"])
-
-    @router.get("/model", operation_id="model", summary="Give the model card")
-    async def model() -> ModelCard:
-        """What the model is: architecture, objective, data, measured quality, hashes."""
-        return autoencoder.card
-
-    @router.get("/livez", operation_id="livez", summary="Tell that the process answers")
-    async def livez() -> Health:
-        """Liveness: 200 as long as the service answers at all."""
-        return Health()
-
-    @router.get(
-        "/readyz", operation_id="readyz", summary="Tell that the model computes", responses={503: {"model": Problem}}
-    )
-    async def readyz() -> Health:
-        """Readiness: runs a real inference first; 503 where it fails."""
-        check_inference(autoencoder)
-        return Health()
-
-    return router

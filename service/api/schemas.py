@@ -4,7 +4,7 @@ A request's images become pixels here: what is wrong with one is found, and name
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, cast
+from typing import Annotated, ClassVar, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from pydantic import (
     Tag,
     ValidationInfo,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
@@ -28,6 +29,7 @@ from service.imaging.errors import ImageError
 from service.imaging.reader import read_png
 
 DEFAULT_STEPS = 11
+MOST_UNKNOWN_FIELDS = 10  # that are named one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Limits:
     image_width: int
     latent_size: int
     max_items: int
+    max_image_bytes: int
     max_latent: float
     max_body_bytes: int
 
@@ -52,7 +55,7 @@ def check_count(value: object, info: ValidationInfo) -> object:
     most = limits_of(info).max_items
     if isinstance(value, list) and not 1 <= len(value) <= most:
         raise PydanticCustomError(
-            "count", "must have 1 to {most} items; has {count}", {"most": most, "count": len(value)}
+            "count", "must have 1 to {most} items (VAE_MAX_ITEMS); has {count}", {"most": most, "count": len(value)}
         )
     return value
 
@@ -61,7 +64,9 @@ def check_steps(value: int, info: ValidationInfo) -> int:
     """Refuse more frames than a request may have items."""
     most = limits_of(info).max_items
     if value > most:
-        raise PydanticCustomError("steps", "must be 2 to {most}; is {steps}", {"most": most, "steps": value})
+        raise PydanticCustomError(
+            "steps", "must be 2 to {most} (VAE_MAX_ITEMS); is {steps}", {"most": most, "steps": value}
+        )
     return value
 
 
@@ -70,6 +75,12 @@ def read_image(value: object, info: ValidationInfo) -> NDArray[np.uint8]:
     if not isinstance(value, str):
         raise PydanticCustomError("image", "must be a string, a base64 PNG")
     limits = limits_of(info)
+    if len(value) > limits.max_image_bytes:
+        raise PydanticCustomError(
+            "image",
+            "must have at most {most} bytes of base64 (VAE_MAX_IMAGE_BYTES); has {count}",
+            {"most": limits.max_image_bytes, "count": len(value)},
+        )
     try:
         return read_png(value, limits.image_height, limits.image_width)
     except ImageError as error:
@@ -87,7 +98,7 @@ def check_latent(value: list[float], info: ValidationInfo) -> list[float]:
     if abs(largest) > limits.max_latent:
         raise PydanticCustomError(
             "latent",
-            "must have numbers from -{bound} to {bound}; has {largest}",
+            "must have numbers from -{bound} to {bound} (VAE_MAX_LATENT); has {largest}",
             {"bound": f"{limits.max_latent:g}", "largest": f"{largest:g}"},
         )
     return value
@@ -137,6 +148,28 @@ class Request(BaseModel):
     """Base of requests: unknown fields and numbers in strings are refused."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    counted: ClassVar[str] = ""  # the field that tells how many images are asked for: a list or a number
+    count_if_absent: ClassVar[int] = 1
+
+    @classmethod
+    def image_count(cls, content: object, limits: Limits) -> int:
+        """How many images a body asks for, 1 to the most, told before it is read into its schema."""
+        value = content.get(cls.counted, cls.count_if_absent) if isinstance(content, dict) else 1
+        count = len(value) if isinstance(value, list) else value if isinstance(value, int) else 1
+        return min(max(count, 1), limits.max_items)
+
+    @model_validator(mode="before")
+    @classmethod
+    def check_fields(cls, value: object) -> object:
+        """Refuse an object of very many fields as a whole: each unknown one would make an error of its own."""
+        most = len(cls.model_fields) + MOST_UNKNOWN_FIELDS
+        if isinstance(value, dict) and len(value) > most:
+            raise PydanticCustomError(
+                "fields",
+                "must have only the fields {names}; has {count} fields",
+                {"names": ", ".join(cls.model_fields), "count": len(value)},
+            )
+        return value
 
 
 class Answer(BaseModel):
@@ -148,12 +181,14 @@ class Answer(BaseModel):
 class ImagesRequest(Request):
     """Images to encode or reconstruct."""
 
+    counted = "images"
     images: Images
 
 
 class LatentsRequest(Request):
     """Latents to decode."""
 
+    counted = "latents"
     latents: Latents
 
 
@@ -189,6 +224,9 @@ Parent = Annotated[
 
 class InterpolateRequest(Request):
     """Two ends and the number of frames."""
+
+    counted = "steps"
+    count_if_absent = DEFAULT_STEPS
 
     start: Parent = Field(description="Where the walk begins.")
     end: Parent = Field(description="Where the walk ends.")
@@ -226,3 +264,9 @@ class Health(Answer):
     """The answer of a probe."""
 
     status: Literal["ok"] = Field("ok", description="It is well.")
+
+
+class Reload(Answer):
+    """The answer to a reload."""
+
+    status: Literal["reloading"] = Field("reloading", description="The model is being loaded; the log tells the end.")

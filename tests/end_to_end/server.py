@@ -6,13 +6,50 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Condition, Thread
 
 import httpx
 
 from tests.samples import REPOSITORY
 
 COMMAND = [sys.executable, "-m", "service"]
+START_SECONDS = 60
+
+
+@dataclass
+class Log:
+    """What a process writes to its standard error, read by a thread so that it never has to wait."""
+
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+    ended: bool = False
+    changed: Condition = field(default_factory=Condition)
+
+    def __post_init__(self) -> None:
+        self.reader = Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self.changed:
+                self.lines.append(line)
+                self.changed.notify_all()
+        with self.changed:
+            self.ended = True
+            self.changed.notify_all()
+
+    def wait_for(self, pattern: str, seconds: float = START_SECONDS) -> re.Match[str]:
+        """The first match of a pattern in a line, once it is there."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.ended or self._find(pattern), seconds)
+            found = self._find(pattern)
+            assert found, f"{pattern} is not in the log:\n{''.join(self.lines)}"
+            return found
+
+    def _find(self, pattern: str) -> re.Match[str] | None:
+        return next((found for line in self.lines if (found := re.search(pattern, line))), None)
 
 
 @dataclass
@@ -20,34 +57,41 @@ class Server:
     """A process that answers, and where."""
 
     process: subprocess.Popen[str]
+    log: Log
     url: str
 
-    def client(self) -> httpx.Client:
+    @property
+    def port(self) -> int:
+        """Its TCP port."""
+        return int(self.url.rpartition(":")[2])
+
+    def client(self, **options: object) -> httpx.Client:
         """An HTTP client of it."""
-        return httpx.Client(base_url=self.url, timeout=30)
+        return httpx.Client(base_url=self.url, timeout=30, **options)  # type: ignore[arg-type]  # httpx's own
+
+    def workers(self) -> list[int]:
+        """The process ids of its workers."""
+        children = subprocess.run(  # noqa: S603 - a process of our own
+            ["/usr/bin/pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False
+        )
+        return [int(number) for number in children.stdout.split()]
 
 
 @contextmanager
 def serve(*flags: str, **variables: str) -> Iterator[Server]:
     """Start the service on a free port, wait until it says where, and end it."""
-    process = subprocess.Popen(  # noqa: S603 - this project's own command
-        [*COMMAND, "--port", "0", *flags],
+    with subprocess.Popen(  # noqa: S603 - this project's own command
+        [*COMMAND, *(() if "--port" in flags else ("--port", "0")), *flags],
         cwd=REPOSITORY,
         env={**os.environ, **variables},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stderr is not None
-    try:
-        said = []
-        for line in process.stderr:
-            said.append(line)
-            if found := re.search(r"http://127\.0\.0\.1:\d+", line):
-                break
-        else:
-            raise AssertionError("".join(said))
-        yield Server(process, found[0])
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
+    ) as process:
+        log = Log(process)
+        try:
+            yield Server(process, log, log.wait_for(r"http://127\.0\.0\.1:\d+")[0])
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+            log.reader.join(timeout=60)

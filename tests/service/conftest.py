@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from service.app import create_app
+from service.api.edge import Edge
+from service.app import create_app, create_state
 from service.settings import Settings
 from tests.samples import FakeAutoencoder
 
@@ -17,7 +17,7 @@ from tests.samples import FakeAutoencoder
 class Client:
     """Sends requests to an application without a socket."""
 
-    app: FastAPI
+    app: Edge
 
     def get(self, path: str) -> httpx.Response:
         """Send a GET request."""
@@ -41,10 +41,10 @@ class Client:
 @pytest.fixture
 def settings() -> Settings:
     """Small limits, easy to reach."""
-    return Settings(max_items=12, max_body_bytes=4096, max_latent=10.0)
+    return Settings(workers=1, max_items=12, max_body_bytes=4096, max_image_bytes=2048, max_latent=10.0)
 
 
 @pytest.fixture
 def client(settings: Settings, autoencoder: FakeAutoencoder) -> Client:
     """A client of the application around the fake."""
-    return Client(create_app(settings, autoencoder))
+    return Client(create_app(settings, autoencoder, create_state(settings)))

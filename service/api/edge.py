@@ -1,0 +1,78 @@
+"""What happens to every request, whatever its path: an id, its headers, its counts, its line in the log."""
+
+from time import perf_counter
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.metrics import CLIENT_GONE, OTHER
+from service.api.record import KEY, Record, request_id
+from service.api.state import State
+
+CLOSE = (b"connection", b"close")
+POLICY_HEADER = b"content-security-policy"
+# As OWASP's REST security cheat sheet has them.
+SECURITY_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+POLICY = (POLICY_HEADER, b"default-src 'none'; frame-ancestors 'none'")
+
+
+class Edge:
+    """The outermost layer of the application."""
+
+    def __init__(self, app: ASGIApp, state: State) -> None:
+        self.app = app
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, and keep account of it."""
+        started = perf_counter()
+        record = Record(request_id(next((value for name, value in scope["headers"] if name == b"x-request-id"), None)))
+        scope[KEY] = record
+        inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope  # the server leaves out the body
+        metrics = self._state.metrics
+        metrics.add("in_flight")
+
+        async def send_noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                record.status = message["status"]
+                message["headers"] = [*message["headers"], *self._headers(record, message["headers"])]
+            else:
+                record.bytes_out += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self.app(inner, receive, send_noted)
+        finally:
+            metrics.add("in_flight", amount=-1)
+            self._account(record, inner, perf_counter() - started)
+
+    def _headers(self, record: Record, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """The headers that each answer has, beside its own."""
+        added = [(b"x-request-id", record.request_id.encode("ascii")), *SECURITY_HEADERS]
+        if all(name != POLICY_HEADER for name, _ in headers):
+            added.append(POLICY)
+        if record.images:
+            added.append((b"server-timing", server_timing(record)))
+        if self._state.draining:
+            added.append(CLOSE)
+        return added
+
+    def _account(self, record: Record, scope: Scope, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", OTHER)
+        status = record.status or CLIENT_GONE
+        state = self._state
+        state.metrics.request(route, status, seconds)
+        if record.images:
+            state.metrics.work(route, record.images, (record.queue, record.decode, record.infer, record.encode))
+        if record.refusal:
+            state.metrics.add("refusal", record.refusal)
+        if state.access_log:
+            client = scope["client"][0] if scope.get("client") else "-"
+            state.access_log.write(record, client, scope["method"], route, status, seconds)
+
+
+def server_timing(record: Record) -> bytes:
+    """Where the time of a request went, in milliseconds (W3C Server Timing)."""
+    return (
+        f"queue;dur={record.queue * 1000:.3f}, decode;dur={record.decode * 1000:.3f}, "
+        f"infer;dur={record.infer * 1000:.3f}, encode;dur={record.encode * 1000:.3f}"
+    ).encode("ascii")

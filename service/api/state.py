@@ -1,0 +1,26 @@
+"""What an application shares with its server, and outlives it when the model is loaded anew."""
+
+import os
+from dataclasses import dataclass, field
+
+from opentelemetry.trace import TracerProvider
+
+from service.api.admission import Admission
+from service.api.metrics import Metrics
+from service.logs import AccessLog
+
+
+@dataclass
+class State:
+    """One for each worker process.
+
+    draining: the service is about to stop; readyz says so, and every answer ends its connection.
+    main_process: the process that signals go to.
+    """
+
+    metrics: Metrics
+    admission: Admission
+    access_log: AccessLog | None = None
+    tracer_provider: TracerProvider | None = None
+    draining: bool = False
+    main_process: int = field(default_factory=os.getpid)
