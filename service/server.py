@@ -21,7 +21,7 @@ from uvicorn.server import ServerState
 
 from service.api.edge import Edge
 from service.api.metrics import OTHER
-from service.api.problems import BAD_REQUEST, HEADERS_TOO_LARGE, MEDIA_TYPE, REQUEST_TIMEOUT, Kind, problem
+from service.api.problems import BAD_REQUEST, DRAINING, HEADERS_TOO_LARGE, MEDIA_TYPE, REQUEST_TIMEOUT, Kind, problem
 from service.api.record import Record, request_id
 from service.api.state import State
 from service.model.errors import ModelLoadError
@@ -111,6 +111,10 @@ class HttpProtocol(HttpToolsProtocol):
         if not self._arriving:
             super().shutdown()
 
+    def cut(self) -> None:
+        """End the connection, though its request is not answered yet."""
+        self._end(DRAINING, "the service has stopped before the request was answered")
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, if it has not been refused yet."""
         if not self.transport.is_closing():
@@ -121,13 +125,15 @@ class HttpProtocol(HttpToolsProtocol):
         self._refuse(HEADERS_TOO_LARGE, f"line and headers have more than {most} bytes (VAE_MAX_HEADER_BYTES)")
 
     def _timed_out(self) -> None:
-        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
-            self.transport.close()  # in the middle of an answer there is no room for another
+        seconds = self._settings.request_timeout_seconds
+        self._end(REQUEST_TIMEOUT, f"the request was not complete after {seconds:g} s (VAE_REQUEST_TIMEOUT_SECONDS)")
+
+    def _end(self, kind: Kind, detail: str) -> None:
+        """End the connection in the middle of a request, with a refusal unless its answer has begun."""
+        if not self._in_headers and self.cycle.response_started:
+            self.transport.close()
         else:
-            seconds = self._settings.request_timeout_seconds
-            self._refuse(
-                REQUEST_TIMEOUT, f"the request was not complete after {seconds:g} s (VAE_REQUEST_TIMEOUT_SECONDS)"
-            )
+            self._refuse(kind, detail)
 
     def _stop_clock(self) -> None:
         if self._deadline is not None:
@@ -251,6 +257,10 @@ class Server(uvicorn.Server):
         await self._wait(self._settings.drain_grace_seconds, lambda: connections)
         if connections:
             log.warning("%d connections are cut: drain_grace_seconds is over", len(connections))
+            for connection in list(connections):
+                assert isinstance(connection, HttpProtocol)  # noqa: S101 - uvicorn's type names all its protocols
+                connection.cut()
+            await asyncio.sleep(LOOK_SECONDS)  # for their requests to see it
         if self._state.access_log:
             self._state.access_log.flush()
 

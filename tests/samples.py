@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,3 +90,9 @@ class FakeAutoencoder:
             raise InferenceError("the fake is broken")
         self.batches.append(len(batch))
         return batch
+
+
+def card_examples() -> list[str]:
+    """Digits of the model in the repository, as base64 PNGs."""
+    examples: list[str] = json.loads((MODEL / "model.json").read_bytes())["examples"]
+    return examples

@@ -1,0 +1,71 @@
+"""Clients that keep a server busy, each on its own connection, and note what comes back."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tests.end_to_end.connection import Answer, Connection, connect
+
+
+@dataclass
+class Load:
+    """So many clients, each sending its request again and again until told to stop.
+
+    A client that is told ``Connection: close`` opens a new connection, as HTTP has it, or ends if ``reconnect`` is off.
+    """
+
+    port: int
+    content: bytes
+    clients: int
+    reconnect: bool = True
+    statuses: Counter[int] = field(default_factory=Counter)
+    bodies: Counter[bytes] = field(default_factory=Counter)
+    cut: list[str] = field(default_factory=list)
+    told_to_close: int = 0
+    stopping: bool = False
+
+    @property
+    def answered(self) -> int:
+        """How many answers there have been."""
+        return self.statuses.total()
+
+    async def run(self) -> None:
+        """Send until ``stop``, or until every connection has ended."""
+        await asyncio.gather(*(self._client() for _ in range(self.clients)))
+
+    def stop(self) -> None:
+        """Let each client end after its answer."""
+        self.stopping = True
+
+    async def reach(self, count: int) -> None:
+        """Wait for so many answers in all."""
+        while self.answered < count:
+            await asyncio.sleep(0.01)  # a look at a counter, not a guess at a time
+
+    async def _client(self) -> None:
+        connected = True
+        while connected and not self.stopping:
+            try:
+                async with connect(self.port) as connection:
+                    connected = await self._use(connection) and self.reconnect
+            except OSError as error:
+                self.cut.append(f"not connected: {error}")
+                return
+
+    async def _use(self, connection: Connection) -> bool:
+        """Send on one connection until it is to be closed; tell whether it ended as HTTP has it."""
+        while not self.stopping:
+            try:
+                answer = await connection.ask(self.content)
+            except (OSError, asyncio.IncompleteReadError) as error:
+                self.cut.append(repr(error))
+                return False
+            self._note(answer)
+            if answer.headers.get("connection") == "close":
+                self.told_to_close += 1
+                return True
+        return True
+
+    def _note(self, answer: Answer) -> None:
+        self.statuses[answer.status] += 1
+        self.bodies[answer.body] += 1

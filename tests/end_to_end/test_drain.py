@@ -1,0 +1,98 @@
+"""A stop cuts no request: readiness falls, what is open is served, then the process ends with exit code 0."""
+
+import asyncio
+import signal
+
+import pytest
+
+from tests.end_to_end.connection import Connection, connect, request
+from tests.end_to_end.load import Load
+from tests.end_to_end.server import serve
+from tests.samples import card_examples
+
+DIGIT = request("POST", "/reconstruct", {"images": card_examples()[:1]})
+READY = request("GET", "/readyz")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_busy_connections_are_told_to_close_and_not_cut(workers: str) -> None:
+    """Each of 16 clients that never pause gets an answer to all it sent, the last with Connection: close."""
+    with serve("--workers", workers) as server:
+        load = Load(server.port, DIGIT, clients=16, reconnect=False)
+
+        async def run() -> None:
+            sending = asyncio.create_task(load.run())
+            await load.reach(1000)
+            server.process.send_signal(signal.SIGTERM)
+            await asyncio.wait_for(sending, 30)
+
+        asyncio.run(run())
+        assert server.process.wait(timeout=30) == 0
+
+    assert load.cut == []
+    assert load.told_to_close == 16
+    assert set(load.statuses) == {200}
+
+
+def test_readiness_falls_before_the_port_closes() -> None:
+    """In the delay, readyz answers 503, and all else is served as before, new connections too."""
+    with serve("--workers", "1", "--drain-delay-seconds", "2") as server:
+
+        async def run() -> None:
+            async with connect(server.port) as connection:
+                assert (await connection.ask(READY)).status == 200
+                server.process.send_signal(signal.SIGTERM)
+                await asyncio.to_thread(server.log.wait_for, "stopping")
+                answer = await connection.ask(READY)
+            assert answer.status == 503
+            assert answer.json()["type"] == "urn:vae-service:problem:draining"
+            assert answer.headers["connection"] == "close"
+            for content in (DIGIT, request("GET", "/livez")):
+                async with connect(server.port) as connection:
+                    assert (await connection.ask(content)).status == 200
+
+        asyncio.run(run())
+        assert server.process.wait(timeout=30) == 0
+
+
+def test_a_request_that_has_begun_to_come_in_is_served() -> None:
+    """Half of it was sent before the stop, the rest after the port was closed."""
+    with serve("--workers", "1") as server:
+
+        async def run() -> None:
+            async with connect(server.port) as connection, connect(server.port) as probe:
+                await begin(connection, probe)
+                server.process.send_signal(signal.SIGTERM)
+                assert await probe.ended()  # idle, it is closed once the port is
+                connection.writer.write(DIGIT[100:])
+                answer = await connection.answer()
+            assert answer.status == 200
+            assert answer.headers["connection"] == "close"
+
+        asyncio.run(run())
+        assert server.process.wait(timeout=30) == 0
+
+
+def test_what_does_not_end_within_the_grace_time_is_cut() -> None:
+    """The process ends in time, with exit code 0, and says what it has cut."""
+    with serve("--workers", "1", "--drain-grace-seconds", "0.5") as server:
+
+        async def run() -> None:
+            async with connect(server.port) as connection, connect(server.port) as probe:
+                await begin(connection, probe)
+                server.process.send_signal(signal.SIGTERM)
+                answer = await connection.answer()
+                assert await connection.ended()
+            assert answer.status == 503
+            assert answer.json()["type"] == "urn:vae-service:problem:draining"
+
+        asyncio.run(run())
+        assert server.process.wait(timeout=30) == 0
+        server.log.wait_for("1 connections are cut")
+
+
+async def begin(connection: Connection, probe: Connection) -> None:
+    """Send the beginning of a request, and wait until the server has looked at its sockets since."""
+    connection.writer.write(DIGIT[:100])
+    await connection.writer.drain()
+    assert (await probe.ask(READY)).status == 200

@@ -1,0 +1,187 @@
+"""What the server refuses before its application sees it, on real sockets."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tests.end_to_end.connection import Answer, Connection, connect, request
+from tests.end_to_end.server import Server, serve
+from tests.samples import card_examples
+
+FLAGS = ("--workers", "1", "--request-timeout-seconds", "0.5", "--keep-alive-seconds", "1", "--max-header-bytes", "1024")
+DIGIT = request("POST", "/reconstruct", {"images": card_examples()[:1]})
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A server with small limits, quick to reach."""
+    with serve(*FLAGS, "--max-body-bytes", "20000") as server:
+        yield server
+
+
+def with_connection(server: Server, talk: Callable[[Connection], Awaitable[None]]) -> None:
+    """Run a talk over a new connection."""
+
+    async def run() -> None:
+        async with connect(server.port) as connection:
+            await asyncio.wait_for(talk(connection), 20)
+
+    asyncio.run(run())
+
+
+def check_problem(answer: Answer, status: int, kind: str, *details: str) -> None:
+    """A refusal has the same shape whoever makes it, and names what it should."""
+    body = answer.json()
+    assert answer.status == body["status"] == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert body["type"] == f"urn:vae-service:problem:{kind}"
+    assert body["request_id"] == answer.headers["x-request-id"]
+    for detail in details:
+        assert detail in body["detail"]
+
+
+@pytest.mark.parametrize(
+    "sent", [b"P", b"POST /encode HTTP/1.1\r\nHost: a\r\n", DIGIT[:-40]], ids=["a letter", "half a head", "half a body"]
+)
+def test_a_request_that_does_not_come_to_its_end_is_refused_in_time(server: Server, sent: bytes) -> None:
+    """The clock runs from the first byte to the last; then the connection ends."""
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.write(sent)
+        check_problem(await connection.answer(), 408, "request-timeout", "0.5 s", "VAE_REQUEST_TIMEOUT_SECONDS")
+        assert await connection.ended()
+
+    with_connection(server, talk)
+
+
+def test_drops_of_bytes_do_not_set_the_clock_back(server: Server) -> None:
+    """A client that sends a byte now and then is refused as one that sends none."""
+
+    async def talk(connection: Connection) -> None:
+        async def drip() -> None:
+            for byte in DIGIT:
+                connection.writer.write(bytes([byte]))
+                await asyncio.sleep(0.05)
+
+        dripping = asyncio.create_task(drip())
+        check_problem(await connection.answer(), 408, "request-timeout")
+        dripping.cancel()
+
+    with_connection(server, talk)
+
+
+@pytest.mark.parametrize("requests", [0, 1])
+def test_an_idle_connection_is_closed(server: Server, requests: int) -> None:
+    """Whether or not it has ever brought a request."""
+
+    async def talk(connection: Connection) -> None:
+        for _ in range(requests):
+            assert (await connection.ask(DIGIT)).status == 200
+        assert await connection.ended()
+
+    with_connection(server, talk)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /livez HTTP/1.1\r\nX-Long: " + b"a" * 2000 + b"\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\n" + b"X-Many: a\r\n" * 200,
+        b"GET /" + b"a" * 5000,
+    ],
+    ids=["a long header", "many headers without an end", "a long path without an end"],
+)
+def test_headers_that_are_too_large_are_refused(server: Server, head: bytes) -> None:
+    """Whole or without an end."""
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.write(head)
+        check_problem(await connection.answer(), 431, "headers-too-large", "1024", "VAE_MAX_HEADER_BYTES")
+        assert await connection.ended()
+
+    with_connection(server, talk)
+
+
+@pytest.mark.parametrize("sent", [b"\x16\x03\x01\x02\x00\x01\x00\x01", b"hello\r\n\r\n", b"GET / HTTP/1.1\r\n:\r\n\r\n"])
+def test_what_is_no_http_is_refused(server: Server, sent: bytes) -> None:
+    """TLS, plain text, a header without a name."""
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.write(sent)
+        check_problem(await connection.answer(), 400, "bad-request")
+        assert await connection.ended()
+
+    with_connection(server, talk)
+
+
+def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes(server: Server) -> None:
+    """And what comes of it is dropped: the connection goes on."""
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.write(
+            b"POST /encode HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 300000\r\n\r\n"
+        )
+        check_problem(await connection.answer(), 413, "body-too-large", "300000", "20000", "VAE_MAX_BODY_BYTES")
+        connection.writer.write(bytes(300_000))
+        assert (await connection.ask(DIGIT)).status == 200
+
+    with_connection(server, talk)
+
+
+def test_a_body_of_untold_length_is_refused_once_it_is_too_large(server: Server) -> None:
+    """Counted as it comes, in chunks."""
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.write(
+            b"POST /encode HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        for _ in range(25):
+            connection.writer.write(b"3e8\r\n" + bytes(1000) + b"\r\n")
+        check_problem(await connection.answer(), 413, "body-too-large", "more than 20000")
+
+    with_connection(server, talk)
+
+
+def test_a_client_reads_the_refusal_of_a_large_body(server: Server) -> None:
+    """A common client, that sends all before it reads, sees the answer and no broken pipe."""
+    with server.client() as client:
+        answer = client.post("/encode", json={"images": ["A" * 10_000_000]})
+
+    assert answer.status_code == 413
+
+
+def test_bodies_together_are_bounded(server: Server) -> None:
+    """Many large bodies that are sent but not ended are not all kept."""
+
+    async def run() -> None:
+        head = b"POST /encode HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 20000\r\n\r\n"
+        async with AsyncExitStack() as stack:
+            connections = [await stack.enter_async_context(connect(server.port)) for _ in range(30)]
+            for connection in connections:
+                connection.writer.write(head + bytes(19_000))
+            answers = await asyncio.gather(*(connection.answer() for connection in connections))
+        assert {answer.status for answer in answers} == {408, 503}
+        refused = next(answer for answer in answers if answer.status == 503)
+        check_problem(refused, 503, "overloaded", "16 times VAE_MAX_BODY_BYTES")
+        assert refused.headers["retry-after"] == "1"
+
+    asyncio.run(run())
+    with server.client() as client:
+        assert client.post("/encode", json={"images": card_examples()[:1]}).status_code == 200
+
+
+def test_refusals_are_counted_and_logged(server: Server) -> None:
+    """Those that no application saw, too."""
+
+    async def talk(connection: Connection) -> None:
+        await connection.ask(b"hello\r\n\r\n")
+
+    with_connection(server, talk)
+    line = json.loads(server.log.wait_for(r'.*"status": 400.*')[0])
+
+    assert line["message"] == "request"
+    with server.client() as client:
+        assert 'vae_refusals_total{type="bad-request"}' in client.get("/metrics").text

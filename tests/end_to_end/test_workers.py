@@ -1,0 +1,83 @@
+"""Several processes on one port, and what happens when one of them dies."""
+
+import asyncio
+import os
+import signal
+import time
+
+from tests.end_to_end.connection import connect, request
+from tests.end_to_end.load import Load
+from tests.end_to_end.server import Server, serve
+from tests.samples import card_examples
+
+DIGIT = request("POST", "/reconstruct", {"images": card_examples()[:1]})
+CLIENTS = 8
+
+
+def wait_for_workers(server: Server, count: int, gone: int = 0) -> None:
+    """Wait until there are so many workers, none of them the one that is gone."""
+    end = time.monotonic() + 20
+    while len(server.workers()) != count or gone in server.workers():
+        assert time.monotonic() < end, server.workers()
+
+
+def test_a_killed_worker_is_back_and_the_port_was_never_closed() -> None:
+    """kill -9 loses at most the requests that it was answering; within 2 s there are as many workers as before."""
+    with serve("--workers", "2") as server:
+        wait_for_workers(server, 2)
+        load = Load(server.port, DIGIT, clients=CLIENTS)
+
+        async def run() -> float:
+            sending = asyncio.create_task(load.run())
+            await load.reach(500)
+            victim = server.workers()[0]
+            os.kill(victim, signal.SIGKILL)
+            killed = time.monotonic()
+            while (lost := victim in server.workers()) or len(server.workers()) < 2:
+                for _ in range(5):  # each of them connects: the port is open
+                    async with connect(server.port):
+                        pass
+            back = time.monotonic() - killed
+            assert not lost
+            await load.reach(load.answered + 500)
+            load.stop()
+            await sending
+            return back
+
+        assert asyncio.run(run()) < 2
+        server.log.wait_for("has died and is replaced")
+        with server.client() as client:
+            assert "vae_worker_restarts_total 1.0" in client.get("/metrics").text
+
+    assert len(load.cut) <= CLIENTS
+    assert set(load.statuses) == {200}
+
+
+def test_workers_end_with_the_process_that_watches_them() -> None:
+    """However it dies: a killed service leaves no process behind."""
+    with serve("--workers", "2") as server:
+        wait_for_workers(server, 2)
+        server.process.kill()
+        server.process.wait(timeout=30)
+        server.log.reader.join(timeout=30)  # the log ends when the last process that writes to it does
+
+        assert server.log.ended
+
+
+def test_metrics_count_for_all_workers() -> None:
+    """Whichever worker answers, it tells the sum."""
+    with serve("--workers", "2") as server:
+        load = Load(server.port, DIGIT, clients=CLIENTS)
+
+        async def run() -> None:
+            sending = asyncio.create_task(load.run())
+            await load.reach(1000)
+            load.stop()
+            await sending
+
+        asyncio.run(run())
+        line = 'vae_request_duration_seconds_count{route="/reconstruct",status="200"}'
+        for _ in range(6):
+            with server.client() as client:
+                counts = [text for text in client.get("/metrics").text.splitlines() if text.startswith(line)]
+            assert counts == [f"{line} {load.answered}.0"]
