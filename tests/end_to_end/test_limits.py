@@ -11,7 +11,16 @@ from tests.end_to_end.connection import Answer, Connection, connect, request
 from tests.end_to_end.server import Server, serve
 from tests.samples import card_examples
 
-FLAGS = ("--workers", "1", "--request-timeout-seconds", "0.5", "--keep-alive-seconds", "1", "--max-header-bytes", "1024")
+FLAGS = (
+    "--workers",
+    "1",
+    "--request-timeout-seconds",
+    "0.5",
+    "--keep-alive-seconds",
+    "1",
+    "--max-header-bytes",
+    "1024",
+)
 DIGIT = request("POST", "/reconstruct", {"images": card_examples()[:1]})
 
 
@@ -105,7 +114,9 @@ def test_headers_that_are_too_large_are_refused(server: Server, head: bytes) -> 
     with_connection(server, talk)
 
 
-@pytest.mark.parametrize("sent", [b"\x16\x03\x01\x02\x00\x01\x00\x01", b"hello\r\n\r\n", b"GET / HTTP/1.1\r\n:\r\n\r\n"])
+@pytest.mark.parametrize(
+    "sent", [b"\x16\x03\x01\x02\x00\x01\x00\x01", b"hello\r\n\r\n", b"GET / HTTP/1.1\r\n:\r\n\r\n"]
+)
 def test_what_is_no_http_is_refused(server: Server, sent: bytes) -> None:
     """TLS, plain text, a header without a name."""
 

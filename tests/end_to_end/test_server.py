@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +17,7 @@ import pytest
 
 from service.settings import Settings
 from tests.end_to_end.server import COMMAND, serve
+from tests.models import DAMAGES, Damage
 from tests.samples import MODEL, REPOSITORY, grey_png, pixels_of
 from training.mnist import Digits
 
@@ -115,12 +118,7 @@ def test_another_size_is_refused_with_both_sizes(client: httpx.Client) -> None:
 def test_a_signal_ends_the_service_cleanly(workers: str, number: signal.Signals) -> None:
     """Exit code 0, and the port is free again."""
     with serve("--workers", workers) as server, server.client() as client:
-        for _ in range(100):
-            try:
-                assert client.get("/readyz").status_code == 200
-                break
-            except httpx.TransportError:  # the port is open before the first worker is
-                continue
+        assert client.get("/readyz").status_code == 200
         server.process.send_signal(number)
         assert server.process.wait(timeout=30) == 0
         with pytest.raises(httpx.ConnectError):
@@ -166,6 +164,11 @@ def test_help_names_every_setting() -> None:
         (["--workers", "0"], {}, "workers: "),
         (["--prot", "1"], {}, "--prot"),
         ([], {"VAE_MAX_ITEMS": "-1"}, "max_items: "),
+        ([], {"VAE_MAX_ITEM": "20"}, "no such setting: VAE_MAX_ITEM"),
+        ([], {"VAE_API_KEYS": "short"}, "api_keys.0: Value error, an API key must have 16"),
+        (["--api-keys-file", "/nowhere"], {}, "No such file"),
+        (["--reload-endpoint"], {}, "reload_endpoint needs api_keys"),
+        (["--cors-origins", "example.org"], {}, "example.org is not an origin"),
     ],
 )
 def test_a_bad_setting_is_one_line_and_exit_code_2(flags: list[str], variables: dict[str, str], message: str) -> None:
@@ -174,16 +177,33 @@ def test_a_bad_setting_is_one_line_and_exit_code_2(flags: list[str], variables: 
 
     assert end.returncode == 2
     assert message in end.stderr.splitlines()[-1]
+    assert "short" not in end.stderr
     assert "Traceback" not in end.stderr
 
 
-def test_a_bad_model_is_one_line_and_exit_code_3(tmp_path: Path) -> None:
-    """Before the port opens."""
+@pytest.mark.parametrize(("damage", "message"), DAMAGES)
+def test_a_bad_model_is_one_line_and_exit_code_3(tmp_path: Path, damage: Damage, message: str) -> None:
+    """Before the port opens: that it is taken by another does not matter yet."""
+    folder = shutil.copytree(MODEL, tmp_path / "mnist")
+    damage(folder)
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        end = run("--model", str(tmp_path), "--port", str(taken.getsockname()[1]))
+        end = run("--model", str(folder), "--port", str(taken.getsockname()[1]))
 
     assert end.returncode == 3
-    assert end.stderr == f"error: {tmp_path}/model.json cannot be read: No such file or directory\n"
+    assert end.stderr.startswith(f"error: {folder}")
+    assert re.search(message, end.stderr)
+    assert end.stderr.count("\n") == 1
+
+
+def test_a_port_that_is_taken_is_one_line_and_exit_code_1() -> None:
+    """It is named."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        end = run("--port", str(port))
+
+    assert end.returncode == 1
+    assert end.stderr.startswith(f"error: cannot listen on 127.0.0.1 port {port}: Address already in use")
+    assert end.stderr.count("\n") == 1
 
 
 def test_the_service_needs_no_pytorch() -> None:

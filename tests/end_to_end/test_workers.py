@@ -22,7 +22,7 @@ def wait_for_workers(server: Server, count: int, gone: int = 0) -> None:
 
 
 def test_a_killed_worker_is_back_and_the_port_was_never_closed() -> None:
-    """kill -9 loses at most the requests that it was answering; within 2 s there are as many workers as before."""
+    """Killing one loses at most the requests that it was answering; within 2 s there are as many workers as before."""
     with serve("--workers", "2") as server:
         wait_for_workers(server, 2)
         load = Load(server.port, DIGIT, clients=CLIENTS)

@@ -1,0 +1,120 @@
+"""Another model is loaded beside the one that serves, and takes its place between two requests."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.connection import connect, request
+from tests.end_to_end.load import Load
+from tests.end_to_end.server import Server, serve
+from tests.models import DAMAGES, Damage, make_another
+from tests.samples import MODEL, card_examples
+
+DIGIT = request("POST", "/reconstruct", {"images": card_examples()[:1]})
+KEY = "a-key-of-some-length"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the model."""
+    return shutil.copytree(MODEL, tmp_path / "mnist")
+
+
+def answer_of(server: Server) -> bytes:
+    """What the server makes of the digit."""
+
+    async def run() -> bytes:
+        async with connect(server.port) as connection:
+            return (await connection.ask(DIGIT)).body
+
+    return asyncio.run(run())
+
+
+def reload_under_load(server: Server, change: Callable[[], object], said: str) -> Load:
+    """Send without a pause while the folder is changed and the server told; give all that came back."""
+    load = Load(server.port, DIGIT, clients=8)
+
+    async def run() -> None:
+        sending = asyncio.create_task(load.run())
+        await load.reach(300)
+        change()
+        server.process.send_signal(signal.SIGHUP)
+        await asyncio.to_thread(server.log.wait_for, said)
+        await load.reach(load.answered + 1000)
+        load.stop()
+        await sending
+
+    asyncio.run(run())
+    return load
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_good_model_takes_over_between_requests(folder: Path, workers: str) -> None:
+    """No request fails, and each answer is the old model's or the new one's, none a mixture of both."""
+    with serve("--workers", workers, "--model", str(folder)) as server:
+        old = answer_of(server)
+        load = reload_under_load(server, lambda: make_another(folder), "the model is loaded anew")
+        new = answer_of(server)
+        with server.client() as client:
+            assert 'vae_model_reloads_total{result="ok"} 1.0' in client.get("/metrics").text
+
+    assert load.cut == []
+    assert set(load.statuses) == {200}
+    assert old != new
+    assert set(load.bodies) == {old, new}
+
+
+@pytest.mark.parametrize(("damage", "message"), [DAMAGES[0], DAMAGES[6]])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_bad_model_leaves_the_old_one_in_service(folder: Path, workers: str, damage: Damage, message: str) -> None:
+    """One line in the log says what is wrong with it; no request notices."""
+    with serve("--workers", workers, "--model", str(folder)) as server:
+        old = answer_of(server)
+        load = reload_under_load(server, lambda: damage(folder), f"the old one serves on: .*{message}")
+        with server.client() as client:
+            assert client.get("/readyz").status_code == 200
+            assert 'vae_model_reloads_total{result="refused"} 1.0' in client.get("/metrics").text
+
+    assert load.cut == []
+    assert set(load.statuses) == {200}
+    assert set(load.bodies) == {old}
+
+
+def test_a_worker_that_is_replaced_has_the_new_model(folder: Path) -> None:
+    """What is forked after a reload serves what was loaded then."""
+    with serve("--workers", "2", "--model", str(folder)) as server:
+        make_another(folder)
+        expected = json.loads((folder / "model.json").read_bytes())
+        server.process.send_signal(signal.SIGHUP)
+        server.log.wait_for("the model is loaded anew")
+        shutil.rmtree(folder)
+        for worker in server.workers():
+            kill_and_wait(server, worker)
+        with server.client() as client:
+            assert client.get("/model").json() == expected
+
+
+def kill_and_wait(server: Server, worker: int) -> None:
+    """Kill a worker, and wait until another has its place."""
+    os.kill(worker, signal.SIGKILL)
+    server.log.wait_for(f"process {worker}\\) has died and is replaced")
+
+
+def test_the_endpoint_is_there_only_when_it_is_wanted(folder: Path) -> None:
+    """It needs a key; without the setting there is nothing at its path."""
+    with serve("--workers", "2", "--model", str(folder), "--reload-endpoint", VAE_API_KEYS=KEY) as server:
+        with server.client() as client:
+            assert client.post("/model/reload").status_code == 401
+            make_another(folder)
+            answer = client.post("/model/reload", headers={"X-API-Key": KEY})
+            assert (answer.status_code, answer.json()) == (202, {"status": "reloading"})
+        server.log.wait_for("the model is loaded anew")
+
+    with serve("--workers", "1") as server, server.client() as client:
+        assert client.post("/model/reload").status_code == 404
