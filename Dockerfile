@@ -2,10 +2,10 @@
 ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS packages
-COPY requirements.lock .
-RUN python -m venv /venv \
-    && /venv/bin/pip install --no-cache-dir --require-hashes --requirement requirements.lock \
-    && /venv/bin/pip uninstall --yes pip
+COPY requirements.lock /
+RUN python -m venv --without-pip /venv \
+    && pip --python /venv install --no-cache-dir --require-hashes --requirement /requirements.lock \
+    && find /venv -type d -name tests -prune -exec rm -rf {} +
 
 # docker build --target training: trains and exports; brings PyTorch
 FROM ${PYTHON_IMAGE} AS training
@@ -28,11 +28,17 @@ ENV PATH=/venv/bin:$PATH \
     VAE_HOST=0.0.0.0 \
     VAE_PORT=8000
 WORKDIR /app
+# The base's own pip: what runs installs nothing.
+RUN find /usr \( -name 'pip' -o -name 'pip[0-9]*' -o -name 'pip-*' -o -name ensurepip \) -prune -exec rm -rf {} +
 COPY --from=packages /venv /venv
 COPY service service
 COPY models models
 USER 10001:10001
 EXPOSE 8000
+# Not urllib.request, which would ask a proxy of the environment.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["python", "-c", \
-    "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"VAE_PORT\"]}/readyz', timeout=2)"]
+    "import http.client, os, sys; \
+    probe = http.client.HTTPConnection('127.0.0.1', int(os.environ['VAE_PORT']), timeout=2); \
+    probe.request('GET', '/readyz'); \
+    sys.exit(probe.getresponse().status != 200)"]
 ENTRYPOINT ["python", "-m", "service"]

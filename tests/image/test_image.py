@@ -15,7 +15,10 @@ from tests.samples import grey_png, pixels_of
 from training.mnist import Digits
 
 DOCKER = os.environ.get("DOCKER", "docker")
-LOCKED_DOWN = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--memory=512m", "--cpus=0.5")
+LOCKED_DOWN = (
+    *("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"),
+    *("--memory=512m", "--cpus=0.5", "--pids-limit=128"),
+)
 
 
 def docker(*arguments: str) -> str:
@@ -76,11 +79,19 @@ def test_the_health_check_finds_it_well(container: tuple[str, httpx.Client]) -> 
 
 
 def test_the_image_holds_what_it_runs_and_no_more(container: tuple[str, httpx.Client]) -> None:
-    """No PyTorch, no compiler, no package cache; its user is not root."""
+    """No PyTorch, no tests, no compiler, no pip, no package cache; its user is not root; telemetry is off."""
     name, _ = container
 
-    program = "import importlib.util as u; print([n for n in ('torch', 'pip', 'training') if u.find_spec(n)])"
-    assert docker("exec", name, "python", "-c", program) == "[]"
-    assert docker("exec", name, "id", "-u") == "10001"
-    assert docker("exec", name, "sh", "-c", "command -v gcc cc || echo none") == "none"
-    assert docker("exec", name, "sh", "-c", "ls -A /root/.cache 2>/dev/null || echo none") == "none"
+    def shell(command: str, *options: str) -> str:
+        return docker("exec", *options, name, "sh", "-c", command)
+
+    program = (
+        "import importlib.util as u; print([n for n in ('torch', 'pip', 'ensurepip', 'training') if u.find_spec(n)])"
+    )
+    for python in ("/venv/bin/python", "/usr/local/bin/python"):
+        assert docker("exec", name, python, "-c", program) == "[]"
+    assert shell("find /venv -name tests") == ""
+    assert shell("id -u") == "10001"
+    assert shell("command -v gcc cc pip pip3 || echo none") == "none"
+    assert shell("ls -d /root/.cache 2>/dev/null || echo none", "--user=0") == "none"
+    assert shell("echo $ORT_DISABLE_TELEMETRY") == "1"
