@@ -31,11 +31,41 @@ from service.workers import WATCHED
 LINGER_SECONDS = 0.5  # how long an idle connection may still bring a request that was on its way when the port closed
 LOOK_SECONDS = 0.02
 BACKLOG = 2048
+CONTINUE = b"HTTP/1.1 100"
 
 log = logging.getLogger(__name__)
 
 Load = Callable[[], Edge]
 LOAD_ERRORS = (ModelLoadError, OSError, ValueError)  # of the model, or of the file of API keys
+
+
+class OneWrite:
+    """A transport that keeps the head of an answer until its body comes: one system call and one packet for both."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, or keep them if they are a head."""
+        if self._head:
+            data = self._head + data
+            self._head = b""
+        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(CONTINUE):
+            self._head = data
+            return
+        self._transport.write(data)
+
+    def flush(self) -> None:
+        """Send a head that has no body."""
+        if self._head:
+            self.write(b"")
+
+    def close(self) -> None:
+        """Send what is kept, and close."""
+        self.flush()
+        self._transport.close()
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -64,6 +94,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Give the client the time of an idle connection to send anything."""
         super().connection_made(transport)
+        self.transport = OneWrite(transport)  # type: ignore[assignment]  # all that uvicorn writes with
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -105,6 +136,11 @@ class HttpProtocol(HttpToolsProtocol):
         self._arriving = False
         self._header_bytes = 0
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """See uvicorn."""
+        self.transport.flush()  # type: ignore[attr-defined]  # see connection_made
+        super().on_response_complete()
 
     def shutdown(self) -> None:
         """Close the connection if it is idle; a request that is coming in or being answered is not cut."""

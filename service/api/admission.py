@@ -9,6 +9,7 @@ from typing import TypeVar
 from starlette.types import Receive
 
 from service.api.metrics import Metrics
+from service.api.problems import OVERLOADED, RefusedError
 
 LARGE = 16  # images from which a request is computed beside the event loop, not in it: about a millisecond
 ROUND = 16  # images of small requests between two looks at the sockets
@@ -16,10 +17,6 @@ MOST_BODIES = 16  # bodies of the largest size that may be in memory, each in pa
 RETRY_AFTER_SECONDS = 1
 
 T = TypeVar("T")
-
-
-class OverloadedError(Exception):
-    """More is asked for than is taken in; the message names the limit."""
 
 
 class Admission:
@@ -35,16 +32,20 @@ class Admission:
         self._large = asyncio.Lock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large")
 
-    def take_images(self, count: int) -> None:
-        """Take in a request of so many images; ``give_images`` must follow. One request is always taken in.
+    def check_images(self, count: int) -> None:
+        """Refuse a request of so many images where that is too much; one request is always taken in.
 
-        Raises OverloadedError.
+        Raises RefusedError.
         """
         if self.pending_images and self.pending_images + count > self._most_images:
-            raise OverloadedError(
+            raise overloaded(
                 f"{self.pending_images} images are waiting; {count} more would be over {self._most_images} "
                 "(VAE_MAX_PENDING_IMAGES)"
             )
+
+    def take_images(self, count: int) -> None:
+        """Take in a request of so many images; ``give_images`` must follow. Raises RefusedError."""
+        self.check_images(count)
         self.pending_images += count
         self._metrics.add("pending", amount=count)
 
@@ -54,9 +55,9 @@ class Admission:
         self._metrics.add("pending", amount=-count)
 
     def take_bytes(self, count: int) -> None:
-        """Take in a piece of a body; ``give_bytes`` must follow. Raises OverloadedError."""
+        """Take in a piece of a body; ``give_bytes`` must follow. Raises RefusedError."""
         if self._body_bytes + count > self._most_bytes:
-            raise OverloadedError(
+            raise overloaded(
                 f"bodies of {self._body_bytes} bytes are coming in; {count} more would be over {self._most_bytes} "
                 f"({MOST_BODIES} times VAE_MAX_BODY_BYTES)"
             )
@@ -80,6 +81,11 @@ class Admission:
             if waited and has_gone(receive):
                 return None
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def overloaded(detail: str) -> RefusedError:
+    """The refusal of what is too much for now."""
+    return RefusedError(OVERLOADED, detail, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 class Turns:

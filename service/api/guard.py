@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.api.problems import BAD_REQUEST, UNAUTHORIZED, RefusedError, refuse
+from service.api.problems import BAD_REQUEST, UNAUTHORIZED, RefusedError, refusal
 
 PROBES = frozenset({"/livez", "/readyz"})
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="vae-service"'}
@@ -33,7 +33,7 @@ class Guard:
         try:
             self._check(scope["path"].removeprefix(self._root_path), headers)
         except RefusedError as error:
-            await refuse(scope, receive, send, error)
+            await refusal(scope, error)(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 

@@ -15,9 +15,10 @@ from service.api.problems import (
     BODY_TOO_LARGE,
     NOT_ACCEPTABLE,
     UNSUPPORTED_MEDIA_TYPE,
-    InvalidRequestError,
     RefusedError,
     invalid_request,
+    not_json,
+    refusal,
 )
 from service.api.record import Record, record_of
 from service.api.schemas import Limits, Request
@@ -91,17 +92,27 @@ class JsonRoute(APIRoute):
         if scope["method"] != "POST":
             await super().handle(scope, receive, send)
             return
-        record = record_of(scope)
-        length = check_headers(scope["headers"], self._limits.max_body_bytes)
-        content = await read_body(receive, length, self._limits.max_body_bytes, self._admission)
-        if content is not None:
-            record.bytes_in = len(content)
-            answer = await self._compute(content, record, receive)
+        try:
+            answer = await self._answer(scope, receive)
+        except RefusedError as error:  # not left to FastAPI: under overload, refusals must cost little
+            await refusal(scope, error)(scope, receive, send)
+        else:
             if answer is not None:
                 await send_json(send, answer)
 
+    async def _answer(self, scope: Scope, receive: Receive) -> bytes | None:
+        """The answer to a request; None if its client has gone. Raises RefusedError."""
+        self._admission.check_images(1)
+        record = record_of(scope)
+        length = check_headers(scope["headers"], self._limits.max_body_bytes)
+        content = await read_body(receive, length, self._limits.max_body_bytes, self._admission)
+        if content is None:
+            return None
+        record.bytes_in = len(content)
+        return await self._compute(content, record, receive)
+
     async def _compute(self, content: bytes, record: Record, receive: Receive) -> bytes | None:
-        """The answer to a body, once it is its turn; None if the client has gone."""
+        """The answer to a body, once it is its turn; None if the client has gone. Raises RefusedError."""
         started = perf_counter()
         body = parse_json(content)
         images = self._answerer.schema.image_count(body, self._limits)
@@ -130,7 +141,7 @@ class Answerer:
         self._limits = limits
 
     def __call__(self, content: object, record: Record) -> bytes:
-        """Answer, and note the times of decoding, inference and encoding. Raises InvalidRequestError."""
+        """Answer, and note the times of decoding, inference and encoding. Raises RefusedError."""
         started = perf_counter()
         try:
             body = self.schema.model_validate(content, context=self._limits)
@@ -206,8 +217,8 @@ def too_large(length: str, most: int) -> RefusedError:
 async def read_body(receive: Receive, length: int | None, most: int, admission: Admission) -> bytes | None:
     """The body, counted while it comes in: what its header says of its length is not trusted.
 
-    Gives None when the client has gone. Raises RefusedError once there is more than ``most`` bytes, OverloadedError
-    where too much is coming in at once.
+    Gives None when the client has gone. Raises RefusedError once there is more than ``most`` bytes, or where too
+    much is coming in at once.
     """
     message = await receive()
     content: bytes = message.get("body", b"")
@@ -230,7 +241,7 @@ async def read_body(receive: Receive, length: int | None, most: int, admission: 
 
 
 def parse_json(content: bytes) -> object:
-    """The value that a JSON text means. Raises InvalidRequestError.
+    """The value that a JSON text means. Raises RefusedError.
 
     Refused are, beside what is not JSON in UTF-8: a name that an object has twice, NaN and Infinity, numbers of more
     than 4,300 digits, and nesting deeper than 200.
@@ -238,7 +249,7 @@ def parse_json(content: bytes) -> object:
     try:
         return jiter.from_json(content, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
-        raise InvalidRequestError(f"not JSON: {error}") from error
+        raise not_json(error) from error
 
 
 async def send_json(send: Send, content: bytes) -> None:

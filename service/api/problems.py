@@ -1,6 +1,6 @@
 """Every refusal as application/problem+json (RFC 9457): one table from errors to answers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -8,9 +8,8 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope
 
-from service.api.admission import RETRY_AFTER_SECONDS, OverloadedError
 from service.api.record import record_of
 from service.api.schemas import PARENT_TAGS
 from service.model.errors import InferenceError
@@ -84,23 +83,28 @@ class Problem(BaseModel):
 
 
 class RefusedError(Exception):
-    """A request is refused; ``kind`` says as what, ``headers`` are the answer's."""
+    """A request is refused: as what, with which headers, and for which fields of its body."""
 
-    def __init__(self, kind: Kind, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        errors: Sequence[FieldError] = (),
+    ) -> None:
         self.kind = kind
         self.headers = headers
+        self.errors = errors
         super().__init__(detail)
 
 
-class InvalidRequestError(RefusedError):
-    """The body is not JSON, or does not fit its schema."""
-
-    def __init__(self, detail: str, errors: list[FieldError] | None = None) -> None:
-        self.errors = errors or [FieldError(pointer="#", detail=detail)]
-        super().__init__(INVALID_REQUEST, detail)
+def not_json(error: ValueError) -> RefusedError:
+    """The refusal of a body that is not JSON."""
+    detail = f"not JSON: {error}"
+    return RefusedError(INVALID_REQUEST, detail, errors=[FieldError(pointer="#", detail=detail)])
 
 
-def invalid_request(error: ValidationError) -> InvalidRequestError:
+def invalid_request(error: ValidationError) -> RefusedError:
     """The refusal of a body that does not fit its schema: its first wrong fields, named."""
     errors = []
     sentences = []
@@ -111,7 +115,7 @@ def invalid_request(error: ValidationError) -> InvalidRequestError:
         sentences.append(f"{field_name(location)}: {detail}")
     if error.error_count() > MOST_ERRORS:
         sentences.append(f"and {error.error_count() - MOST_ERRORS} more")
-    return InvalidRequestError("; ".join(sentences), errors)
+    return RefusedError(INVALID_REQUEST, "; ".join(sentences), errors=errors)
 
 
 def json_pointer(location: list[int | str]) -> str:
@@ -125,14 +129,14 @@ def field_name(location: list[int | str]) -> str:
     return name.removeprefix(".") or "body"
 
 
-def problem(kind: Kind, detail: str, errors: list[FieldError] | None = None, request_id: str = "") -> Problem:
+def problem(kind: Kind, detail: str, errors: Sequence[FieldError] = (), request_id: str = "") -> Problem:
     """The body of a refusal."""
     return Problem(
         type=TYPE_PREFIX + kind.name,
         title=kind.title,
         status=kind.status,
         detail=detail,
-        errors=errors or [],
+        errors=list(errors),
         request_id=request_id,
     )
 
@@ -152,49 +156,30 @@ EXAMPLES = {
 }
 
 
-def answer(
-    scope: Scope,
-    kind: Kind,
-    detail: str,
-    headers: Mapping[str, str] | None = None,
-    errors: list[FieldError] | None = None,
-) -> Response:
+def refusal(scope: Scope, error: RefusedError) -> Response:
     """A refusal as an answer, noted for the metrics."""
     record = record_of(scope)
-    record.refusal = kind.name
-    body = problem(kind, detail, errors, record.request_id)
-    return Response(body.model_dump_json(exclude_defaults=True), kind.status, headers, MEDIA_TYPE)
-
-
-async def refuse(scope: Scope, receive: Receive, send: Send, error: RefusedError) -> None:
-    """Answer a request that comes no further."""
-    await answer(scope, error.kind, str(error), error.headers)(scope, receive, send)
+    record.refusal = error.kind.name
+    body = problem(error.kind, str(error), error.errors, record.request_id)
+    return Response(body.model_dump_json(exclude_defaults=True), error.kind.status, error.headers, MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
     """Answer each kind of error as this table says."""
 
-    @app.exception_handler(InvalidRequestError)
-    async def invalid(request: Request, error: InvalidRequestError) -> Response:
-        return answer(request.scope, error.kind, str(error), errors=error.errors)
-
     @app.exception_handler(RefusedError)
     async def refused(request: Request, error: RefusedError) -> Response:
-        return answer(request.scope, error.kind, str(error), error.headers)
+        return refusal(request.scope, error)
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
         kind = BY_STATUS.get(error.status_code, BAD_REQUEST)
-        return answer(request.scope, kind, error.detail, error.headers)
-
-    @app.exception_handler(OverloadedError)
-    async def overloaded(request: Request, error: OverloadedError) -> Response:
-        return answer(request.scope, OVERLOADED, str(error), {"Retry-After": str(RETRY_AFTER_SECONDS)})
+        return refusal(request.scope, RefusedError(kind, error.detail, error.headers))
 
     @app.exception_handler(InferenceError)
     async def inference_failed(request: Request, error: InferenceError) -> Response:
-        return answer(request.scope, INFERENCE_FAILED, str(error))
+        return refusal(request.scope, RefusedError(INFERENCE_FAILED, str(error)))
 
     @app.exception_handler(Exception)
     async def internal_error(request: Request, _: Exception) -> Response:
-        return answer(request.scope, INTERNAL_ERROR, "an error of the service; its log has more")
+        return refusal(request.scope, RefusedError(INTERNAL_ERROR, "an error of the service; its log has more"))
