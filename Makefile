@@ -3,12 +3,13 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 DOCKER ?= docker
+SECONDS ?= 60
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TRAINING := $(BIN)/python -m training
 
-.PHONY: serve test lint lint-container audit train demo bench bench-rivals lock image image-test clean
+.PHONY: serve test lint lint-container audit train demo bench bench-rivals fuzz lock image image-test clean
 
 serve: .venv/runtime
 	$(BIN)/python -m service --host $(HOST) --port $(PORT)
@@ -58,6 +59,18 @@ bench-rivals: .venv-rivals/mlserver/installed .venv-rivals/litserve/installed .v
 	.venv-rivals/$*/bin/python -m pip install --quiet $* onnxruntime pillow
 	touch $@
 
+# SECONDS of the image reader. The variable makes glibc give back what is free; a case
+# could take it again unseen.
+fuzz: .venv/runtime .venv-fuzz/installed
+	MALLOC_TRIM_THRESHOLD_=131072 .venv-fuzz/bin/python -m fuzz.image_reader -max_total_time=$(SECONDS)
+
+# The lock first: the reader is fuzzed with the container's versions.
+.venv-fuzz/installed: pyproject.toml requirements.lock
+	$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	.venv-fuzz/bin/python -m pip install --quiet --editable '.[fuzz]'
+	touch $@
+
 lock: .venv/dev
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --upgrade \
 		--no-emit-index-url --custom-compile-command 'make lock' --quiet --output-file requirements.lock
@@ -69,7 +82,7 @@ image-test: .venv/dev image
 	DOCKER=$(DOCKER) $(BIN)/python -m pytest tests/image
 
 clean:
-	rm -rf .venv .venv-rivals .venv-tools build dist
+	rm -rf .venv .venv-rivals .venv-tools .venv-fuzz build dist
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'

@@ -1,0 +1,1 @@
+"""Cases that nobody thought of, for the image reader and for the whole API."""

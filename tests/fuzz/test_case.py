@@ -1,0 +1,68 @@
+"""A case that is wrong, slow or large does not go by."""
+
+import time
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fuzz.case import HEIGHT, MOST_BYTES, MOST_SECONDS, WIDTH, Reader, Records, check
+from service.imaging.errors import ImageError
+from service.imaging.reader import read_png
+
+IMAGE = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
+
+
+def fails(*_: object) -> NDArray[np.uint8]:
+    """A reader that forgot a kind of damage."""
+    raise ZeroDivisionError
+
+
+def is_slow(*_: object) -> NDArray[np.uint8]:
+    """A reader that counts for too long."""
+    start = time.thread_time()
+    while time.thread_time() < start + 1.5 * MOST_SECONDS:
+        pass
+    return IMAGE
+
+
+def is_large(*_: object) -> NDArray[np.uint8]:
+    """A reader that takes more memory than it may, gives it back and refuses."""
+    bytearray(b"1") * (MOST_BYTES + 1024 * 1024)
+    raise ImageError("nothing to see here")
+
+
+def is_large_in_numpy(*_: object) -> NDArray[np.uint8]:
+    """A reader whose pixels are many before they are few."""
+    return np.tile(IMAGE, (2 * MOST_BYTES // IMAGE.size, 1))[:HEIGHT]
+
+
+def gives_another_shape(*_: object) -> NDArray[np.uint8]:
+    """A reader that gives what the file says."""
+    return IMAGE[1:]
+
+
+@pytest.mark.parametrize(
+    ("read", "error"),
+    [
+        (fails, ZeroDivisionError),
+        (is_slow, AssertionError),
+        (is_large, AssertionError),
+        (is_large_in_numpy, AssertionError),
+        (gives_another_shape, AssertionError),
+    ],
+)
+def test_a_broken_reader_is_found_out(read: Reader, error: type[Exception]) -> None:
+    """Each time: what went before hides nothing."""
+    for _ in range(3):
+        with pytest.raises(error):
+            check(read, "", Records())
+
+
+def test_the_reader_passes() -> None:
+    """A refusal is a case like any other."""
+    records = Records()
+    check(read_png, "not a PNG", records)
+
+    assert (records.cases, records.images) == (1, 0)
+    assert records.bytes < MOST_BYTES
