@@ -4,7 +4,6 @@ import base64
 import contextlib
 import io
 import struct
-import warnings
 import zlib
 
 import numpy as np
@@ -138,7 +137,6 @@ def jpeg() -> str:
         (with_second_header(100_000, 100_000), "damaged or truncated"),
     ],
 )
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_all_else_is_refused_with_its_reason(text: str, reason: str) -> None:
     """No text is ever taken for an address; a size is refused before anything is decoded."""
     with pytest.raises(ImageError, match=reason):
@@ -152,7 +150,5 @@ def test_a_damaged_png_is_read_or_refused(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(16, len(content) - 1))] = data.draw(st.integers(0, 255))
     del content[data.draw(st.integers(24, len(content))) :]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of odd palettes
-        with contextlib.suppress(ImageError):
-            assert read_png(base64.b64encode(content).decode(), 2, 3).shape == (2, 3)
+    with contextlib.suppress(ImageError):
+        assert read_png(base64.b64encode(content).decode(), 2, 3).shape == (2, 3)
