@@ -4,6 +4,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 DOCKER ?= docker
 SECONDS ?= 60
+CASES ?= 100
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -59,10 +60,11 @@ bench-rivals: .venv-rivals/mlserver/installed .venv-rivals/litserve/installed .v
 	.venv-rivals/$*/bin/python -m pip install --quiet $* onnxruntime pillow
 	touch $@
 
-# SECONDS of the image reader. The variable makes glibc give back what is free; a case
+# SECONDS of the image reader, CASES or more of each operation. The variable makes glibc give back what is free; a case
 # could take it again unseen.
 fuzz: .venv/runtime .venv-fuzz/installed
 	MALLOC_TRIM_THRESHOLD_=131072 .venv-fuzz/bin/python -m fuzz.image_reader -max_total_time=$(SECONDS)
+	.venv-fuzz/bin/python -m fuzz.api $(CASES)
 
 # The lock first: the reader is fuzzed with the container's versions.
 .venv-fuzz/installed: pyproject.toml requirements.lock

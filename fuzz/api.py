@@ -1,0 +1,96 @@
+"""python -m fuzz.api 100: requests that fit the service's own OpenAPI document, and many that do not, to a real server.
+
+The number is how many cases each operation gets at the least. All of schemathesis's checks hold for every answer.
+"""
+
+import base64
+import re
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from random import Random
+from typing import Any
+
+import schemathesis
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+from schemathesis.cli import schemathesis as command
+
+from fuzz.png_mutator import content_of, picture
+
+SERVER = (".venv/bin/python", "-m", "service", "--port", "0")  # the runtime's environment, not this one
+answers: dict[str, Counter[int]] = {}  # of each operation, how many of each status
+
+
+def main(fewest: int) -> None:
+    """Fuzz every operation; end with exit code 1 at a failure, or where an operation had fewer cases."""
+    with running() as url:
+        try:
+            command.main(
+                ["run", f"{url}/openapi.json", "--checks=all", "--continue-on-failure", f"--max-examples={fewest}"]
+            )
+        except SystemExit as end:  # as it always ends
+            code = end.code
+    for operation, counts in sorted(answers.items()):
+        sys.stdout.write(f"{operation}: {counts.total()} cases, {dict(sorted(counts.items()))}\n")
+    sys.exit(code or min(counts.total() for counts in answers.values()) < fewest)
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """Start the service on a free port; give its address; end it."""
+    with subprocess.Popen(SERVER, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - this file's command
+        log = process.stderr or ()
+        url = address(log)
+        rest = threading.Thread(target=list, args=(log,))  # a full pipe would stop the server
+        rest.start()
+        try:
+            yield url
+        finally:
+            process.terminate()
+            rest.join()
+
+
+def address(log: Iterable[str]) -> str:
+    """Where a server says that it listens. Raises RuntimeError when it ends without."""
+    said = []
+    for line in log:
+        said.append(line)
+        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+            return found[0]
+    raise RuntimeError("".join(said))
+
+
+def image(seed: int) -> str:
+    """A base64 PNG of the model's size and of any kind, with a data-URI prefix or without."""
+    random = Random(seed)  # noqa: S311 - Hypothesis's number repeats it
+    prefix = random.choice(("", "data:image/png;base64,"))
+    return prefix + base64.b64encode(content_of(picture(random))).decode()
+
+
+schemathesis.openapi.format("image", st.integers(0, 2**32).map(image))
+
+
+@schemathesis.hook
+def before_load_schema(_: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
+    """Make images as above: no schema can say what a PNG is."""
+    raw_schema["components"]["schemas"]["Image"] = {"type": "string", "format": "image"}
+
+
+@schemathesis.hook
+def before_generate_query(_: schemathesis.HookContext, __: SearchStrategy[Any]) -> SearchStrategy[dict[str, str]]:
+    """Add a query, which no operation has: one that takes no input would be asked only once."""
+    return st.dictionaries(st.text(min_size=1), st.text())
+
+
+@schemathesis.hook
+def after_call(_: schemathesis.HookContext, case: schemathesis.Case, response: schemathesis.Response) -> None:
+    """Count the answer."""
+    answers.setdefault(case.operation.label, Counter())[response.status_code] += 1
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
