@@ -60,12 +60,17 @@ def check_count(value: object, info: ValidationInfo) -> object:
     return value
 
 
+def whole_number(value: object) -> object:
+    """An integer that is written as 2.0 or 1e1, which JSON Schema counts as integers."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def check_steps(value: int, info: ValidationInfo) -> int:
     """Refuse more frames than a request may have items."""
     most = limits_of(info).max_items
     if value > most:
         raise PydanticCustomError(
-            "steps", "must be 2 to {most} (VAE_MAX_ITEMS); is {steps}", {"most": most, "steps": value}
+            "steps", "must be 2 to {most} (VAE_MAX_ITEMS); is {steps}", {"most": most, "steps": str(value)[:20]}
         )
     return value
 
@@ -139,7 +144,12 @@ Latents = TypeAliasType(
 )
 Steps = TypeAliasType(
     "Steps",
-    Annotated[int, Field(ge=2, description="Number of frames, both ends included."), AfterValidator(check_steps)],
+    Annotated[
+        int,
+        Field(ge=2, description="Number of frames, both ends included."),
+        AfterValidator(check_steps),
+        BeforeValidator(whole_number),  # last, or OpenAPI loses the minimum
+    ],
 )
 IMAGE_OUT = "Base64 PNG, 8-bit grey, white ink on black."
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Condition, Thread
 
 import httpx
@@ -95,3 +96,9 @@ def serve(*flags: str, **variables: str) -> Iterator[Server]:
             process.terminate()
             process.wait(timeout=60)
             log.reader.join(timeout=60)
+
+
+def resident_kilobytes(process: int) -> int:
+    """The memory that a process holds."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0])

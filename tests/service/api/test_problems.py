@@ -62,6 +62,12 @@ INVALID: list[tuple[str, object, str, str]] = [
         "#/steps",
         "Input should be a valid integer",
     ),
+    (
+        "/interpolate",
+        {"start": {"latent": LATENT}, "end": {"latent": LATENT}, "steps": 1e300},
+        "#/steps",
+        "must be 2 to 12 (VAE_MAX_ITEMS); is 10000000000000000525",
+    ),
 ]
 NOT_JSON: list[tuple[bytes, str]] = [
     (b"", "EOF"),

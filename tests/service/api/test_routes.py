@@ -79,6 +79,16 @@ def test_interpolate_has_11_steps_unless_told(client: Client) -> None:
     assert len(answer["images"]) == len(answer["latents"]) == 11
 
 
+def test_a_whole_number_may_be_written_as_a_fraction(client: Client) -> None:
+    """As JSON Schema has it."""
+    ends = {"start": {"latent": [0] * 6}, "end": {"latent": [1] * 6}}
+
+    assert (
+        client.post("/interpolate", {**ends, "steps": 3.0}).json()
+        == client.post("/interpolate", {**ends, "steps": 3}).json()
+    )
+
+
 def test_model_gives_the_card(client: Client, autoencoder: FakeAutoencoder) -> None:
     """The card is answered whole."""
     assert client.get("/model").json() == autoencoder.card.model_dump(mode="json")
