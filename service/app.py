@@ -10,7 +10,7 @@ from service.api.admission import Admission
 from service.api.edge import Edge
 from service.api.guard import Guard
 from service.api.metrics import Metrics
-from service.api.routes import OPERATIONS, add_reload, operation_routes, status_router
+from service.api.routes import OPERATIONS, RELOAD_PATH, add_reload, operation_routes, status_router
 from service.api.schemas import Limits
 from service.api.state import State
 from service.api.telemetry import telemetry, tracer_provider
@@ -30,7 +30,7 @@ def create_state(settings: Settings, access_log: AccessLog | None = None) -> Sta
 
     Raises TelemetryError.
     """
-    routes = [*OPERATIONS, *(route.path for route in status_router.routes), *docs.PATHS]  # type: ignore[attr-defined]
+    routes = [*OPERATIONS, RELOAD_PATH, *(route.path for route in status_router.routes), *docs.PATHS]  # type: ignore[attr-defined]
     metrics = Metrics(routes, [kind.name for kind in problems.KINDS], settings.workers)
     admission = Admission(settings.max_pending_images, settings.max_body_bytes, metrics)
     provider = tracer_provider(settings.otlp_endpoint) if settings.otlp_endpoint else None

@@ -9,21 +9,30 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "VAE_"
-CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+CGROUP = Path("/sys/fs/cgroup")
+MANY_CPUS = 256
 MIN_KEY_LENGTH = 16
 
 
-def available_cpus(quota: Path = CPU_QUOTA) -> int:
-    """The processors that this process may use, 1 or more: the affinity mask, cut to the control group's quota.
-
-    Format of the quota: https://docs.kernel.org/admin-guide/cgroup-v2.html, cpu.max.
-    """
+def available_cpus(cgroup: Path = CGROUP) -> int:
+    """The processors that this process may use, 1 or more: its affinity mask, cut to its control group's quota."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        most, period = quota.read_text().split()
-    except (OSError, ValueError):
-        return count
-    return count if most == "max" else max(1, min(count, math.floor(int(most) / int(period) + 0.5)))
+    return max(1, min(count, math.floor(cpu_quota(cgroup) + 0.5)))
+
+
+def cpu_quota(cgroup: Path) -> float:
+    """The quota in processors; many where there is none.
+
+    Version 2's file is cpu.max, version 1 has one for each number:
+    https://docs.kernel.org/admin-guide/cgroup-v2.html, https://docs.kernel.org/scheduler/sched-bwc.html.
+    """
+    for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+        try:
+            most, period = " ".join((cgroup / name).read_text() for name in names).split()
+        except OSError:
+            continue
+        return MANY_CPUS if most in {"max", "-1"} else int(most) / int(period)
+    return MANY_CPUS
 
 
 def split(value: object) -> object:
@@ -63,7 +72,7 @@ class Settings(BaseSettings):
     workers: int = Field(
         default_factory=available_cpus,
         ge=1,
-        le=256,
+        le=MANY_CPUS,
         description="Processes that answer; if not set, one for each processor that affinity and cgroup allow.",
     )
     model: Path = Field(Path("models/mnist"), description="Folder of the exported model.")

@@ -4,7 +4,7 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.metrics import CLIENT_GONE, OTHER
+from service.api.metrics import CLIENT_GONE
 from service.api.record import KEY, Record, request_id
 from service.api.state import State
 
@@ -57,9 +57,10 @@ class Edge:
         return added
 
     def _account(self, record: Record, scope: Scope, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", OTHER)
-        status = record.status or CLIENT_GONE
         state = self._state
+        path: str = getattr(scope.get("route"), "path", scope["path"])
+        route = state.metrics.label(path)
+        status = record.status or CLIENT_GONE
         state.metrics.request(route, status, seconds)
         if record.images:
             state.metrics.work(route, record.images, (record.queue, record.decode, record.infer, record.encode))

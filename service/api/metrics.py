@@ -6,7 +6,7 @@ a microsecond, and what a worker has counted outlives it.
 
 import mmap
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, product
 
 import numpy as np
@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from service.model.card import ModelCard
 
-OTHER = "other"  # any path that is not a route's: what is requested must not make labels
+OTHER = "other"
 CLIENT_GONE = 499  # nginx's word for a client that left before its answer; no answer carries it
 STATUSES = (200, 202, 400, 401, 404, 405, 406, 408, 413, 415, 422, 431, CLIENT_GONE, 500, 503)
 STAGES = ("queue", "decode", "infer", "encode")
@@ -34,12 +34,12 @@ class Metrics:
     ``routes`` and ``refusals`` are the labels that there can be.
     """
 
-    def __init__(self, routes: Iterable[str], refusals: Iterable[str], workers: int = 1) -> None:
+    def __init__(self, routes: Sequence[str], refusals: Sequence[str], workers: int = 1) -> None:
         labels = [*routes, OTHER]
         keys: list[Key] = [
             *(("request", route, str(status)) for route, status in product(labels, STATUSES)),
             ("batch",),
-            *(("images", route) for route in labels),
+            *(("images", route) for route in routes),
             *(("refusal", kind) for kind in refusals),
             *(("stage", stage) for stage in STAGES),
             *(("reload", result) for result in RELOADS),
@@ -65,9 +65,13 @@ class Metrics:
         """Count one more, or ``amount``, of ("images", route), ("refusal", kind), ("pending",) and the like."""
         self._row[self._place[key]] += amount
 
+    def label(self, route: str) -> str:
+        """The route itself where it is one of those known, else ``other``: what is asked for must not make labels."""
+        return route if route in self._routes else OTHER
+
     def request(self, route: str, status: int, seconds: float) -> None:
-        """Count an answered request."""
-        place = self._place["request", route if route in self._routes else OTHER, str(status)]
+        """Count an answered request; ``route`` is a label."""
+        place = self._place["request", route, str(status)]
         self._row[place + bisect_left(SECONDS, seconds)] += 1
         self._row[place + len(SECONDS) + 1] += seconds
 

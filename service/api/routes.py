@@ -3,7 +3,7 @@
 import inspect
 import os
 import signal
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -31,6 +31,7 @@ from service.model.autoencoder import Autoencoder, Floats, check_inference
 from service.model.card import ModelCard
 from service.model.latent_space import interpolation_path, reconstruct
 
+RELOAD_PATH = "/model/reload"
 METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 
 
@@ -129,9 +130,10 @@ def operation_routes(model: Autoencoder, limits: Limits, state: State) -> list[J
 
 
 status_router = APIRouter(tags=["status"])
+KEY_NEEDED: dict[int | str, dict[str, Any]] = {401: {"model": Problem}}
 
 
-@status_router.get("/model", operation_id="model", summary="Give the model card")
+@status_router.get("/model", operation_id="model", summary="Give the model card", responses=KEY_NEEDED)
 async def model_card(model: Model) -> ModelCard:
     """What the model is: architecture, objective, data, measured quality, hashes."""
     return model.card
@@ -159,7 +161,7 @@ async def readyz(model: Model, state: Shared) -> Health:
     operation_id="metrics",
     summary="Give counts and times for Prometheus",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {}}}},
+    responses={200: {"content": {"text/plain": {}}}, **KEY_NEEDED},
 )
 def metrics(model: Model, state: Shared) -> Response:
     """Requests, latencies, images, refusals and more, of all workers, in Prometheus's text format."""
@@ -177,6 +179,13 @@ async def reload_model(state: Shared) -> Reload:
 
 def add_reload(app: FastAPI) -> None:
     """Add the route that loads the model anew."""
-    app.post("/model/reload", operation_id="reload", tags=["status"], status_code=202, summary="Load the model anew")(
-        reload_model
+    app.add_api_route(
+        RELOAD_PATH,
+        reload_model,
+        methods=["POST"],
+        status_code=202,
+        operation_id="reload",
+        tags=["status"],
+        summary="Load the model anew",
+        responses=KEY_NEEDED,
     )

@@ -1,0 +1,141 @@
+"""What is taken in is bounded, small requests take turns, and work for clients that have gone is not done."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from starlette.types import Message, Receive
+
+from service.api.admission import LARGE, ROUND, Admission, has_gone
+from service.api.metrics import Metrics
+from service.api.problems import OVERLOADED, RefusedError
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    """Counts of nothing."""
+    return Metrics([], [])
+
+
+@pytest.fixture
+def admission(metrics: Metrics) -> Admission:
+    """Takes in 20 images, and bodies of 1,600 bytes in all."""
+    return Admission(max_pending_images=20, max_body_bytes=100, metrics=metrics)
+
+
+def client(*, gone: bool) -> Receive:
+    """What the server gives once a body is read: the news that the client has gone, or nothing yet."""
+
+    async def receive() -> Message:
+        if not gone:
+            await asyncio.get_running_loop().create_future()
+        return {"type": "http.disconnect"}
+
+    return receive
+
+
+def test_images_are_taken_in_up_to_the_limit(admission: Admission) -> None:
+    """One more is refused, with the numbers, the setting and the time after which to come again."""
+    admission.take_images(15)
+    admission.take_images(5)
+    with pytest.raises(
+        RefusedError, match=r"20 images are waiting; 1 more would be over 20 \(VAE_MAX_PENDING"
+    ) as error:
+        admission.take_images(1)
+    assert error.value.kind == OVERLOADED
+    assert error.value.headers == {"Retry-After": "1"}
+
+    admission.give_images(5)
+    admission.take_images(1)
+
+
+def test_one_request_is_always_taken_in(admission: Admission) -> None:
+    """However large it is: or it could never be answered."""
+    admission.take_images(200)
+    with pytest.raises(RefusedError):
+        admission.take_images(1)
+
+
+def test_bytes_are_taken_in_up_to_the_limit(admission: Admission) -> None:
+    """Of all bodies together."""
+    admission.take_bytes(1600)
+    with pytest.raises(RefusedError, match="16 times VAE_MAX_BODY_BYTES"):
+        admission.take_bytes(1)
+    admission.give_bytes(1600)
+    admission.take_bytes(1)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_client_that_has_gone_is_told_from_one_that_waits(gone: bool) -> None:  # noqa: FBT001 - a case
+    """Without waiting for it."""
+
+    async def ask() -> bool:
+        return has_gone(client(gone=gone))
+
+    assert asyncio.run(ask()) is gone
+
+
+def gather(*works: Callable[[], Awaitable[object]]) -> list[object]:
+    """Begin all at once; give what each came to."""
+
+    async def run() -> list[object]:
+        return await asyncio.gather(*(work() for work in works))
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("images", [1, LARGE])
+def test_the_work_of_a_client_that_has_gone_is_not_begun(admission: Admission, images: int) -> None:
+    """It had to wait, and when its turn came nobody wanted it any more."""
+    done: list[str] = []
+
+    def ask(name: str, count: int, *, gone: bool) -> Callable[[], Awaitable[object]]:
+        return lambda: admission.compute(lambda: done.append(name), count, client(gone=gone))
+
+    first = [ask("first", ROUND if images < LARGE else LARGE, gone=False)]
+    if images < LARGE:
+        first = [ask("first", ROUND - 1, gone=False), ask("fills the round", 1, gone=False)]
+    gather(*first, ask("gone", images, gone=True), ask("last", images, gone=False))
+
+    assert "gone" not in done
+    assert done[-1] == "last"
+
+
+def test_the_loop_looks_at_its_sockets_between_rounds(admission: Admission) -> None:
+    """What waits is done in order, a round's images at a time, with other work of the loop between."""
+    order: list[str] = []
+
+    async def look(name: str) -> None:
+        await asyncio.sleep(0)
+        order.append(name)
+
+    def ask(name: str) -> Callable[[], Awaitable[object]]:
+        return lambda: admission.compute(lambda: order.append(name), ROUND // 2, client(gone=False))
+
+    gather(*(ask(str(number)) for number in range(6)), lambda: look("probe"))
+
+    assert [name for name in order if name != "probe"] == ["0", "1", "2", "3", "4", "5"]
+    assert order.index("probe") < order.index("4")
+
+
+def test_large_work_is_done_one_at_a_time_beside_the_loop(admission: Admission) -> None:
+    """Small work that comes later is done before it ends."""
+    order: list[str] = []
+
+    async def large() -> None:
+        started, end = asyncio.Event(), asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def work() -> None:
+            loop.call_soon_threadsafe(started.set)
+            asyncio.run_coroutine_threadsafe(end.wait(), loop).result(30)
+            order.append("large")
+
+        computing = asyncio.create_task(admission.compute(work, LARGE, client(gone=False)))
+        await started.wait()
+        await admission.compute(lambda: order.append("small"), 1, client(gone=False))
+        end.set()
+        await computing
+
+    asyncio.run(large())
+    assert order == ["small", "large"]
