@@ -58,7 +58,7 @@ class Edge:
 
     def _account(self, record: Record, scope: Scope, seconds: float) -> None:
         state = self._state
-        path: str = getattr(scope.get("route"), "path", scope["path"])
+        path = scope["route"].path if "route" in scope else scope["path"].removeprefix(scope.get("root_path", ""))
         route = state.metrics.label(path)
         status = record.status or CLIENT_GONE
         state.metrics.request(route, status, seconds)

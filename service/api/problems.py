@@ -99,8 +99,8 @@ class RefusedError(Exception):
 
 
 def not_json(error: ValueError) -> RefusedError:
-    """The refusal of a body that is not JSON."""
-    detail = f"not JSON: {error}"
+    """The refusal of a body that is not JSON, or is nested too deep for its parser."""
+    detail = f"not JSON: {error}".replace("recursion limit exceeded", "nested more than 200 deep")
     return RefusedError(INVALID_REQUEST, detail, errors=[FieldError(pointer="#", detail=detail)])
 
 

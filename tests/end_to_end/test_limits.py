@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from statistics import median
 
 import pytest
 
 from tests.end_to_end.connection import Answer, Connection, connect, request
+from tests.end_to_end.load import Load
 from tests.end_to_end.server import Server, serve
 from tests.samples import card_examples
 
@@ -22,6 +25,8 @@ FLAGS = (
     "1024",
 )
 DIGIT = request("POST", "/reconstruct", {"images": card_examples()[:1]})
+READY = request("GET", "/readyz")
+LATENT = {"latent": [0.0] * 32}
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +187,60 @@ def test_bodies_together_are_bounded(server: Server) -> None:
     asyncio.run(run())
     with server.client() as client:
         assert client.post("/encode", json={"images": card_examples()[:1]}).status_code == 200
+
+
+def test_work_for_clients_that_have_gone_is_not_done() -> None:
+    """What waits behind a large request is dropped when its client goes away, and noted as such."""
+    large = request("POST", "/interpolate", {"start": LATENT, "end": LATENT, "steps": 256})
+
+    async def ask_and_go(port: int) -> None:
+        async with AsyncExitStack() as stack:
+            for _ in range(8):
+                connection = await stack.enter_async_context(connect(port))
+                connection.writer.write(large)
+                await connection.writer.drain()
+
+    with serve("--workers", "1", "--max-pending-images", "4096") as server:
+        asyncio.run(ask_and_go(server.port))
+        line = json.loads(server.log.wait_for(r'.*"status": 499.*')[0])
+        with server.client() as client:
+            page = client.get("/metrics").text
+
+    assert (line["route"], line["images"], line["bytes_out"]) == ("/interpolate", 256, 0)
+    assert "vae_pending_images 0.0" in page
+
+
+def test_a_large_request_holds_up_neither_probes_nor_digits() -> None:
+    """While batches of 256 are computed without a pause, a single digit is answered before one of them could be."""
+    large = request("POST", "/interpolate", {"start": LATENT, "end": LATENT, "steps": 256})
+
+    async def run(port: int) -> tuple[float, float, float]:
+        busy = Load(port, large, clients=2)
+        sending = asyncio.create_task(busy.run())
+        await busy.reach(10)
+        async with connect(port) as connection:
+            digits, probes = [await median_seconds(connection, content) for content in (DIGIT, READY)]
+        started, before = time.perf_counter(), busy.answered
+        await busy.reach(before + 50)
+        busy.stop()
+        await sending
+        return digits, probes, (time.perf_counter() - started) / 50
+
+    with serve("--workers", "1", "--max-pending-images", "4096") as server:
+        digits, probes, batches = asyncio.run(run(server.port))
+
+    assert digits < 4 * batches, (digits, batches)
+    assert probes < 0.1
+
+
+async def median_seconds(connection: Connection, content: bytes) -> float:
+    """The median time of a request."""
+    seconds = []
+    for _ in range(100):
+        started = time.perf_counter()
+        assert (await connection.ask(content)).status == 200
+        seconds.append(time.perf_counter() - started)
+    return median(seconds)
 
 
 def test_refusals_are_counted_and_logged(server: Server) -> None:

@@ -130,6 +130,15 @@ def test_a_trusted_proxy_tells_the_client() -> None:
         server.log.wait_for('"client": "203.0.113.9"')
 
 
+def test_a_prefix_that_a_proxy_takes_off_is_told_to_clients() -> None:
+    """The schema and the page name addresses as the proxy's clients see them."""
+    with serve("--workers", "1", "--root-path", "/vae") as server, server.client() as client:
+        assert client.post("/encode", json=IMAGES).status_code == 200
+        assert client.get("/openapi.json").json()["servers"] == [{"url": "/vae"}]
+        assert "/vae/static-offline-docs/swagger-ui-bundle.js" in client.get("/docs").text
+        server.log.wait_for('"route": "/openapi.json"')
+
+
 def test_docs_and_metrics_are_open_when_that_is_set() -> None:
     """And nothing beside them."""
     flags = ("--workers", "1", "--docs-without-key", "--metrics-without-key")
