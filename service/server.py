@@ -11,6 +11,7 @@ import signal
 import socket
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Any
 
@@ -67,6 +68,10 @@ class OneWrite:
         self.flush()
         self._transport.close()
 
+    def abort(self) -> None:
+        """Close without sending what is left."""
+        self._transport.abort()
+
 
 class HttpProtocol(HttpToolsProtocol):
     """A connection whose requests must come in within their time and with headers of bounded size.
@@ -90,6 +95,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_headers = True
         self._header_bytes = 0
         self._deadline: TimerHandle | None = None
+        self._taking: TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Give the client the time of an idle connection to send anything."""
@@ -101,6 +107,8 @@ class HttpProtocol(HttpToolsProtocol):
         """Forget the connection and its timers."""
         self._stop_clock()
         self._unset_keepalive_if_required()
+        if self._taking is not None:
+            self._taking.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -141,6 +149,21 @@ class HttpProtocol(HttpToolsProtocol):
         """See uvicorn."""
         self.transport.flush()  # type: ignore[attr-defined]  # see connection_made
         super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        """Give the client its time to take what is sent."""
+        super().pause_writing()
+        self._taking = self.loop.call_later(self._settings.request_timeout_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """See asyncio."""
+        if self._taking is not None:
+            self._taking.cancel()
+        super().resume_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection, and let go of an answer that its client does not take."""
+        self.transport.abort()
 
     def shutdown(self) -> None:
         """Close the connection if it is idle; a request that is coming in or being answered is not cut."""
@@ -201,7 +224,7 @@ class Server(uvicorn.Server):
         self._state = state
         self._load = load
         self._app = load()
-        self._reloading: asyncio.Future[bool] | None = None
+        self._loader = ThreadPoolExecutor(max_workers=1)  # one load after the other: the last that was asked for counts
         self._main_ended: int | None = None
         super().__init__(self._uvicorn_config())
 
@@ -250,8 +273,7 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     def _begin_reload(self) -> None:
-        if self._reloading is None or self._reloading.done():
-            self._reloading = asyncio.get_running_loop().run_in_executor(None, self.reload)
+        self._loader.submit(self.reload)
 
     def reload(self) -> bool:
         """Load the model anew, beside the one that serves, which goes on if this fails; tell whether it did."""

@@ -89,7 +89,9 @@ class Settings(BaseSettings):
         512, ge=1, description="Most images taken in and not yet answered, in each worker; beyond it requests get 503."
     )
     request_timeout_seconds: float = Field(
-        30, gt=0, description="Time for a request to come in, from its first byte to its last."
+        30,
+        gt=0,
+        description="Time for a request to come in, from its first byte to its last, and for an answer to be taken.",
     )
     keep_alive_seconds: int = Field(75, ge=1, description="Idle time after which a connection is closed.")
 

@@ -17,7 +17,7 @@ from service.api.problems import (
     UNSUPPORTED_MEDIA_TYPE,
     RefusedError,
     invalid_request,
-    not_json,
+    not_read,
     refusal,
 )
 from service.api.record import Record, record_of
@@ -26,6 +26,7 @@ from service.model.autoencoder import Autoencoder, Floats, Pixels, Posterior
 from service.model.card import ModelCard
 
 JSON = b"application/json"
+PART_MARKS = (b"[", b"{", b":", b",")
 ACCEPTED = frozenset({b"*/*", b"application/*", JSON})
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -114,7 +115,7 @@ class JsonRoute(APIRoute):
     async def _compute(self, content: bytes, record: Record, receive: Receive) -> bytes | None:
         """The answer to a body, once it is its turn; None if the client has gone. Raises RefusedError."""
         started = perf_counter()
-        body = parse_json(content)
+        body = parse_json(content, self._limits.max_parts)
         images = self._answerer.schema.image_count(body, self._limits)
         self._admission.take_images(images)
         try:
@@ -240,16 +241,19 @@ async def read_body(receive: Receive, length: int | None, most: int, admission: 
         admission.give_bytes(len(pieces))
 
 
-def parse_json(content: bytes) -> object:
+def parse_json(content: bytes, most: int) -> object:
     """The value that a JSON text means. Raises RefusedError.
 
-    Refused are, beside what is not JSON in UTF-8: a name that an object has twice, NaN and Infinity, numbers of more
-    than 4,300 digits, and nesting deeper than 200.
+    Refused are, beside what is not JSON in UTF-8: more than ``most`` parts, a name that an object has twice, NaN and
+    Infinity, numbers of more than 4,300 digits, and nesting deeper than 200.
     """
+    parts = sum(content.count(mark) for mark in PART_MARKS)
+    if parts > most:  # 2 MiB of empty lists would take half a second
+        raise not_read(f"the body has {parts} values and names; the most is {most}, by VAE_MAX_ITEMS")
     try:
         return jiter.from_json(content, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
-        raise not_json(error) from error
+        raise not_read(f"not JSON: {error}".replace("recursion limit exceeded", "nested more than 200 deep")) from error
 
 
 async def send_json(send: Send, content: bytes) -> None:

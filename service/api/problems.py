@@ -98,9 +98,8 @@ class RefusedError(Exception):
         super().__init__(detail)
 
 
-def not_json(error: ValueError) -> RefusedError:
-    """The refusal of a body that is not JSON, or is nested too deep for its parser."""
-    detail = f"not JSON: {error}".replace("recursion limit exceeded", "nested more than 200 deep")
+def not_read(detail: str) -> RefusedError:
+    """The refusal of a body that is not JSON, or is not read for its size."""
     return RefusedError(INVALID_REQUEST, detail, errors=[FieldError(pointer="#", detail=detail)])
 
 

@@ -87,6 +87,20 @@ def test_drops_of_bytes_do_not_set_the_clock_back(server: Server) -> None:
     with_connection(server, talk)
 
 
+def test_a_client_that_takes_no_answers_is_cut(server: Server) -> None:
+    """It may not keep memory for ever: it asks and asks, reads nothing, and finds the connection ended."""
+    large = request("POST", "/interpolate", {"start": LATENT, "end": LATENT, "steps": 256})
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is a transport that reads
+        with pytest.raises(OSError):  # noqa: PT012, PT011 - whichever piece is the first that is not taken
+            while True:
+                connection.writer.write(large)
+                await connection.writer.drain()
+
+    with_connection(server, talk)
+
+
 @pytest.mark.parametrize("requests", [0, 1])
 def test_an_idle_connection_is_closed(server: Server, requests: int) -> None:
     """Whether or not it has ever brought a request."""

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
+from service.api.json_route import parse_json
+from service.api.problems import RefusedError
 from tests.samples import FIRST, FakeAutoencoder
 from tests.service.conftest import Client
 
@@ -74,3 +76,12 @@ def test_a_prefix_that_a_proxy_adds_is_left_out(client: Client, path: str, root_
     start, _ = send(client, messages, path=path, root_path=root_path)
 
     assert start["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("content", "detail"), [(b"[" * 300, "nested more than 200 deep"), (b"9" * 5000, "out of range")]
+)
+def test_depth_and_digits_are_bounded(content: bytes, detail: str) -> None:
+    """By the parser, and its refusal says so."""
+    with pytest.raises(RefusedError, match=detail):
+        parse_json(content, most=1000)
