@@ -30,6 +30,7 @@ defaults
     timeout connect 5s
     timeout client 30s
     timeout server 30s
+    timeout check 5s
 frontend front
     bind 127.0.0.1:{port}
     default_backend instances
@@ -40,7 +41,7 @@ backend instances
     server second 127.0.0.1:{second}
 """
 # A little longer than the proxy needs to see that readiness has fallen.
-FLAGS = ("--workers", "1", "--drain-delay-seconds", "0.5")
+FLAGS = ("--workers", "1", "--drain-delay-seconds", "1")
 
 
 def free_ports(count: int) -> list[int]:
@@ -120,5 +121,5 @@ def test_a_rolling_restart_loses_no_request(tmp_path: Path) -> None:
         asyncio.run(asyncio.wait_for(run(), 300))
 
     assert load.cut == []
-    assert set(load.statuses) == {200}
+    assert set(load.statuses) == {200}, load.bodies
     assert load.answered >= FEWEST_REQUESTS
