@@ -64,14 +64,14 @@ def create_app(settings: Settings, autoencoder: Autoencoder, state: State) -> Ed
     app.include_router(status_router)
     if settings.reload_endpoint:
         add_reload(app)
-    docs.complete(app, limits, autoencoder)
-    add_guards(app, settings)
+    keys = settings.keys()
+    docs.complete(app, limits, autoencoder, keys_needed=bool(keys))
+    add_guards(app, settings, keys)
     return Edge(app, state)
 
 
-def add_guards(app: FastAPI, settings: Settings) -> None:
+def add_guards(app: FastAPI, settings: Settings, keys: tuple[bytes, ...]) -> None:
     """Put host names, keys and origins in the way of requests, where they are set."""
-    keys = settings.keys()
     if keys or settings.allowed_hosts:
         open_paths = [
             *(docs.PATHS if settings.docs_without_key else ()),

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from service.api import problems
+from service.api.guard import PROBES
 from service.api.json_route import Answerer
 from service.api.record import Record
 from service.api.routes import OPERATIONS
@@ -24,7 +25,7 @@ INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 Json = dict[str, Any]
 
 
-def complete(app: FastAPI, limits: Limits, autoencoder: Autoencoder) -> None:
+def complete(app: FastAPI, limits: Limits, autoencoder: Autoencoder, *, keys_needed: bool) -> None:
     """Fill in the application's OpenAPI schema, once all routes are there."""
     for route in app.routes:
         if isinstance(route, APIRoute) and route.path in PAGES:
@@ -35,6 +36,8 @@ def complete(app: FastAPI, limits: Limits, autoencoder: Autoencoder) -> None:
         for operation in path.values():
             describe_refusals(operation["responses"])
     set_examples(schema["paths"], limits, autoencoder)
+    if keys_needed:
+        set_security(schema)
 
 
 def set_bounds(schemas: Json, limits: Limits) -> None:
@@ -80,6 +83,18 @@ def set_examples(paths: Json, limits: Limits, autoencoder: Autoencoder) -> None:
         operation = paths[path]["post"]
         operation["requestBody"]["content"]["application/json"]["example"] = request
         operation["responses"]["200"]["content"]["application/json"]["example"] = answer(path, request)
+
+
+def set_security(schema: Json) -> None:
+    """Tell how to bring a key; the page then asks for one."""
+    schema["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    for path, operations in schema["paths"].items():
+        if path not in PROBES:
+            for operation in operations.values():
+                operation["security"] = [{"bearer": []}, {"header": []}]
 
 
 def guard_page(app: FastAPI, route: APIRoute) -> None:

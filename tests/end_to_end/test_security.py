@@ -130,6 +130,13 @@ def test_a_trusted_proxy_tells_the_client() -> None:
         server.log.wait_for('"client": "203.0.113.9"')
 
 
+def test_an_address_that_is_none_is_not_logged() -> None:
+    """Whoever is trusted may hand on what a client made up; it could write what it likes into the log."""
+    with serve("--workers", "1", "--trusted-proxies", "*") as server, server.client() as client:
+        client.get("/model", headers={"X-Forwarded-For": '", "level": "error'})
+        server.log.wait_for('"client": "-"')
+
+
 def test_a_prefix_that_a_proxy_takes_off_is_told_to_clients() -> None:
     """The schema and the page name addresses as the proxy's clients see them."""
     with serve("--workers", "1", "--root-path", "/vae") as server, server.client() as client:

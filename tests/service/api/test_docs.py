@@ -3,7 +3,10 @@
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from service.app import create_app, create_state
+from service.settings import Settings
 from tests.samples import FakeAutoencoder
 from tests.service.conftest import Client
 
@@ -86,3 +89,19 @@ def test_examples_are_the_cards(schema: dict[str, Any], autoencoder: FakeAutoenc
     request = schema["paths"]["/encode"]["post"]["requestBody"]["content"]["application/json"]["example"]
 
     assert request == {"images": autoencoder.card.examples}
+
+
+def test_the_page_asks_for_a_key_where_one_is_needed(settings: Settings, autoencoder: FakeAutoencoder) -> None:
+    """Either way to bring it is described, for all but the probes; without keys nothing is."""
+    settings = settings.model_copy(update={"api_keys": (SecretStr("a-key-of-some-length"),), "docs_without_key": True})
+    client = Client(create_app(settings, autoencoder, create_state(settings)))
+    schema = client.get("/openapi.json").json()
+
+    assert set(schema["components"]["securitySchemes"]) == {"bearer", "header"}
+    assert schema["paths"]["/encode"]["post"]["security"] == [{"bearer": []}, {"header": []}]
+    assert "security" not in schema["paths"]["/readyz"]["get"]
+
+
+def test_without_keys_the_page_asks_for_none(schema: dict[str, Any]) -> None:
+    """There is nothing to authorize."""
+    assert "securitySchemes" not in schema["components"]
