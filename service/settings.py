@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     max_latent: float = Field(100.0, gt=0, le=1e6, description="Largest magnitude of a latent's coordinate.")
     max_header_bytes: int = Field(16 * 1024, ge=256, description="Most bytes in a request's line and headers.")
     max_pending_images: int = Field(
-        512, ge=1, description="Most images taken in and not yet answered, in each worker; beyond it requests get 503."
+        2048, ge=1, description="Most images taken in and not yet answered, in each worker; beyond it requests get 503."
     )
     request_timeout_seconds: float = Field(
         30,

@@ -150,7 +150,7 @@ EXAMPLES = {
         problem(BODY_TOO_LARGE, "the body has 3000000 bytes; the most is 2097152 (VAE_MAX_BODY_BYTES)"),
         problem(UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json; is text/plain"),
         problem(INVALID_REQUEST, "images[3]: not a PNG", [FieldError(pointer="#/images/3", detail="not a PNG")]),
-        problem(OVERLOADED, "510 images are waiting; 8 more would be over 512 (VAE_MAX_PENDING_IMAGES)"),
+        problem(OVERLOADED, "2040 images are waiting; 16 more would be over 2048 (VAE_MAX_PENDING_IMAGES)"),
     )
 }
 
