@@ -1,14 +1,15 @@
 """Where the rooms are joined."""
 
-from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
+from starlette.types import ASGIApp
 
 from service import __version__
 from service.api import docs, problems
 from service.api.admission import Admission
 from service.api.edge import Edge
 from service.api.guard import Guard
+from service.api.json_route import Shortcut
 from service.api.metrics import Metrics
 from service.api.routes import OPERATIONS, RELOAD_PATH, add_reload, operation_routes, status_router
 from service.api.schemas import Limits
@@ -59,35 +60,35 @@ def create_app(settings: Settings, autoencoder: Autoencoder, state: State) -> Ed
     app.state.autoencoder = autoencoder
     app.state.shared = state
     problems.install(app)
-    # First: a request is held against each route in turn.
-    app.router.routes[:0] = operation_routes(autoencoder, limits, state)
+    routes = operation_routes(autoencoder, limits, state)
+    app.router.routes += routes
     app.include_router(status_router)
     if settings.reload_endpoint:
         add_reload(app)
     keys = settings.keys()
     docs.complete(app, limits, autoencoder, keys_needed=bool(keys))
-    add_guards(app, settings, keys)
-    return Edge(app, state)
+    # Traces are made by FastAPI.
+    inner = Shortcut(app, routes) if state.tracer_provider is None else app
+    return Edge(guarded(inner, settings, keys), state)
 
 
-def add_guards(app: FastAPI, settings: Settings, keys: tuple[bytes, ...]) -> None:
-    """Put host names, keys and origins in the way of requests, where they are set."""
+def guarded(app: ASGIApp, settings: Settings, keys: tuple[bytes, ...]) -> ASGIApp:
+    """The application behind host names, keys and origins, where they are set."""
     if keys or settings.allowed_hosts:
         open_paths = [
             *(docs.PATHS if settings.docs_without_key else ()),
             *(["/metrics"] if settings.metrics_without_key else ()),
         ]
-        app.add_middleware(
-            Guard, hosts=settings.allowed_hosts, keys=keys, open_paths=open_paths, root_path=settings.root_path
-        )
+        app = Guard(app, settings.allowed_hosts, keys, open_paths, settings.root_path)
     if settings.cors_origins:  # outermost: a browser's question before a request brings no key
-        app.add_middleware(
-            CORSMiddleware,
+        app = CORSMiddleware(
+            app,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
             expose_headers=["X-Request-ID", "Server-Timing", "Retry-After"],
         )
+    return app
 
 
 def load_app(settings: Settings, state: State) -> Edge:

@@ -47,12 +47,12 @@ class Admission:
         """Take in a request of so many images; ``give_images`` must follow. Raises RefusedError."""
         self.check_images(count)
         self.pending_images += count
-        self._metrics.add("pending", amount=count)
+        self._metrics.pending(count)
 
     def give_images(self, count: int) -> None:
         """A request of so many images is answered, or will not be."""
         self.pending_images -= count
-        self._metrics.add("pending", amount=-count)
+        self._metrics.pending(-count)
 
     def take_bytes(self, count: int) -> None:
         """Take in a piece of a body; ``give_bytes`` must follow. Raises RefusedError."""

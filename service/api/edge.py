@@ -6,6 +6,7 @@ from time import perf_counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.metrics import CLIENT_GONE
+from service.api.problems import failed, refusal
 from service.api.record import KEY, Record, request_id
 from service.api.state import State
 
@@ -31,7 +32,7 @@ class Edge:
         scope[KEY] = record
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope  # the server leaves out the body
         metrics = self._state.metrics
-        metrics.add("in_flight")
+        metrics.in_flight(1)
 
         async def send_noted(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -43,8 +44,12 @@ class Edge:
 
         try:
             await self.app(inner, receive, send_noted)
+        except Exception:
+            if not record.status:
+                await refusal(inner, failed())(inner, receive, send_noted)
+            raise  # to the server, which logs it
         finally:
-            metrics.add("in_flight", amount=-1)
+            metrics.in_flight(-1)
             self._account(record, inner, perf_counter() - started)
 
     def _headers(self, record: Record, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -50,6 +50,7 @@ class Metrics:
         widths = [{"request": len(SECONDS) + 2, "batch": len(BATCHES) + 2}.get(key[0], 1) for key in keys]
         self._place = dict(zip(keys, accumulate([0, *widths]), strict=False))
         self._width = sum(widths)
+        self._in_flight, self._pending = self._place["in_flight",], self._place["pending",]
         self._workers = workers
         # Anonymous: shared with the processes that are forked from here on.
         self._memory = mmap.mmap(-1, 8 * (workers + 1) * self._width)
@@ -59,11 +60,19 @@ class Metrics:
     def write_to(self, row: int) -> None:
         """Take a row as this process's own; what it says of now, not of ever, starts anew."""
         self._row = memoryview(self._memory).cast("d")[row * self._width : (row + 1) * self._width]
-        self._row[self._place["in_flight",]] = self._row[self._place["pending",]] = 0
+        self._row[self._in_flight] = self._row[self._pending] = 0
 
-    def add(self, *key: str, amount: float = 1) -> None:
-        """Count one more, or ``amount``, of ("images", route), ("refusal", kind), ("pending",) and the like."""
-        self._row[self._place[key]] += amount
+    def add(self, *key: str) -> None:
+        """Count one more of ("refusal", kind), ("reload", result) or ("restarts",)."""
+        self._row[self._place[key]] += 1
+
+    def in_flight(self, change: int) -> None:
+        """Count requests that are being answered, up or down."""
+        self._row[self._in_flight] += change
+
+    def pending(self, change: int) -> None:
+        """Count images that are taken in and not answered, up or down."""
+        self._row[self._pending] += change
 
     def label(self, route: str) -> str:
         """The route itself where it is one of those known, else ``other``: what is asked for must not make labels."""

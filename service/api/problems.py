@@ -98,6 +98,16 @@ class RefusedError(Exception):
         super().__init__(detail)
 
 
+def inference_failed(error: InferenceError) -> RefusedError:
+    """The refusal of a request that the model failed at."""
+    return RefusedError(INFERENCE_FAILED, str(error))
+
+
+def failed() -> RefusedError:
+    """The answer to a request that the service failed at; what went wrong is not the client's business."""
+    return RefusedError(INTERNAL_ERROR, "an error of the service; its log has more")
+
+
 def not_read(detail: str) -> RefusedError:
     """The refusal of a body that is not JSON, or is not read for its size."""
     return RefusedError(INVALID_REQUEST, detail, errors=[FieldError(pointer="#", detail=detail)])
@@ -176,9 +186,5 @@ def install(app: FastAPI) -> None:
         return refusal(request.scope, RefusedError(kind, error.detail, error.headers))
 
     @app.exception_handler(InferenceError)
-    async def inference_failed(request: Request, error: InferenceError) -> Response:
-        return refusal(request.scope, RefusedError(INFERENCE_FAILED, str(error)))
-
-    @app.exception_handler(Exception)
-    async def internal_error(request: Request, _: Exception) -> Response:
-        return refusal(request.scope, RefusedError(INTERNAL_ERROR, "an error of the service; its log has more"))
+    async def not_computed(request: Request, error: InferenceError) -> Response:
+        return refusal(request.scope, inference_failed(error))

@@ -38,7 +38,7 @@ ALONE = {
     "base64": {"service.imaging", "service.api.docs", "training.export"},  # docs: a hash in a policy
     "binascii": {"service.imaging"},
     "fastapi": {"service.api", "service.app"},
-    "starlette": {"service.api", "service.server"},
+    "starlette": {"service.api", "service.app", "service.server"},
     "uvicorn": {"service.server"},
     "pydantic_settings": {"service.settings", "service.__main__"},
     "torch": {"training"},

@@ -50,7 +50,7 @@ def test_the_rows_of_all_processes_are_added_up(metrics: Metrics) -> None:
         if not (process := os.fork()):
             metrics.write_to(row)
             metrics.work("/encode", 5, (0.5, 0.5, 0.5, 0.5))
-            metrics.add("pending", amount=3)
+            metrics.pending(3)
             os._exit(0)
         assert os.waitpid(process, 0)[1] == 0
 
@@ -68,7 +68,7 @@ def test_a_new_worker_keeps_the_counts_of_its_row_but_not_what_was_in_flight(met
     """The requests of the one that died are gone; that they were there is not."""
     metrics.write_to(1)
     metrics.work("/encode", 5, (0, 0, 0, 0))
-    metrics.add("pending", amount=3)
+    metrics.pending(3)
     metrics.write_to(1)
 
     assert {'vae_images_total{route="/encode"} 5.0', "vae_pending_images 0.0"} <= lines(metrics)
