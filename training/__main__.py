@@ -16,11 +16,14 @@ from training import plots
 from training.exported_model import ExportedModel, ModelError
 from training.mnist import DataError, DataSource
 from training.objective import ObjectiveName
+from training.recipe import Recipe, RecipeError, Schedule, read_recipe
 from training.summary import summary as describe
-from training.train import EpochResult, Recipe, Schedule, Trainer, TrainingError
+from training.tensorboard import EpochLog, epoch_log
+from training.train import EpochResult, Trainer, TrainingError
 
 DEFAULTS = Recipe()
-CHECKPOINT = Path("runs/mnist/checkpoint.pt")
+RUNS = Path("runs")
+CHECKPOINT = RUNS / "mnist" / "checkpoint.pt"
 MODEL = Path("models/mnist")
 
 app = typer.Typer(
@@ -45,14 +48,28 @@ def prepare(context: typer.Context) -> None:
     context.obj = context.obj or DataSource()
 
 
+def take_recipe(context: typer.Context, path: Path | None) -> Path | None:
+    """Make a recipe file's values the defaults of the other flags, and its name that of the run."""
+    if path is not None:
+        context.default_map = {**read_recipe(path), "checkpoint": RUNS / path.stem / "checkpoint.pt"}
+    return path
+
+
 @app.command()
 def train(  # noqa: PLR0913, PLR0917 - one parameter a flag
     context: typer.Context,
+    recipe_file: Annotated[  # noqa: ARG001 - its callback has read it
+        Path | None,
+        typer.Option("--recipe", is_eager=True, callback=take_recipe, help="TOML file; other flags win over it."),
+    ] = None,
     checkpoint: CheckpointOption = CHECKPOINT,
     data: DataOption = None,
     train_size: Annotated[int | None, typer.Option(min=1, help="Use the first so many training digits.")] = None,
     objective: Annotated[ObjectiveName, typer.Option(help="Reconstruction loss beside the KL.")] = DEFAULTS.objective,
     c: Annotated[float, typer.Option("--c", min=1e-6, help="C of C*|x-y|^2 + KL.")] = DEFAULTS.c,
+    importance_samples: Annotated[
+        int, typer.Option(min=1, help="k of the objective importance-weighted.")
+    ] = DEFAULTS.importance_samples,
     binarize: Annotated[bool, typer.Option(help="Draw each pixel black or white anew each time.")] = DEFAULTS.binarize,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the digits.")] = DEFAULTS.epochs,
     batch_size: Annotated[int, typer.Option(min=1, help="Digits a step.")] = DEFAULTS.batch_size,
@@ -61,14 +78,36 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter a flag
     averaging: Annotated[
         float, typer.Option(min=0.0, max=0.999999, help="Decay of the weights' moving average; 0 for none.")
     ] = DEFAULTS.averaging,
+    mean_pixel_bias: Annotated[
+        bool, typer.Option(help="Start the last biases at the mean image.")
+    ] = DEFAULTS.mean_pixel_bias,
+    hidden_size: Annotated[int, typer.Option(min=1, help="Width of both hidden layers.")] = DEFAULTS.hidden_size,
+    latent_size: Annotated[int, typer.Option(min=1, help="Length of a latent.")] = DEFAULTS.latent_size,
     seed: Annotated[int, typer.Option(min=0, help="Decides weights, order and noise.")] = DEFAULTS.seed,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="Folder for losses that TensorBoard shows.", show_default=False)
+    ] = None,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")] = "auto",
     resume: Annotated[  # noqa: FBT002 - a flag
         bool, typer.Option("--resume", help="Go on from the checkpoint, if it is there.")
     ] = False,
 ) -> None:
     """Train the network 784-256-32-256-784; a checkpoint is written after each epoch."""
-    recipe = Recipe(objective, c, binarize, epochs, batch_size, learning_rate, schedule, averaging, seed)
+    recipe = Recipe(
+        objective,
+        c,
+        importance_samples,
+        binarize,
+        epochs,
+        batch_size,
+        learning_rate,
+        schedule,
+        averaging,
+        mean_pixel_bias,
+        hidden_size,
+        latent_size,
+        seed,
+    )
     if checkpoint.exists() and not resume:
         raise TrainingError(f"{checkpoint} exists: --resume goes on from it; remove it to start anew")
     digits = context.obj.load("train", data).first(train_size)
@@ -76,7 +115,8 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter a flag
     if resume and checkpoint.exists():
         trainer.resume(checkpoint)
     try:
-        run(trainer, checkpoint)
+        with epoch_log(tensorboard) as log:
+            run(trainer, checkpoint, log)
     finally:
         typer.echo(f"{trainer.epochs_done} of {epochs} epochs done: {checkpoint}")
 
@@ -126,13 +166,14 @@ def demo(
         typer.echo(path)
 
 
-def run(trainer: Trainer, checkpoint: Path) -> None:
+def run(trainer: Trainer, checkpoint: Path, log: EpochLog) -> None:
     """Train to the end, with a checkpoint and a line of figures after each epoch."""
     epochs = trainer.recipe.epochs
     with progress_bar() as progress:
         task = progress.add_task("training", total=epochs, completed=trainer.epochs_done, result="")
         for result in trainer.epochs():
             trainer.save(checkpoint)
+            log(result)
             progress.update(task, completed=result.epoch, result=describe_epoch(result))
             if not progress.console.is_terminal:
                 progress.console.print(f"epoch {result.epoch}/{epochs}: {describe_epoch(result)}")
@@ -160,17 +201,14 @@ def progress_bar() -> Progress:
 
 def describe_epoch(result: EpochResult) -> str:
     """One line of figures, in nats a digit."""
-    return (
-        f"loss {result.negative_elbo:.2f} = "
-        f"reconstruction {result.reconstruction_loss:.2f} + KL {result.kl_divergence:.2f}"
-    )
+    return f"loss {result.loss:.2f}, reconstruction {result.reconstruction_loss:.2f} + KL {result.kl_divergence:.2f}"
 
 
 def main(source: DataSource | None = None, arguments: list[str] | None = None) -> None:
     """Run the command line; what the user can mend is said in one line and ends with exit code 1."""
     try:
         app(args=arguments, obj=source, prog_name="python -m training")
-    except (DataError, ModelError, TrainingError, OSError) as error:
+    except (DataError, ModelError, RecipeError, TrainingError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(1) from None
 

@@ -6,6 +6,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,8 @@ def describe(
 ) -> dict[str, Any]:
     """What the card says of the model and of how it was trained."""
     layers = architecture(encoder, decoder)
-    recipe = dict(state["recipe"])
-    objective, c = recipe.pop("objective"), recipe.pop("c")
+    recipe = asdict(state["recipe"])
+    objective, c, samples = recipe.pop("objective"), recipe.pop("c"), recipe.pop("importance_samples")
     return {
         "format_version": FORMAT_VERSION,
         "name": name,
@@ -77,7 +78,11 @@ def describe(
         "latent_size": model.latent_size,
         "parameters": layers.parameters,
         "architecture": layers.to_card(),
-        "objective": {"name": objective, "c": c if objective == "squared-error" else None},
+        "objective": {
+            "name": objective,
+            "c": c if objective == "squared-error" else None,
+            **({"importance_samples": samples} if objective == "importance-weighted" else {}),
+        },
         "training": recipe,
     }
 

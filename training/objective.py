@@ -4,6 +4,7 @@ Every function takes a batch and gives one number an image, summed over pixels o
 is the trainer's.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-ObjectiveName = Literal["squared-error", "bernoulli"]
+ObjectiveName = Literal["squared-error", "bernoulli", "importance-weighted"]
+LOG_2_PI = math.log(2 * math.pi)
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -30,20 +32,75 @@ def binary_cross_entropy(pixels: Tensor, logits: Tensor) -> Tensor:
     return loss.flatten(start_dim=1).sum(dim=1)
 
 
+def log_normal(latent: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    """The log-density of N(mean, variance) at the latents, in nats, summed over the last axis; the shapes broadcast."""
+    squares = (latent - mean).square() * torch.exp(-log_variance)
+    return -0.5 * (LOG_2_PI + log_variance + squares).sum(dim=-1)
+
+
+def log_importance_weight(log_likelihood: Tensor, latent: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    """The log p(x|z) + log p(z) - log q(z|x) in nats: arXiv:1509.00519, equation 7.
+
+    log_likelihood: log p(x|z), (samples, batch).
+    latent: z, (samples, batch, latent), drawn from the posterior whose ``mean`` and ``log_variance`` are
+        (batch, latent).
+    """
+    zero = torch.zeros((), device=latent.device, dtype=latent.dtype)
+    return log_likelihood + log_normal(latent, zero, zero) - log_normal(latent, mean, log_variance)
+
+
+def log_mean_exp(log_weights: Tensor) -> Tensor:
+    """Logarithm of the mean, over the first axis, of weights whose logarithms are given."""
+    return log_weights.logsumexp(dim=0) - math.log(len(log_weights))
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What training minimises and the two parts of the negative ELBO, each in nats, shape (batch,)."""
+
+    total: Tensor
+    reconstruction: Tensor
+    kl: Tensor
+
+
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A reconstruction loss to be added to the KL divergence.
+    """What training minimises, of one or more posterior samples an image.
 
-    name: ``squared-error`` is C * squared error: -log p(x|z) of a Gaussian of variance 1 / (2C), without its constant.
-        ``bernoulli`` is the binary cross-entropy.
+    name: ``squared-error`` is the KL divergence + C * squared error: -log p(x|z) of a Gaussian of variance 1 / (2C),
+        without its constant. ``bernoulli`` is the KL divergence + binary cross-entropy. ``importance-weighted`` is
+        -log mean_k p(x|z_k) p(z_k) / q(z_k|x) with the same cross-entropy (arXiv:1509.00519, equation 8).
     c: the C of ``squared-error``, greater than 0. The reference's ||x - y||^2 / 2 + KL / 32 is C = 16, up to a factor.
+    importance_samples: the k of ``importance-weighted``; the others draw one sample.
     """
 
     name: ObjectiveName = "squared-error"
     c: float = 16.0
+    importance_samples: int = 5
+
+    @property
+    def samples(self) -> int:
+        """Posterior samples an image."""
+        return self.importance_samples if self.name == "importance-weighted" else 1
 
     def reconstruction_loss(self, pixels: Tensor, logits: Tensor) -> Tensor:
         """-log p(x|z) in nats, shape (batch,), up to the constant named above."""
-        if self.name == "bernoulli":
-            return binary_cross_entropy(pixels, logits)
-        return self.c * squared_error(pixels, torch.sigmoid(logits))
+        if self.name == "squared-error":
+            return self.c * squared_error(pixels, torch.sigmoid(logits))
+        return binary_cross_entropy(pixels, logits)
+
+    def loss(self, pixels: Tensor, mean: Tensor, log_variance: Tensor, latent: Tensor, logits: Tensor) -> Loss:
+        """The loss of a batch of pixels, given the posterior (batch, latent) and ``samples`` draws from it.
+
+        latent: (samples * batch, latent), the first draw of all images first.
+        logits: (samples * batch, channels, height, width), what the decoder makes of them.
+        """
+        repeated = pixels.repeat(self.samples, 1, 1, 1)
+        reconstruction = self.reconstruction_loss(repeated, logits).reshape(self.samples, -1)
+        kl = kl_divergence(mean, log_variance)
+        if self.name == "importance-weighted":
+            draws = latent.reshape(self.samples, *mean.shape)
+            total = -log_mean_exp(log_importance_weight(-reconstruction, draws, mean, log_variance))
+        else:
+            total = reconstruction[0] + kl
+        return Loss(total, reconstruction.mean(dim=0), kl)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 ImageShape = tuple[int, int, int]
+DARKEST, BRIGHTEST = 0.001, 0.999  # a border pixel that is never white has no finite logit
 
 
 class Encoder(nn.Module):
@@ -41,6 +42,11 @@ class Decoder(nn.Module):
     def forward(self, latent: Tensor) -> Tensor:
         """Give pixels (batch, channels, height, width) in [0, 1] of latents (batch, latent)."""
         return torch.sigmoid(self.logits(latent))
+
+    def start_at(self, mean_image: Tensor) -> None:
+        """Set the last biases to the logits of an image (channels, height, width) in [0, 1]."""
+        with torch.no_grad():
+            self.output.bias.copy_(torch.logit(mean_image.flatten().clamp(DARKEST, BRIGHTEST)))
 
 
 class VAE(nn.Module):

@@ -9,7 +9,8 @@ from tests.conftest import SAMPLE
 from tests.samples import DATA
 from training.export import export
 from training.mnist import Digits
-from training.train import Recipe, Trainer
+from training.recipe import Recipe
+from training.train import Trainer
 
 SMALL = Recipe(epochs=3, batch_size=64, averaging=0.5)
 

@@ -59,6 +59,9 @@ def test_the_card_tells_how_the_model_came_to_be(card: dict[str, Any], source: D
         "learning_rate": 1e-3,
         "schedule": "cosine",
         "averaging": 0.5,
+        "mean_pixel_bias": False,
+        "hidden_size": 256,
+        "latent_size": 32,
         "seed": 0,
     }
     assert card["data"] == {"name": "sample", "training_images": 512, "sha256": source.files}

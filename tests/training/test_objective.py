@@ -1,10 +1,21 @@
 """The losses are the papers'."""
 
+import math
+
+import pytest
 import torch
 from torch.distributions import Bernoulli, Independent, Normal
 from torch.distributions import kl_divergence as torch_kl
 
-from training.objective import Objective, binary_cross_entropy, kl_divergence, squared_error
+from training.objective import (
+    Objective,
+    ObjectiveName,
+    binary_cross_entropy,
+    kl_divergence,
+    log_mean_exp,
+    log_normal,
+    squared_error,
+)
 
 
 def test_kl_is_that_of_two_gaussians() -> None:
@@ -48,3 +59,48 @@ def test_the_reference_is_c_16() -> None:
     reference = squared_error(pixels, torch.sigmoid(logits)) / 2 + kl / 32
 
     assert torch.allclose(Objective().reconstruction_loss(pixels, logits) + kl, 32 * reference)
+
+
+def test_log_normal_is_a_gaussians_density() -> None:
+    """Against PyTorch's distribution, for several draws at once."""
+    mean, log_variance, latent = torch.randn(5, 4), torch.randn(5, 4), torch.randn(3, 5, 4)
+    expected = Independent(Normal(mean, (0.5 * log_variance).exp()), 1).log_prob(latent)
+
+    assert torch.allclose(log_normal(latent, mean, log_variance), expected, atol=1e-4)
+
+
+def test_log_mean_exp_is_stable() -> None:
+    """Weights far beyond what a float holds have a mean all the same."""
+    assert log_mean_exp(torch.tensor([1000.0, 1000.0 + math.log(3)])).item() == pytest.approx(1000 + math.log(2))
+
+
+@pytest.mark.parametrize("name", ["squared-error", "bernoulli"])
+def test_the_loss_is_the_negative_elbo(name: ObjectiveName) -> None:
+    """Reconstruction loss + KL divergence, image by image."""
+    pixels, logits = torch.rand(3, 1, 4, 4), torch.randn(3, 1, 4, 4)
+    mean, log_variance, latent = torch.randn(3, 3, 2).unbind()
+    objective = Objective(name)
+    loss = objective.loss(pixels, mean, log_variance, latent, logits)
+
+    assert torch.equal(loss.reconstruction, objective.reconstruction_loss(pixels, logits))
+    assert torch.equal(loss.kl, kl_divergence(mean, log_variance))
+    assert torch.equal(loss.total, loss.reconstruction + loss.kl)
+
+
+def test_the_importance_weighted_loss_is_burdas() -> None:
+    """Image by image, -log of the mean of p(x|z) p(z) / q(z|x) over the draws of that image."""
+    samples, batch = 4, 3
+    pixels = (torch.rand(batch, 1, 4, 4) > 0.5).float()
+    mean, log_variance = torch.randn(batch, 2), torch.randn(batch, 2)
+    draws, logits = torch.randn(samples, batch, 2), torch.randn(samples, batch, 1, 4, 4)
+    loss = Objective("importance-weighted", importance_samples=samples).loss(
+        pixels, mean, log_variance, draws.flatten(0, 1), logits.flatten(0, 1)
+    )
+
+    likelihood = Independent(Bernoulli(logits=logits), 3).log_prob(pixels)
+    prior = Independent(Normal(torch.zeros(2), torch.ones(2)), 1).log_prob(draws)
+    posterior = Independent(Normal(mean, (0.5 * log_variance).exp()), 1).log_prob(draws)
+    expected = -(likelihood + prior - posterior).exp().mean(dim=0).log()
+    assert torch.allclose(loss.total, expected, atol=1e-4)
+    assert torch.allclose(loss.reconstruction, -likelihood.mean(dim=0), atol=1e-4)
+    assert loss.kl.shape == (batch,)

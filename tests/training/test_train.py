@@ -9,7 +9,8 @@ import torch
 
 from tests.training.conftest import SMALL
 from training.mnist import Digits
-from training.train import Recipe, Trainer, TrainingError, binarize, read_checkpoint, trained_model
+from training.recipe import Recipe
+from training.train import Trainer, TrainingError, binarize, read_checkpoint, trained_model
 
 CPU = torch.device("cpu")
 
@@ -29,11 +30,13 @@ def equal(first: Any, second: Any) -> bool:  # a state of any depth
         SMALL,
         replace(SMALL, objective="bernoulli"),
         replace(SMALL, objective="bernoulli", binarize=True, schedule="constant"),
+        replace(SMALL, objective="importance-weighted", importance_samples=3, binarize=True),
+        replace(SMALL, hidden_size=100, latent_size=10),
     ],
 )
 def test_the_loss_falls(train_digits: Digits, recipe: Recipe) -> None:
     """Real training on real digits: each epoch's loss is well below the one before."""
-    losses = [result.negative_elbo for result in Trainer(train_digits, recipe, CPU).epochs()]
+    losses = [result.loss for result in Trainer(train_digits, recipe, CPU).epochs()]
 
     assert losses[0] * 0.9 > losses[1] > losses[2]
 
@@ -69,6 +72,41 @@ def test_the_seed_decides_the_run(train_digits: Digits) -> None:
 
     assert first == second
     assert first != other
+
+
+def test_a_checkpoint_keeps_every_epochs_losses(train_digits: Digits, checkpoint: Path) -> None:
+    """Of the parts of the run before it was resumed, too: see the test above."""
+    history = read_checkpoint(checkpoint)["history"]
+
+    assert history == list(Trainer(train_digits, SMALL, CPU).epochs())
+    assert [result.epoch for result in history] == [1, 2, 3]
+    assert history[0].loss == pytest.approx(history[0].reconstruction_loss + history[0].kl_divergence)
+
+
+def test_a_checkpoint_of_before_can_be_resumed(train_digits: Digits, checkpoint: Path, tmp_path: Path) -> None:
+    """One that names neither losses nor the recipe's later fields: these had their defaults."""
+    state = torch.load(checkpoint, weights_only=True)
+    del state["history"]
+    for name in ("importance_samples", "mean_pixel_bias", "hidden_size", "latent_size"):
+        del state["recipe"][name]
+    torch.save(state, tmp_path / "old.pt")
+    trainer = Trainer(train_digits, SMALL, CPU)
+    trainer.resume(tmp_path / "old.pt")
+
+    assert (trainer.epochs_done, trainer.history) == (3, [])
+    assert trained_model(tmp_path / "old.pt")[1]["recipe"] == SMALL
+
+
+def test_the_last_biases_can_start_at_the_mean_image(train_digits: Digits) -> None:
+    """The first images are near the mean of all, and the first epoch's loss is lower."""
+    recipe = replace(SMALL, epochs=1, objective="bernoulli", mean_pixel_bias=True)
+    trainer = Trainer(train_digits, recipe, CPU)
+    images = torch.sigmoid(trainer.model.decoder.output.bias).reshape(1, 28, 28)
+    assert torch.allclose(images, train_digits.pixels().mean(dim=0), atol=0.0011)
+
+    (result,) = trainer.epochs()
+    (without,) = Trainer(train_digits, replace(recipe, mean_pixel_bias=False), CPU).epochs()
+    assert result.loss < without.loss
 
 
 def test_a_checkpoint_of_another_recipe_is_not_resumed(train_digits: Digits, checkpoint: Path) -> None:
