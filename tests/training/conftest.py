@@ -7,6 +7,7 @@ import torch
 
 from tests.conftest import SAMPLE
 from tests.samples import DATA
+from training.classifier import Classifier, train_classifier
 from training.export import export
 from training.mnist import Digits
 from training.recipe import Recipe
@@ -31,3 +32,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Path
     folder = tmp_path_factory.mktemp("models") / "small"
     export(checkpoint, folder, SAMPLE, SAMPLE.load("t10k", DATA))
     return folder
+
+
+@pytest.fixture(scope="session")
+def classifier(train_digits: Digits) -> Classifier:
+    """A judge that has seen 512 digits."""
+    return train_classifier(train_digits)
