@@ -129,9 +129,9 @@ def export(
     data: DataOption = None,
     test_size: TestSizeOption = None,
 ) -> None:
-    """Write encoder.onnx, decoder.onnx and model.json, if they agree with PyTorch."""
-    test = context.obj.load("t10k", data).first(test_size)
-    difference = exporting.export(checkpoint, model, context.obj, test)
+    """Write encoder.onnx, decoder.onnx, statistics.npz and model.json, if they agree with PyTorch."""
+    train, test = context.obj.load("train", data), context.obj.load("t10k", data).first(test_size)
+    difference = exporting.export(checkpoint, model, context.obj, train, test)
     typer.echo(f"{model}: largest difference to PyTorch {difference:.1e} over {len(test)} test digits")
 
 

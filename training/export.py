@@ -1,4 +1,4 @@
-"""From a checkpoint to the folder that the service reads: two ONNX graphs that agree with PyTorch, and their card."""
+"""From a checkpoint to the folder that the service reads: graphs that agree with PyTorch, statistics, and the card."""
 
 import base64
 import hashlib
@@ -27,6 +27,7 @@ from training.exported_model import (
     write_card,
 )
 from training.files import write_file
+from training.latent_statistics import STATISTICS_FILE, LatentStatistics, fit
 from training.mnist import DataSource, Digits
 from training.train import trained_model
 from training.vae import VAE
@@ -36,11 +37,12 @@ PARITY_TOLERANCE = 1e-5
 EXAMPLE_COUNT = 2
 
 
-def export(checkpoint: Path, folder: Path, source: DataSource, test: Digits) -> float:
+def export(checkpoint: Path, folder: Path, source: DataSource, train: Digits, test: Digits) -> float:
     """Write the checkpoint's averaged weights to ``folder`` as encoder.onnx, decoder.onnx and model.json.
 
-    Gives the largest difference between the graphs and PyTorch over ``test``. Raises TrainingError for a bad
-    checkpoint, and ModelError, with nothing written, if the difference exceeds ``PARITY_TOLERANCE``.
+    Beside them go the samplers, fitted to those of the digits ``train`` that the model was fitted to. Gives the
+    largest difference between the graphs and PyTorch over ``test``. Raises TrainingError for a bad checkpoint, and
+    ModelError, with nothing written, if the difference exceeds ``PARITY_TOLERANCE``.
     """
     model, state = trained_model(checkpoint)
     encoder, decoder = encoder_graph(model), decoder_graph(model)
@@ -48,20 +50,31 @@ def export(checkpoint: Path, folder: Path, source: DataSource, test: Digits) -> 
     if not difference <= PARITY_TOLERANCE:
         raise ModelError(f"the graphs differ from PyTorch by {difference:.1e}, more than {PARITY_TOLERANCE:.0e}")
     graphs = {ENCODER_FILE: encoder.SerializeToString(), DECODER_FILE: decoder.SerializeToString()}
+    statistics = statistics_of(model, train.first(state["images"])).to_bytes()
     card = {
         **describe(folder.name, model, encoder, decoder, state),
         "data": {"name": source.name, "training_images": state["images"], "sha256": dict(source.files)},
         "quality": None,
-        "graphs": {
-            Path(name).stem: {"file": name, "sha256": hashlib.sha256(content).hexdigest()}
-            for name, content in graphs.items()
-        },
+        "graphs": {Path(name).stem: entry(name, content) for name, content in graphs.items()},
+        "statistics": entry(STATISTICS_FILE, statistics),
         "examples": [png_base64(image) for image in test.images[:EXAMPLE_COUNT, 0]],
     }
-    for name, content in graphs.items():
+    for name, content in {**graphs, STATISTICS_FILE: statistics}.items():
         write_file(folder / name, content)
     write_card(folder, card)  # last: until then the old card's hashes tell that the folder is not whole
     return difference
+
+
+def statistics_of(model: VAE, digits: Digits) -> LatentStatistics:
+    """Where the digits lie in the model's latent space."""
+    with torch.inference_mode():
+        mean, log_variance = model.encoder(digits.pixels())
+    return fit(mean.numpy(), log_variance.numpy(), digits.labels.numpy())
+
+
+def entry(name: str, content: bytes) -> dict[str, str]:
+    """What the card says of a file."""
+    return {"file": name, "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def describe(

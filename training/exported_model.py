@@ -1,8 +1,9 @@
 """The folder that training leaves behind, read back: two ONNX graphs and the model card.
 
-encoder.onnx: pixels float32 (batch, 1, 28, 28) in [0, 1] -> mean, log_variance float32 (batch, latent)
-decoder.onnx: latent float32 (batch, latent) -> pixels float32 (batch, 1, 28, 28) in [0, 1]
-model.json:   the card, see ``training.export``
+encoder.onnx:   pixels float32 (batch, 1, 28, 28) in [0, 1] -> mean, log_variance float32 (batch, latent)
+decoder.onnx:   latent float32 (batch, latent) -> pixels float32 (batch, 1, 28, 28) in [0, 1]
+statistics.npz: the samplers' arrays, see ``training.latent_statistics``
+model.json:     the card, see ``training.export``
 """
 
 import json

@@ -1,12 +1,11 @@
 """The Frechet distance between two sets of features, each taken as a Gaussian (Heusel et al. 2017)."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-Features = NDArray[np.float32]
+from training.exported_model import Floats
 
 
-def frechet_distance(first: Features, second: Features) -> float:
+def frechet_distance(first: Floats, second: Floats) -> float:
     """|m1 - m2|^2 + Tr(S1 + S2 - 2 (S1 S2)^(1/2)) of features (count, size): arXiv:1706.08500, equation 6."""
     first_mean, second_mean = first.mean(axis=0, dtype=np.float64), second.mean(axis=0, dtype=np.float64)
     first_covariance, second_covariance = (np.cov(part, rowvar=False, dtype=np.float64) for part in (first, second))

@@ -1,5 +1,6 @@
 """A small model, trained and exported once for all tests that only look at it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from tests.conftest import SAMPLE
 from tests.samples import DATA
 from training.classifier import Classifier, train_classifier
 from training.export import export
+from training.exported_model import ExportedModel
 from training.mnist import Digits
 from training.recipe import Recipe
 from training.train import Trainer
@@ -30,8 +32,14 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory, train_digits: Digits) -
 def exported(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Path:
     """That model, exported; not to be changed."""
     folder = tmp_path_factory.mktemp("models") / "small"
-    export(checkpoint, folder, SAMPLE, SAMPLE.load("t10k", DATA))
+    export(checkpoint, folder, SAMPLE, SAMPLE.load("train", DATA), SAMPLE.load("t10k", DATA))
     return folder
+
+
+@pytest.fixture
+def model(exported: Path, tmp_path: Path) -> ExportedModel:
+    """The small model, to be written to."""
+    return ExportedModel(shutil.copytree(exported, tmp_path / "small"))
 
 
 @pytest.fixture(scope="session")

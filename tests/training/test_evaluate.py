@@ -1,6 +1,5 @@
 """An exported model's quality is what the formulas say."""
 
-import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -14,12 +13,6 @@ from training.exported_model import ExportedModel
 from training.mnist import DataSource, Digits
 from training.objective import kl_divergence, squared_error
 from training.train import Trainer, trained_model
-
-
-@pytest.fixture
-def model(exported: Path, tmp_path: Path) -> ExportedModel:
-    """The small model, to be written to."""
-    return ExportedModel(shutil.copytree(exported, tmp_path / "small"))
 
 
 def test_measures_agree_with_pytorch(model: ExportedModel, checkpoint: Path, test_digits: Digits) -> None:
@@ -57,7 +50,7 @@ def test_a_binarized_model_is_measured_on_binarized_digits(
     trainer = Trainer(train_digits, recipe, torch.device("cpu"))
     *_, last = trainer.epochs()
     trainer.save(tmp_path / "checkpoint.pt")
-    export(tmp_path / "checkpoint.pt", tmp_path / "small", source, test_digits)
+    export(tmp_path / "checkpoint.pt", tmp_path / "small", source, train_digits, test_digits)
 
     quality = evaluate(ExportedModel(tmp_path / "small"), test_digits)
     assert quality.negative_elbo == pytest.approx(last.loss, rel=0.3)

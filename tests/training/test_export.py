@@ -18,6 +18,8 @@ from training.exported_model import ExportedModel, ModelError
 from training.mnist import DataSource, Digits
 from training.train import trained_model
 
+FILES = ("encoder.onnx", "decoder.onnx", "statistics.npz")
+
 
 @pytest.fixture
 def card(exported: Path) -> dict[str, Any]:
@@ -46,7 +48,7 @@ def test_the_service_reads_what_training_writes(exported: Path) -> None:
     card = OnnxAutoencoder.load(exported).card
 
     assert (card.image_shape, card.latent_size, card.parameters) == ((1, 28, 28), 32, 427_344)
-    assert set(card.model_dump()) == set(ModelCard.model_fields)
+    assert set(card.model_dump()) == set(ModelCard.model_fields) | {"statistics"}
 
 
 def test_the_card_tells_how_the_model_came_to_be(card: dict[str, Any], source: DataSource) -> None:
@@ -70,9 +72,9 @@ def test_the_card_tells_how_the_model_came_to_be(card: dict[str, Any], source: D
 
 def test_the_cards_hashes_are_the_files(exported: Path, card: dict[str, Any]) -> None:
     """And nothing else is left in the folder."""
-    for graph in card["graphs"].values():
-        assert hashlib.sha256((exported / graph["file"]).read_bytes()).hexdigest() == graph["sha256"]
-    assert {path.name for path in exported.iterdir()} == {"encoder.onnx", "decoder.onnx", "model.json"}
+    for entry in [*card["graphs"].values(), card["statistics"]]:
+        assert hashlib.sha256((exported / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
+    assert {path.name for path in exported.iterdir()} == {*FILES, "model.json"}
 
 
 def test_the_cards_examples_are_test_digits(card: dict[str, Any], test_digits: Digits) -> None:
@@ -92,22 +94,32 @@ def test_a_graph_holds_no_path_of_the_machine_that_made_it(exported: Path, name:
 
 
 def test_the_same_checkpoint_gives_the_same_files(
-    checkpoint: Path, exported: Path, source: DataSource, test_digits: Digits, tmp_path: Path
+    checkpoint: Path,
+    exported: Path,
+    source: DataSource,
+    train_digits: Digits,
+    test_digits: Digits,
+    tmp_path: Path,
 ) -> None:
     """Byte for byte."""
-    exporting.export(checkpoint, tmp_path / "small", source, test_digits)
+    exporting.export(checkpoint, tmp_path / "small", source, train_digits, test_digits)
 
-    for name in ("encoder.onnx", "decoder.onnx", "model.json"):
+    for name in (*FILES, "model.json"):
         assert (tmp_path / "small" / name).read_bytes() == (exported / name).read_bytes()
 
 
 def test_graphs_that_differ_from_pytorch_are_not_written(
-    checkpoint: Path, source: DataSource, test_digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    checkpoint: Path,
+    source: DataSource,
+    train_digits: Digits,
+    test_digits: Digits,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A tolerance that nothing meets: the message names the difference, the folder stays empty."""
     monkeypatch.setattr(exporting, "PARITY_TOLERANCE", 0.0)
     with pytest.raises(ModelError, match="differ from PyTorch by"):
-        exporting.export(checkpoint, tmp_path / "small", source, test_digits)
+        exporting.export(checkpoint, tmp_path / "small", source, train_digits, test_digits)
 
     assert list(tmp_path.iterdir()) == []
 

@@ -1,0 +1,97 @@
+"""Where digits lie in the latent space: a mixture of Gaussians for each class, from which new latents are drawn.
+
+The mixtures are fitted to draws from the posteriors of a class's training digits, its aggregated posterior, not to the
+means alone: one Gaussian would have the covariance Cov(mean) + diag(mean of the variance). All mixtures together,
+weighted by how often each class occurs, are the sampler without a class.
+"""
+
+import hashlib
+import io
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+from sklearn.mixture import GaussianMixture
+
+from training.exported_model import ExportedModel, Floats, ModelError
+
+STATISTICS_FILE = "statistics.npz"
+COMPONENTS = 20  # a class
+DIGITS_PER_COMPONENT = 100  # a covariance of 32 dimensions wants three times as many digits
+DRAWS = 3  # from the posterior of each digit
+SETTLED = 1e-2  # nats a draw: expectation-maximisation ends when a step gains less
+SMALLEST_VARIANCE = 1e-4  # added to each: a class of few digits fills no volume
+SEED = 0
+
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LatentStatistics:
+    """Gaussians in the latent space, each of one class.
+
+    weights: float32 (count,), 1 together.
+    classes: int64 (count,), the digit that each stands for.
+    means: float32 (count, latent).
+    factors: float32 (count, latent, latent), the lower Cholesky factors of the covariances.
+    """
+
+    weights: Floats
+    classes: Labels
+    means: Floats
+    factors: Floats
+
+    def of_class(self, label: int) -> "LatentStatistics":
+        """The mixture of one class."""
+        mine = self.classes == label
+        weights = self.weights[mine]
+        return LatentStatistics(weights / weights.sum(), self.classes[mine], self.means[mine], self.factors[mine])
+
+    def sample(self, count: int, random: np.random.Generator, temperature: float = 1.0) -> Floats:
+        """Draw latents, float32 (count, latent); the noise within each Gaussian is scaled by ``temperature``."""
+        weights = self.weights.astype(np.float64)
+        chosen = random.choice(len(weights), size=count, p=weights / weights.sum())
+        noise = temperature * random.standard_normal((count, self.means.shape[1]), dtype=np.float32)
+        latents: Floats = self.means[chosen] + np.einsum("nij,nj->ni", self.factors[chosen], noise)
+        return latents
+
+    def to_bytes(self) -> bytes:
+        """The arrays by name as a compressed NumPy archive without pickles."""
+        content = io.BytesIO()
+        np.savez_compressed(content, allow_pickle=False, **asdict(self))
+        return content.getvalue()
+
+
+def fit(mean: Floats, log_variance: Floats, labels: Labels) -> LatentStatistics:
+    """Fit a mixture for each class that occurs to the posteriors (count, latent) of training digits."""
+    random = np.random.default_rng(SEED)
+    parts = []
+    for label in track(np.unique(labels), description="fitting the samplers"):
+        mine = np.repeat(np.flatnonzero(labels == label), DRAWS)
+        noise = random.standard_normal((len(mine), mean.shape[1]), dtype=np.float32)
+        draws: Floats = mean[mine] + np.exp(0.5 * log_variance[mine]) * noise
+        mixture = fit_mixture(draws)
+        weights = mixture.weights_ * np.mean(labels == label)
+        parts.append((weights, np.full(len(weights), label), mixture.means_, np.linalg.cholesky(mixture.covariances_)))
+    weights, classes, means, factors = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return LatentStatistics(weights.astype(np.float32), classes, means.astype(np.float32), factors.astype(np.float32))
+
+
+def fit_mixture(draws: Floats) -> GaussianMixture:
+    """Fit Gaussians of full covariance to latents (count, latent) by expectation-maximisation."""
+    components = min(COMPONENTS, max(1, len(draws) // (DRAWS * DIGITS_PER_COMPONENT)))
+    return GaussianMixture(components, tol=SETTLED, reg_covar=SMALLEST_VARIANCE, random_state=SEED).fit(draws)
+
+
+def read_statistics(model: ExportedModel) -> LatentStatistics:
+    """The statistics in the model's folder. Raises ModelError, naming the file, if they are not the card's."""
+    entry = model.card.get("statistics")
+    if entry is None:
+        raise ModelError(f"{model.folder} has no latent statistics: export the model again")
+    path = model.folder / entry["file"]
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        raise ModelError(f"{path} is not the file that the card names: its SHA-256 differs")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return LatentStatistics(**arrays)
