@@ -1,29 +1,38 @@
-"""The command line: python -m training {train, export, evaluate, summary, demo}."""
+"""The command line: python -m training {train, export, classifier, evaluate, summary, demo}."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
 import typer
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from training import evaluate as evaluation
 from training import export as exporting
 from training import plots
-from training.exported_model import ExportedModel, ModelError
+from training.classifier import (
+    Classifier,
+    ClassifierError,
+    accuracy,
+    read_classifier,
+    save_classifier,
+    train_classifier,
+)
+from training.exported_model import ExportedModel, ModelError, read_measured_card
 from training.mnist import DataError, DataSource
+from training.model_card import measures
 from training.objective import ObjectiveName
 from training.recipe import Recipe, RecipeError, Schedule, read_recipe
 from training.summary import summary as describe
 from training.tensorboard import EpochLog, epoch_log
-from training.train import EpochResult, Trainer, TrainingError
+from training.train import EpochResult, Trainer, TrainingError, read_checkpoint
 
 DEFAULTS = Recipe()
 RUNS = Path("runs")
 CHECKPOINT = RUNS / "mnist" / "checkpoint.pt"
+CLASSIFIER = RUNS / "classifier.pt"
 MODEL = Path("models/mnist")
 
 app = typer.Typer(
@@ -34,6 +43,7 @@ app = typer.Typer(
 )
 
 CheckpointOption = Annotated[Path, typer.Option("--checkpoint", help="Where the training run is kept.")]
+ClassifierOption = Annotated[Path, typer.Option("--classifier", help="Where the classifier is kept.")]
 ModelOption = Annotated[Path, typer.Option("--model", help="The folder of the exported model.")]
 DataOption = Annotated[
     Path | None,
@@ -136,15 +146,54 @@ def export(
 
 
 @app.command()
-def evaluate(
-    context: typer.Context, model: ModelOption = MODEL, data: DataOption = None, test_size: TestSizeOption = None
+def classifier(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option(help="Where to keep it.")] = CLASSIFIER,
+    data: DataOption = None,
 ) -> None:
-    """Measure the exported model on the test digits and write the result to its card."""
-    quality = evaluation.evaluate(ExportedModel(model), context.obj.load("t10k", data).first(test_size))
-    table = Table("measure", "value", title=f"{model} on {quality.test_images} test digits")
-    for name, value in asdict(quality).items():
-        table.add_row(name.replace("_", " "), f"{value:.5g}" if isinstance(value, float) else str(value))
-    Console().print(table)
+    """Train the classifier that judges samples; evaluate does it too where there is none."""
+    judge = make_classifier(output, context.obj, data)
+    typer.echo(f"{output}: tells {accuracy(judge, context.obj.load('t10k', data)):.2%} of the test digits")
+
+
+@app.command()
+def evaluate(  # noqa: PLR0913, PLR0917 - one parameter a flag
+    context: typer.Context,
+    model: ModelOption = MODEL,
+    data: DataOption = None,
+    test_size: TestSizeOption = None,
+    classifier_file: ClassifierOption = CLASSIFIER,
+    held_out: Annotated[  # noqa: FBT002 - a flag
+        bool,
+        typer.Option("--held-out", help="Measure on the training digits that training left out, not on the test's."),
+    ] = False,
+    plots_folder: Annotated[
+        Path | None, typer.Option("--plots", help="Draw pictures into this folder.", show_default=False)
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="The run whose losses --plots draws.", show_default=False)
+    ] = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(help="Another evaluated model, for the curve of --plots; repeat for more.", show_default=False),
+    ] = None,
+) -> None:
+    """Measure the exported model on the test digits, and write the result to its card and README."""
+    exported = ExportedModel(model)
+    train, fitted = context.obj.load("train", data), exported.card["data"]["training_images"]
+    test = (train.after(fitted) if held_out else context.obj.load("t10k", data)).first(test_size)
+    history = read_checkpoint(checkpoint)["history"] if checkpoint else []
+    others = [read_measured_card(folder) for folder in beside or []]
+    judge = (
+        read_classifier(classifier_file)
+        if classifier_file.exists()
+        else make_classifier(classifier_file, context.obj, data)
+    )
+    card = evaluation.evaluate(exported, train.first(fitted), test, judge, "held-out" if held_out else "test")
+    Console().print(Markdown(measures(card)))
+    if plots_folder:
+        for path in plots.evaluation(exported, test, history, [card, *others], plots_folder):
+            typer.echo(path)
 
 
 @app.command()
@@ -179,6 +228,13 @@ def run(trainer: Trainer, checkpoint: Path, log: EpochLog) -> None:
                 progress.console.print(f"epoch {result.epoch}/{epochs}: {describe_epoch(result)}")
 
 
+def make_classifier(path: Path, source: DataSource, data: Path | None) -> Classifier:
+    """Train the classifier on all training digits and keep it."""
+    judge = train_classifier(source.load("train", data))
+    save_classifier(judge, path)
+    return judge
+
+
 def choose_device(name: Literal["auto", "cpu", "cuda"]) -> torch.device:
     """The device of that name; ``auto`` is the accelerator where there is one. Raises TrainingError."""
     if name == "cuda" and not torch.cuda.is_available():
@@ -208,7 +264,7 @@ def main(source: DataSource | None = None, arguments: list[str] | None = None) -
     """Run the command line; what the user can mend is said in one line and ends with exit code 1."""
     try:
         app(args=arguments, obj=source, prog_name="python -m training")
-    except (DataError, ModelError, RecipeError, TrainingError, OSError) as error:
+    except (ClassifierError, DataError, ModelError, RecipeError, TrainingError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(1) from None
 

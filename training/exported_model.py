@@ -84,6 +84,14 @@ def read_card(folder: Path) -> dict[str, Any]:
     return card
 
 
+def read_measured_card(folder: Path) -> dict[str, Any]:
+    """The card of a model that was evaluated. Raises ModelError, naming the folder, if it was not."""
+    card = read_card(folder)
+    if card["quality"] is None:
+        raise ModelError(f"{folder} has no measures: evaluate it first")
+    return card
+
+
 def write_card(folder: Path, card: dict[str, Any]) -> None:
     """Write the model card, whole or not at all."""
     write_file(folder / CARD_FILE, json.dumps(card, indent=2).encode() + b"\n")

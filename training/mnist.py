@@ -62,6 +62,12 @@ class Digits:
             raise DataError(f"{count} digits asked for, {len(self)} are there")
         return Digits(self.images[:count], self.labels[:count])
 
+    def after(self, count: int) -> "Digits":
+        """The digits after the first ``count``. Raises DataError when there are none."""
+        if count >= len(self):
+            raise DataError(f"digits after the first {count} asked for, {len(self)} are there")
+        return Digits(self.images[count:], self.labels[count:])
+
     def pixels(self) -> Tensor:
         """The images as float32 in [0, 1], same shape."""
         return self.images.float() / 255

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,10 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.conftest import SAMPLE
 from tests.samples import DATA, MODEL, REPOSITORY
 from training.__main__ import choose_device, main
+from training.classifier import accuracy, read_classifier
 from training.exported_model import ExportedModel
 from training.mnist import DataSource
+from training.recipe import Recipe
 from training.train import TrainingError, read_checkpoint
 
 
@@ -60,21 +64,88 @@ def test_from_digits_to_pictures(command: Command, tmp_path: Path) -> None:
     assert code == 0
     assert "over 1000 test digits" in out
 
-    code, out, _ = command("evaluate", "--model", model, "--data", DATA, "--test-size", 500)
+    judge = tmp_path / "classifier.pt"
+    evaluate = ("evaluate", "--model", model, "--data", DATA, "--classifier", judge)
+    code, out, _ = command(*evaluate, "--test-size", 500)
     assert code == 0
     assert "squared error per pixel" in out
+    assert judge.exists()
     assert json.loads((model / "model.json").read_text())["quality"]["test_images"] == 500
+
+    folder, unmeasured = tmp_path / "plots", tmp_path / "unmeasured"
+    command("export", "--checkpoint", checkpoint, "--model", unmeasured, "--data", DATA, "--test-size", 10)
+    assert command(*evaluate, "--beside", unmeasured)[::2] == (
+        1,
+        f"error: {unmeasured} has no measures: evaluate it first\n",
+    )
+    code, out, _ = command(*evaluate, "--held-out", "--plots", folder, "--checkpoint", checkpoint, "--beside", MODEL)
+    assert code == 0
+    quality = json.loads((model / "model.json").read_text())["quality"]
+    assert (quality["split"], quality["test_images"]) == ("held-out", 256)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "interpolations.png",
+        "latent-map.png",
+        "loss.png",
+        "prior.png",
+        "rate-distortion.png",
+        "reconstructions.png",
+        "samples.png",
+    ]
+    assert all(look(path) for path in folder.iterdir())
 
     code, out, _ = command("demo", "--model", model, "--data", DATA, "--output", tmp_path / "demo")
     assert code == 0
     pictures = [Path(line) for line in out.split()]
     assert [path.name for path in pictures] == ["reconstruction.png", "interpolation.png", "prior.png"]
     for path in pictures:
-        with Image.open(path) as image:
-            image.load()
-            assert image.width > image.height * 1.2
-            grey = np.asarray(image.convert("L"))
-            assert int(grey.max()) - int(grey.min()) > 100
+        width, height = look(path)
+        assert width > height * 1.2
+
+
+def look(path: Path) -> tuple[int, int]:
+    """Width and height of a picture that is not all of one shade."""
+    with Image.open(path) as image:
+        grey = np.asarray(image.convert("L"))
+    assert int(grey.max()) - int(grey.min()) > 100
+    return image.size
+
+
+def test_a_recipe_gives_what_flags_do_not(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flags win, other fields have their defaults, and the run is kept under the recipe's name."""
+    monkeypatch.chdir(tmp_path)
+    Path("grey.toml").write_text('objective = "bernoulli"\nepochs = 5\nbatch_size = 128\n')
+    code, _, _ = command("train", "--recipe", "grey.toml", "--data", DATA, "--train-size", 64, "--epochs", 1)
+
+    assert code == 0
+    state = read_checkpoint(tmp_path / "runs" / "grey" / "checkpoint.pt")
+    assert state["recipe"] == Recipe(objective="bernoulli", epochs=1, batch_size=128)
+
+
+def test_a_recipes_values_are_checked_as_flags_are(command: Command, tmp_path: Path) -> None:
+    """The message names the flag."""
+    (tmp_path / "bad.toml").write_text("epochs = 0\n")
+    code, _, err = command("train", "--recipe", tmp_path / "bad.toml", "--data", DATA)
+
+    assert code == 2
+    assert "--epochs" in err
+
+
+def test_the_classifier_is_trained_by_one_command(command: Command, tmp_path: Path) -> None:
+    """And measured on the test digits."""
+    code, out, _ = command("classifier", "--output", tmp_path / "judge.pt", "--data", DATA)
+
+    assert code == 0
+    assert re.search(r"judge\.pt: tells \d\d\.\d\d% of the test digits", out)
+    assert accuracy(read_classifier(tmp_path / "judge.pt"), SAMPLE.load("t10k", DATA)) > 0.9
+
+
+def test_losses_go_to_tensorboard_when_asked(command: Command, tmp_path: Path) -> None:
+    """Into the folder named."""
+    options = ("--checkpoint", tmp_path / "c.pt", "--epochs", 1, "--tensorboard", tmp_path / "board")
+    code, _, _ = command("train", "--data", DATA, *options)
+
+    assert code == 0
+    assert [path.name.split(".")[:3] for path in (tmp_path / "board").iterdir()] == [["events", "out", "tfevents"]]
 
 
 def test_summary_prints_what_the_demo_prints(command: Command) -> None:
@@ -143,6 +214,8 @@ def test_a_bad_argument_is_named(command: Command, arguments: tuple[str, ...], m
         (("export", "--checkpoint", "{tmp}/c.pt", "--data", str(DATA)), "c.pt is not a checkpoint"),
         (("summary", "--model", "{tmp}"), "model.json is not a readable model card"),
         (("evaluate", "--model", "{tmp}/nothing", "--data", str(DATA)), "model.json is not a readable model card"),
+        (("evaluate", "--model", str(MODEL), "--data", str(DATA)), "60000 digits asked for, 512 are there"),
+        (("train", "--recipe", "{tmp}/r.toml", "--data", str(DATA)), "r.toml is not a readable recipe"),
     ],
 )
 def test_what_is_missing_is_said_in_one_line(
@@ -157,7 +230,7 @@ def test_what_is_missing_is_said_in_one_line(
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["train", "export", "evaluate", "summary", "demo"])
+@pytest.mark.parametrize("name", ["train", "export", "classifier", "evaluate", "summary", "demo"])
 def test_every_command_has_help(command: Command, name: str) -> None:
     """Options and defaults."""
     code, out, _ = command(name, "--help")

@@ -145,3 +145,13 @@ def test_more_digits_than_there_are_is_an_error(train_digits: Digits) -> None:
     assert len(train_digits.first(None)) == 512
     with pytest.raises(DataError, match="513 digits asked for, 512 are there"):
         train_digits.first(513)
+
+
+def test_the_digits_after_the_first_are_the_others(train_digits: Digits) -> None:
+    """At least one; the two parts make the whole."""
+    parts = train_digits.first(500), train_digits.after(500)
+
+    assert torch.equal(torch.cat([part.images for part in parts]), train_digits.images)
+    assert torch.equal(torch.cat([part.labels for part in parts]), train_digits.labels)
+    with pytest.raises(DataError, match="digits after the first 512 asked for, 512 are there"):
+        train_digits.after(512)

@@ -1,0 +1,71 @@
+"""The measures in words: the part of a model's README that evaluation writes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from training.files import write_file
+
+README_FILE = "README.md"
+START, END = "<!-- measures: written by python -m training evaluate -->\n", "<!-- end of measures -->\n"
+OBJECTIVES = {
+    "squared-error": "with C · squared error, without the Gaussian's constant",
+    "bernoulli": "with binary cross-entropy",
+    "importance-weighted": "with binary cross-entropy",
+}
+
+
+def write_measures(folder: Path, card: dict[str, Any]) -> None:
+    """Write the card's measures between the marks in the README of a model's folder, where it has both."""
+    path = folder / README_FILE
+    before, start, rest = (path.read_text() if path.exists() else "").partition(START)
+    _, end, after = rest.partition(END)
+    if start and end:
+        write_file(path, f"{before}{START}\n{measures(card)}\n{END}{after}".encode())
+
+
+def measures(card: dict[str, Any]) -> str:
+    """Two tables in Markdown: the model's measures, then those of its reconstructions and samples."""
+    quality = card["quality"]
+    rows = [
+        f"| on {quality['test_images']:,} {quality['split']} digits | |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in measures_of_model(card)),
+        "",
+        "| pictures | Fréchet distance | in floors | taken for the digit meant | nearest training digit: mean, 1 % |",
+        "|---|---|---|---|---|",
+        *measures_of_pictures(quality["pictures"]),
+    ]
+    return "".join(f"{row}\n" for row in rows)
+
+
+def measures_of_model(card: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Name and value of each measure, with its unit."""
+    quality, objective = card["quality"], card["objective"]["name"]
+    digits = "binarised" if card["training"]["binarize"] else "grey"
+    yield "squared error per pixel, from the posterior mean", f"{quality['squared_error_per_pixel']:.5f}"
+    yield "KL divergence", f"{quality['kl_divergence']:.1f} nats"
+    yield (
+        f"negative ELBO of {digits} digits, {OBJECTIVES[objective]}; five draws",
+        f"{quality['negative_elbo']:.2f} ± {quality['negative_elbo_deviation']:.2f} nats",
+    )
+    if quality["negative_log_likelihood"] is not None:
+        yield (
+            "negative log-likelihood of binarised digits, 5,000 importance samples",
+            f"{quality['negative_log_likelihood']:.2f} nats",
+        )
+    yield "active units", f"{quality['active_units']} of {card['latent_size']}"
+    if quality["active_units"] < card["latent_size"]:
+        yield "reconstruction lost with the other units at 0", f"{quality['inactive_units_loss']:.2f} nats"
+    yield "digits told by the 15 nearest means", f"{quality['nearest_neighbors_accuracy']:.2%}"
+    yield "digits told by logistic regression on the mean", f"{quality['linear_probe_accuracy']:.2%}"
+
+
+def measures_of_pictures(pictures: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """One row of the table for each kind of picture."""
+    floor = pictures["training digits"]["frechet_distance"]
+    for name, these in pictures.items():
+        distance, agreement = these["frechet_distance"], these["class_agreement"]
+        told = "" if agreement is None else f"{agreement:.1%}"
+        nearest = f"{these['nearest_training_digit']:.2f}, {these['nearest_training_digit_closest']:.2f}"
+        yield f"| {name} | {distance:.2f} | {distance / floor:.1f} | {told} | {nearest} |"
