@@ -102,7 +102,7 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter a flag
         bool, typer.Option("--resume", help="Go on from the checkpoint, if it is there.")
     ] = False,
 ) -> None:
-    """Train the network 784-256-32-256-784; a checkpoint is written after each epoch."""
+    """Train the network, 784-256-32-256-784 if no flag says otherwise; each epoch ends with a checkpoint."""
     recipe = Recipe(
         objective,
         c,

@@ -14,7 +14,7 @@ from training.classifier import Classifier
 from training.exported_model import ExportedModel, write_card
 from training.features import feature_quality
 from training.latent_statistics import read_statistics
-from training.likelihood import bernoulli_log_likelihood, negative_log_likelihoods
+from training.likelihood import IMPORTANCE_SAMPLES, bernoulli_log_likelihood, negative_log_likelihoods
 from training.mnist import DataError, Digits
 from training.model_card import write_measures
 from training.objective import Objective, kl_divergence, squared_error
@@ -27,7 +27,6 @@ Split = Literal["test", "held-out"]
 SEED = 0
 ELBO_DRAWS = 5
 FEWEST_DIGITS = 100
-IMPORTANCE_SAMPLES = 5_000  # what published likelihoods of MNIST are estimated with
 LOGIT_EPSILON = 1e-7  # float32 pixels cannot tell a probability from 1 any closer
 ACTIVE_VARIANCE = 0.01  # Burda, Grosse & Salakhutdinov 2016, arXiv:1509.00519, section 5.2
 

@@ -10,6 +10,7 @@ from training.exported_model import Floats
 from training.objective import log_importance_weight, log_mean_exp
 from training.vae import sample_posterior
 
+IMPORTANCE_SAMPLES = 5_000  # what published likelihoods of MNIST are estimated with
 BATCH_SIZE = 500  # latents decoded at a time: what comes out stays in the processor's cache
 PIXEL_EPSILON = 1e-7  # float32 pixels cannot tell a probability from 1 any closer
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from training.files import write_file
+from training.likelihood import IMPORTANCE_SAMPLES
 
 README_FILE = "README.md"
 START, END = "<!-- measures: written by python -m training evaluate -->\n", "<!-- end of measures -->\n"
@@ -51,7 +52,7 @@ def measures_of_model(card: dict[str, Any]) -> Iterator[tuple[str, str]]:
     )
     if quality["negative_log_likelihood"] is not None:
         yield (
-            "negative log-likelihood of binarised digits, 5,000 importance samples",
+            f"negative log-likelihood of binarised digits, {IMPORTANCE_SAMPLES:,} importance samples",
             f"{quality['negative_log_likelihood']:.2f} nats",
         )
     yield "active units", f"{quality['active_units']} of {card['latent_size']}"
