@@ -65,9 +65,10 @@ def evaluate(
     """
     if min(len(train), len(test)) < FEWEST_DIGITS:
         raise DataError(f"evaluation takes {FEWEST_DIGITS} digits at least: {len(train)} and {len(test)} are there")
+    statistics = read_statistics(model)
     train_means, test_means = (model.encode(digits.pixels().numpy())[0] for digits in (train, test))
     features = feature_quality((train_means, train.labels.numpy()), (test_means, test.labels.numpy()))
-    pictures = picture_qualities(model, read_statistics(model), train, test, classifier)
+    pictures = picture_qualities(model, statistics, train, test, classifier)
     quality = {
         "split": split,
         **asdict(measure(model, test)),
@@ -92,12 +93,13 @@ def measure(model: ExportedModel, test: Digits) -> Quality:
 
     def losses() -> tuple[float, float]:
         latent = sample_posterior(mean, log_variance, generator)
-        return reconstruction_loss(model, pixels, latent, objective), reconstruction_loss(
-            model, pixels, latent * active, objective
+        whole, active_alone = (
+            reconstruction_loss(model, pixels, some, objective) for some in (latent, latent * active)
         )
+        return whole, active_alone
 
-    draws = torch.tensor([losses() for _ in track(range(ELBO_DRAWS), description="measuring the ELBO")])
-    whole, active_alone = draws.double().unbind(dim=1)
+    draws = [losses() for _ in track(range(ELBO_DRAWS), description="measuring the ELBO")]
+    whole, active_alone = torch.tensor(draws, dtype=torch.float64).unbind(dim=1)
     return Quality(
         test_images=len(test),
         squared_error_per_pixel=squared_error(pixels, decode(model, mean)).mean().item() / pixels[0].numel(),
