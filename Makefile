@@ -49,7 +49,8 @@ demo: .venv/training
 	$(TRAINING) demo
 
 bench: .venv/dev
-	@command -v wrk >/dev/null || { echo 'make bench needs wrk: apt-get install wrk' >&2; exit 1; }
+	@for tool in wrk hey; do command -v $$tool >/dev/null \
+		|| { echo "make bench needs $$tool: apt-get install $$tool" >&2; exit 1; }; done
 	$(BIN)/python -m benchmarks
 
 # Each framework in an environment of its own, beside which `make bench` runs.

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from rich.progress import track
 
 from benchmarks.compare import check_same_answers
+from benchmarks.costs import tables
 from benchmarks.servers import CONNECTIONS, Server, drive, running, servers
 from benchmarks.workload import Workload, workloads
 
@@ -45,12 +46,13 @@ def main(
     compared = servers()
     results: dict[Workload, Rounds] = {}
     with ExitStack() as stack:
-        urls = {name: stack.enter_context(running(server, everything[0])) for name, server in compared.items()}
+        urls = {name: stack.enter_context(running(server, everything[0])).url for name, server in compared.items()}
         for workload in everything:
             check_same_answers(serving(urls, compared, workload), workload)
         for workload in track(everything, description="benchmarks"):
             results[workload] = measure(serving(urls, compared, workload), workload, rounds, seconds)
-    (output / "RESULTS.md").write_text(report(results, rounds, seconds))
+    beside = [line for table in tables(compared, max(1, rounds // 2), seconds) for line in table.lines()]
+    (output / "RESULTS.md").write_text("\n".join([report(results, rounds, seconds), *beside, ""]))
     plot(results).savefig(output / "throughput.png", metadata={"Software": None})
     typer.echo((output / "RESULTS.md").read_text())
 

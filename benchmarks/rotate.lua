@@ -1,9 +1,10 @@
--- wrk -s rotate.lua URL -- FILE: POST each line of FILE in turn.
+-- wrk -s rotate.lua URL -- FILE KEY: POST each line of FILE in turn, with an API key if there is one.
 local bodies, index = {}, 0
 
 function init(arguments)
   for line in io.lines(arguments[1]) do bodies[#bodies + 1] = line end
   wrk.headers["Content-Type"] = "application/json"
+  if arguments[2] and arguments[2] ~= "" then wrk.headers["X-API-Key"] = arguments[2] end
 end
 
 function request()

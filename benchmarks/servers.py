@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class Server:
 def servers() -> dict[str, Server]:
     """The service, its alternatives, and the frameworks whose environments were made (``make bench-rivals``)."""
     here = {
-        "vae-service": Server([sys.executable, "-m", "service", "--port"]),
+        "vae-service": service(),
         "textbook": Server([sys.executable, "-m", "benchmarks.textbook_service"]),
         "bare ASGI": Server([sys.executable, "-m", "benchmarks.bare_asgi"]),
     }
@@ -49,13 +49,49 @@ def servers() -> dict[str, Server]:
     return here
 
 
+def service(*flags: str) -> Server:
+    """The service with flags of its own."""
+    return Server([sys.executable, "-m", "service", *flags, "--port"])
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that answers: where, since when (monotonic seconds), and all its processes."""
+
+    url: str
+    ready_at: float
+    session: int
+
+    def processes(self) -> Iterator[Path]:
+        """The folder under /proc of each process of the server."""
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # it ended meanwhile
+                if int(status.read_text().rpartition(")")[2].split()[3]) == self.session:
+                    yield status.parent
+
+    def cpu_seconds(self) -> float:
+        """Processor time that the server has taken so far."""
+        ticks = [
+            sum(map(int, (part / "stat").read_text().rpartition(")")[2].split()[11:13])) for part in self.processes()
+        ]
+        return sum(ticks) / os.sysconf("SC_CLK_TCK")
+
+    def resident_kilobytes(self) -> int:
+        """Memory that the server holds."""
+        return sum(int((part / "status").read_text().partition("VmRSS:")[2].split()[0]) for part in self.processes())
+
+
 @contextmanager
-def running(server: Server, probe: Workload) -> Iterator[str]:
-    """Start a server on a free port, pinned to its core; give its address once it answers the probe; end it."""
+def running(server: Server, probe: Workload, key: str = "", core: int | None = SERVER_CORE) -> Iterator[Running]:
+    """Start a server on a free port, pinned to its core if it has one; end it when it is no longer needed.
+
+    key: the API key that the server asks for.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
+    pinned = ["taskset", "-c", str(core)] if core is not None else []
     process = subprocess.Popen(  # noqa: S603 - a command of this file
-        ["taskset", "-c", str(SERVER_CORE), *server.command, str(port)],  # noqa: S607 - wherever the system has it
+        [*pinned, *server.command, str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": str(Path.cwd())},
@@ -64,37 +100,37 @@ def running(server: Server, probe: Workload) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + 90
-        while not answers(url, probe):
+        while not answers(url, probe, key):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{' '.join(server.command)} does not answer")
-            time.sleep(0.1)
-        yield url
+            time.sleep(0.01)
+        yield Running(url, time.monotonic(), process.pid)
     finally:
         os.killpg(process.pid, signal.SIGTERM)  # its own session: whatever processes it started
         process.wait(timeout=30)
 
 
-def answers(url: str, probe: Workload) -> bool:
+def answers(url: str, probe: Workload, key: str = "") -> bool:
     """Tell whether a server does its work."""
     try:
-        return post(url + probe.path, probe.bodies[0]).is_success
+        return post(url + probe.path, probe.bodies[0], key).is_success
     except httpx.TransportError:
         return False
 
 
-def post(url: str, body: str) -> httpx.Response:
+def post(url: str, body: str, key: str = "") -> httpx.Response:
     """Send a JSON body."""
-    return httpx.post(url, content=body, headers={"Content-Type": "application/json"}, timeout=30)
+    return httpx.post(url, content=body, headers={"Content-Type": "application/json", "X-API-Key": key}, timeout=30)
 
 
-def drive(url: str, workload: Workload, seconds: float) -> float:
+def drive(url: str, workload: Workload, seconds: float, connections: int = CONNECTIONS, key: str = "") -> float:
     """Run wrk for so long; give the requests a second. Raises RuntimeError when any failed or was refused."""
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as bodies:
         bodies.write("\n".join(workload.bodies) + "\n")
         bodies.flush()
         script = Path(__file__).with_name("rotate.lua")
-        wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script), f"{url}{workload.path}"]
-        command = ["taskset", "-c", str(LOAD_CORE), *wrk, "--", bodies.name]
+        wrk = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), f"{url}{workload.path}"]
+        command = ["taskset", "-c", str(LOAD_CORE), *wrk, "--", bodies.name, key]
         done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - as above
     result = json.loads(done.stdout.splitlines()[-1])
     if result["failed"] or not result["requests"]:

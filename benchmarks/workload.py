@@ -53,6 +53,13 @@ def workloads() -> Iterator[Workload]:
     yield Workload("/interpolate, 11 frames", "/interpolate", [json.dumps(body) for body in ends])
 
 
+def reconstruct_workload(count: int) -> Workload:
+    """Reconstructions of so many digits a request."""
+    digits = parse_idx(gunzip(DIGITS.read_bytes(), str(DIGITS)), DIGITS)
+    bodies = [json.dumps({"images": chunk}) for chunk in chunks([png(digit) for digit in digits], count)]
+    return Workload(f"/reconstruct, {count}", "/reconstruct", bodies)
+
+
 def chunks(items: list[Any], count: int) -> list[list[Any]]:
     """Different chunks of so many items, at most ``DISTINCT``."""
     return [items[first : first + count] for first in range(0, len(items) - count + 1, count)][:DISTINCT]

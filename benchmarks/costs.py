@@ -1,0 +1,202 @@
+"""What lies beside the rate: latencies, many connections, batches, workers, memory and the start, each in its table."""
+
+import csv
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from benchmarks.servers import LOAD_CORE, SERVER_CORE, Running, Server, drive, running, service
+from benchmarks.workload import Workload, reconstruct_workload
+
+CONNECTION_COUNTS = (1, 4, 16, 64, 256)
+BATCHES = tuple(2**power for power in range(9))
+HALF_CAPACITY_CLIENTS = 8
+STARTS = 5
+# All that the service imports from elsewhere: what its start and its memory are held against.
+LIBRARIES = (
+    "fastapi, fastapi_offline, jiter, numpy, onnxruntime, opentelemetry.trace, PIL.Image, PIL.PngImagePlugin, "
+    "prometheus_client, pydantic_settings, uvicorn, uvloop, httptools, zlib_ng.zlib_ng, concurrent.futures"
+)
+QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text under headings, with a sentence on what they are."""
+
+    title: str
+    text: str
+    headings: list[str]
+    rows: list[list[str]]
+
+    def lines(self) -> Iterator[str]:
+        """The table in Markdown."""
+        yield f"\n## {self.title}\n"
+        yield f"{self.text}\n"
+        yield f"| {' | '.join(self.headings)} |"
+        yield f"|{'---|' * len(self.headings)}"
+        yield from (f"| {' | '.join(row)} |" for row in self.rows)
+
+
+def tables(compared: dict[str, Server], rounds: int, seconds: int) -> Iterator[Table]:
+    """All of them, one after the other."""
+    yield latencies(compared, seconds)
+    yield connections(compared, rounds, seconds)
+    yield batches(compared, rounds, seconds)
+    yield everything_on(rounds, seconds)
+    yield two_workers(rounds, seconds)
+    yield start_and_memory()
+
+
+def latencies(compared: dict[str, Server], seconds: int) -> Table:
+    """Times of requests that come at half the rate that is the most."""
+    workload = reconstruct_workload(1)
+    rows = []
+    for name in ("vae-service", "textbook"):
+        with running(compared[name], workload) as server:
+            rate = drive(server.url, workload, seconds) / 2
+            times = sorted(timed_requests(server.url, workload, rate, 5 * seconds))
+        values = [times[int(share * (len(times) - 1))] for share in QUANTILES.values()]
+        rows.append(
+            [name, f"{rate:,.0f}", *(f"{1000 * value:.2f}" for value in values), f"{values[1] / values[0]:.1f}"]
+        )
+    return Table(
+        "At half the capacity",
+        f"`/reconstruct`, one digit, {HALF_CAPACITY_CLIENTS} clients of `hey`; milliseconds.",
+        ["", "requests/s", *QUANTILES, "p99 / p50"],
+        rows,
+    )
+
+
+def timed_requests(url: str, workload: Workload, rate: float, seconds: int) -> list[float]:
+    """The seconds that each request took, sent at a rate by clients that keep to their pace."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as body:
+        body.write(workload.bodies[0])
+        body.flush()
+        pace = [f"-z={seconds}s", f"-c={HALF_CAPACITY_CLIENTS}", f"-q={rate / HALF_CAPACITY_CLIENTS:.2f}"]
+        request = ["-m=POST", "-T=application/json", f"-D={body.name}", "-o=csv", url + workload.path]
+        command = ["taskset", "-c", str(LOAD_CORE), "hey", *pace, *request]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - the system's hey
+    rows = list(csv.DictReader(done.stdout.splitlines()))
+    if {row["status-code"] for row in rows} != {"200"}:
+        raise RuntimeError(f"{url}: not all requests were answered")
+    return [float(row["response-time"]) for row in rows]
+
+
+def connections(compared: dict[str, Server], rounds: int, seconds: int) -> Table:
+    """Rates against the number of clients."""
+    workload = reconstruct_workload(1)
+    rows = []
+    for name in ("vae-service", "textbook"):
+        with running(compared[name], workload) as server:
+            rates = [
+                statistics.median(drive(server.url, workload, seconds, count) for _ in range(rounds))
+                for count in CONNECTION_COUNTS
+            ]
+        rows.append([name, *(f"{rate:,.0f}" for rate in rates)])
+    return Table(
+        "Connections", "`/reconstruct`, one digit; requests a second.", ["", *map(str, CONNECTION_COUNTS)], rows
+    )
+
+
+def batches(compared: dict[str, Server], rounds: int, seconds: int) -> Table:
+    """Processor time an image against the number of images in a request."""
+    rows = []
+    for name in ("vae-service", "textbook"):
+        with running(compared[name], reconstruct_workload(1)) as server:
+            costs = [
+                statistics.median(cost(server, reconstruct_workload(batch), seconds) / batch for _ in range(rounds))
+                for batch in BATCHES
+            ]
+        rows.append([name, *(f"{1e6 * seconds_an_image:,.0f}" for seconds_an_image in costs)])
+    return Table(
+        "Images in a request",
+        "`/reconstruct`; microseconds of processor time an image: milliseconds for 1,000 of them.",
+        ["", *map(str, BATCHES)],
+        rows,
+    )
+
+
+def cost(server: Running, workload: Workload, seconds: int, clients: int = 4) -> float:
+    """Seconds of processor time that the server, all its processes together, takes for a request."""
+    before = server.cpu_seconds()
+    started = time.monotonic()
+    rate = drive(server.url, workload, seconds, clients)
+    requests = rate * (time.monotonic() - started)
+    return (server.cpu_seconds() - before) / requests
+
+
+def everything_on(rounds: int, seconds: int) -> Table:
+    """What the log, keys, hosts and origins cost."""
+    key = "a-key-for-the-benchmark"
+    flags = ["--api-keys", key, "--allowed-hosts", "127.0.0.1", "--cors-origins", "https://example.org"]
+    workload = reconstruct_workload(1)
+    with (
+        running(service("--no-access-log"), workload) as off,
+        running(service(*flags), workload, key) as on,
+    ):
+        rates = [
+            (drive(off.url, workload, seconds), drive(on.url, workload, seconds, key=key)) for _ in range(2 * rounds)
+        ]
+    share = statistics.median(with_all / without for without, with_all in rates)
+    return Table(
+        "Everything on",
+        "`/reconstruct`, one digit: with the access log, API keys, allowed hosts and CORS, over without them. Ids, "
+        "metrics, limits and security headers are always on.",
+        ["rate on / rate off"],
+        [[f"{share:.2f}"]],
+    )
+
+
+def two_workers(rounds: int, seconds: int) -> Table:
+    """What a second worker brings, by processor time: on a machine of two cores the load needs one of them."""
+    workload = reconstruct_workload(1)
+    with (
+        running(service("--workers", "1"), workload, core=None) as one,
+        running(service("--workers", "2"), workload, core=None) as two,
+    ):
+        pairs = [(cost(one, workload, seconds, 16), cost(two, workload, seconds, 16)) for _ in range(2 * rounds)]
+    gain = statistics.median(2 * alone / both for alone, both in pairs)
+    return Table(
+        "Two workers",
+        "Twice the processor time of a request with one worker, over that with two: what two workers answer on two "
+        "cores that do nothing else, where one answers 1.",
+        ["two workers over one"],
+        [[f"{gain:.2f}"]],
+    )
+
+
+def start_and_memory() -> Table:
+    """The time until the service is ready, and what it holds, beside a Python that only imports the same libraries."""
+    program = f"import {LIBRARIES}\nprint(int(open('/proc/self/status').read().split('VmRSS:')[1].split()[0]))"
+    imports, starts, memory, bare = [], [], [], []
+    for _ in range(STARTS):
+        started = time.monotonic()
+        command = ["taskset", "-c", str(SERVER_CORE), sys.executable, "-c", program]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - this file's words
+        imports.append(time.monotonic() - started)
+        bare.append(int(done.stdout))
+        started = time.monotonic()
+        with running(service(), reconstruct_workload(1)) as server:
+            starts.append(server.ready_at - started)
+            drive(server.url, reconstruct_workload(1), 1)
+            memory.append(server.resident_kilobytes())
+    return Table(
+        "Start and memory",
+        f"Medians of {STARTS} starts, one worker; memory after a second of requests.",
+        ["", "service", "importing the same libraries", "ratio"],
+        [
+            ["seconds until ready", *ratio_cells(starts, imports, "{:.2f}")],
+            ["resident MB", *ratio_cells([kb / 1024 for kb in memory], [kb / 1024 for kb in bare], "{:.0f}")],
+        ],
+    )
+
+
+def ratio_cells(ours: list[float], theirs: list[float], form: str) -> list[str]:
+    """Two medians and their ratio."""
+    mine, other = statistics.median(ours), statistics.median(theirs)
+    return [form.format(mine), form.format(other), f"{mine / other:.2f}"]
