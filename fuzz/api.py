@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -21,6 +22,7 @@ from schemathesis.cli import schemathesis as command
 
 from fuzz.png_mutator import content_of, picture
 
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 SERVER = (".venv/bin/python", "-m", "service", "--port", "0")  # the runtime's environment, not this one
 answers: dict[str, Counter[int]] = {}  # of each operation, how many of each status
 
@@ -30,7 +32,11 @@ def main(fewest: int) -> None:
     with running() as url:
         try:
             command.main(
-                ["run", f"{url}/openapi.json", "--checks=all", "--continue-on-failure", f"--max-examples={fewest}"]
+                [
+                    f"--config-file={CONFIGURATION}",
+                    *("run", f"{url}/openapi.json", "--checks=all", "--continue-on-failure"),
+                    f"--max-examples={fewest}",
+                ]
             )
         except SystemExit as end:  # as it always ends
             code = end.code

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from statistics import median, quantiles
@@ -50,35 +50,38 @@ def server() -> Iterator[Server]:
 
 def test_overload_is_refused_and_what_is_taken_in_is_answered_soon(server: Server) -> None:
     """What is taken in waits no longer than the queue is long; probes are answered; memory and speed stay."""
-    with probes(server.port) as probed:
+    with probes(server.port) as lines:
         seen = asyncio.run(overload(server))
+    probed, late = zip(*(map(float, line.split()) for line in lines), strict=True)
+    noise = percentile(late)  # of this machine, whatever else runs on it
     accepted_rate = len(seen.accepted) / SECONDS
     queue = MAX_PENDING_IMAGES / IMAGES / accepted_rate  # time to answer all that may be waiting (Little's law)
     figures = (
         f"{seen.capacity:.0f} requests/s at most, {seen.sent / SECONDS:.0f} sent, {accepted_rate:.0f} answered; "
         f"accepted p50 {median(seen.accepted):.3f} s, p99 {percentile(seen.accepted):.3f} s, queue {queue:.3f} s; "
         f"probes p50 {median(probed):.4f} s, p99 {percentile(probed):.4f} s, most {max(probed):.4f} s; "
+        f"the machine late by {noise:.4f} s; "
         f"memory {seen.memory[5]} kB to {seen.memory[-1]} kB; a digit {seen.before:.5f} s, then {seen.after:.5f} s"
     )
     assert seen.others == [], figures
     assert seen.sent > 0.7 * TIMES * seen.capacity * SECONDS, figures  # this machine can make the load
     assert accepted_rate > seen.capacity / 5, figures
-    assert percentile(seen.accepted) < 4 * queue, figures
-    assert percentile(probed) < 0.1, figures
+    assert percentile(seen.accepted) < 4 * queue + 3 * noise, figures
+    assert percentile(probed) < 0.1 + noise, figures
     assert seen.memory[-1] < 1.02 * seen.memory[5], figures
     assert seen.after < 3 * seen.before, figures
     sys.stdout.write(f"{figures}\n")
 
 
-def percentile(seconds: list[float]) -> float:
+def percentile(seconds: Sequence[float]) -> float:
     """The 99th percentile."""
     return quantiles(seconds, n=100)[98]
 
 
 @contextmanager
-def probes(port: int) -> Iterator[list[float]]:
-    """Ask the probe all the while; the times of its answers are there in the end."""
-    seconds: list[float] = []
+def probes(port: int) -> Iterator[list[str]]:
+    """Ask the probe all the while; what it found is there in the end, line by line."""
+    lines: list[str] = []
     with subprocess.Popen(  # noqa: S603 - a module of these tests
         [sys.executable, "-m", "tests.endurance.probe", str(port)],
         cwd=REPOSITORY,
@@ -86,8 +89,8 @@ def probes(port: int) -> Iterator[list[float]]:
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        yield seconds
-        seconds += map(float, process.communicate(timeout=60)[0].split())
+        yield lines
+        lines += process.communicate(timeout=60)[0].splitlines()
 
 
 async def overload(server: Server) -> Seen:
