@@ -1,0 +1,96 @@
+"""Training beside a textbook's loop: the same network, batch and optimizer, all cores."""
+
+import statistics
+import time
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from training.mnist import Digits
+from training.objective import binary_cross_entropy, kl_divergence
+from training.recipe import Recipe
+from training.train import Trainer
+from training.vae import VAE, sample_posterior
+
+MATRIX_SIZE = 2048
+REPEATS = 10
+RECIPE = Recipe(objective="bernoulli", epochs=3, schedule="constant")
+
+
+class TextbookDigits(Dataset[Tensor]):
+    """Digits that become pictures, and pictures that become tensors, one by one: as torchvision's MNIST gives them."""
+
+    def __init__(self, digits: Digits) -> None:
+        self.images = digits.images[:, 0]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Tensor:
+        """Give one digit's pixels in [0, 1]."""
+        picture = Image.fromarray(self.images[index].numpy())
+        return torch.from_numpy(np.array(picture)).unsqueeze(0).float() / 255
+
+
+def textbook_epochs(digits: Digits, epochs: int) -> list[tuple[float, float]]:
+    """Seconds and mean loss of each epoch of the loop that a tutorial would write."""
+    torch.manual_seed(RECIPE.seed)
+    model = VAE()
+    optimizer = torch.optim.Adam(model.parameters(), lr=RECIPE.learning_rate)
+    loader = DataLoader(TextbookDigits(digits), batch_size=RECIPE.batch_size, shuffle=True)
+    results = []
+    for _ in range(epochs):
+        started, total = time.perf_counter(), 0.0
+        for pixels in loader:
+            mean, log_variance = model.encoder(pixels)
+            logits = model.decoder.logits(sample_posterior(mean, log_variance))
+            loss = (binary_cross_entropy(pixels, logits) + kl_divergence(mean, log_variance)).sum()
+            optimizer.zero_grad()
+            (loss / len(pixels)).backward()
+            optimizer.step()
+            total += loss.item()
+        results.append((time.perf_counter() - started, total / len(digits)))
+    return results
+
+
+def our_epochs(digits: Digits) -> list[tuple[float, float]]:
+    """Seconds and mean loss of each of our epochs."""
+    results = []
+    started = time.perf_counter()
+    for result in Trainer(digits, RECIPE, torch.device("cpu")).epochs():
+        results.append((time.perf_counter() - started, result.loss))
+        started = time.perf_counter()
+    return results
+
+
+def product_rate() -> float:
+    """Floating-point operations a second of large float32 matrix products."""
+    first, second = torch.randn(2, MATRIX_SIZE, MATRIX_SIZE).unbind()
+    times = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        first @ second
+        times.append(time.perf_counter() - started)
+    return float(2 * MATRIX_SIZE**3 / statistics.median(times))
+
+
+def operations_an_epoch(images: int) -> float:
+    """Floating-point operations in the matrix products of an epoch: forward, and backward to weights and inputs."""
+    weights = [parameter for parameter in VAE().parameters() if parameter.dim() > 1]
+    count = sum(weight.numel() for weight in weights)
+    first = weights[0].numel()  # nobody asks for the gradient of the pixels
+    return float(images * (6 * count - 2 * first))
+
+
+def training_rows(digits: Digits) -> tuple[list[list[str]], float]:
+    """Rows of a table, and the share of the rate of matrix products that our training reaches."""
+    theirs, ours = textbook_epochs(digits, RECIPE.epochs), our_epochs(digits)
+    our_seconds = statistics.median(seconds for seconds, _ in ours)
+    rows = [
+        [name, f"{statistics.median(seconds for seconds, _ in results):.2f}", f"{results[-1][1]:.2f}"]
+        for name, results in (("textbook", theirs), ("ours", ours))
+    ]
+    return rows, operations_an_epoch(len(digits)) / our_seconds / product_rate()
