@@ -1,6 +1,5 @@
 """Where the rooms are joined."""
 
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
@@ -8,7 +7,7 @@ from service import __version__
 from service.api import docs, problems
 from service.api.admission import Admission
 from service.api.edge import Edge
-from service.api.guard import Guard
+from service.api.guard import Cors, Guard
 from service.api.json_route import Shortcut
 from service.api.metrics import Metrics
 from service.api.routes import OPERATIONS, RELOAD_PATH, add_reload, operation_routes, status_router
@@ -81,7 +80,7 @@ def guarded(app: ASGIApp, settings: Settings, keys: tuple[bytes, ...]) -> ASGIAp
         ]
         app = Guard(app, settings.allowed_hosts, keys, open_paths, settings.root_path)
     if settings.cors_origins:  # outermost: a browser's question before a request brings no key
-        app = CORSMiddleware(
+        app = Cors(
             app,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
