@@ -1,6 +1,7 @@
 """What lies beside the rate: latencies, many connections, batches, workers, memory and the start, each in its table."""
 
 import csv
+import json
 import statistics
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from benchmarks import bare_asgi
 from benchmarks.servers import LOAD_CORE, SERVER_CORE, Running, Server, drive, running, service
 from benchmarks.training_speed import RECIPE, training_rows
 from benchmarks.workload import Workload, reconstruct_workload
@@ -116,12 +118,26 @@ def batches(compared: dict[str, Server], rounds: int, seconds: int) -> Table:
                 for batch in BATCHES
             ]
         rows.append([name, *(f"{1e6 * seconds_an_image:,.0f}" for seconds_an_image in costs)])
+    alone = [statistics.median(work_alone(batch) / batch for _ in range(rounds)) for batch in BATCHES]
+    rows.append(["the same work, no HTTP", *(f"{1e6 * seconds_an_image:,.0f}" for seconds_an_image in alone)])
     return Table(
         "Images in a request",
         "`/reconstruct`; microseconds of processor time an image: milliseconds for 1,000 of them.",
         ["", *map(str, BATCHES)],
         rows,
     )
+
+
+def work_alone(batch: int) -> float:
+    """Seconds of processor time for reading, reconstructing and writing so many digits in this process."""
+    bodies = [json.loads(body) for body in reconstruct_workload(batch).bodies]
+    operation = bare_asgi.OPERATIONS["/reconstruct"]
+    operation(bodies[0])
+    started, requests = time.process_time(), 0
+    while time.process_time() - started < 1:
+        operation(bodies[requests % len(bodies)])
+        requests += 1
+    return (time.process_time() - started) / requests
 
 
 def cost(server: Running, workload: Workload, seconds: int, clients: int = 4) -> float:
