@@ -16,9 +16,10 @@ serve: .venv/runtime
 	$(BIN)/python -m service --host $(HOST) --port $(PORT)
 
 test: .venv/dev
-	$(BIN)/python -m pytest --cov
+	$(BIN)/python -m pytest --cov --ignore=tests/endurance
 	$(BIN)/coverage report --include='service/*' --fail-under=95 --format=total
 	$(BIN)/coverage report --include='training/*' --fail-under=90 --format=total
+	$(BIN)/python -m pytest tests/endurance  # without coverage, which would be what they measure
 
 lint: .venv/dev
 	$(BIN)/ruff check
