@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from service.model.autoencoder import Floats, Pixels, Posterior
+from service.model.autoencoder import Floats, Pixels, Posterior, unit_pixels
 from service.model.card import ModelCard
 from service.model.errors import InferenceError
 
@@ -76,9 +76,9 @@ class FakeAutoencoder:
     broken: bool = False
     batches: list[int] = field(default_factory=list)
 
-    def encode(self, pixels: Pixels) -> Posterior:
+    def encode(self, pixels: Pixels | Floats) -> Posterior:
         """Give each image's pixels in [0, 1] as mean, and half of them as log-variance."""
-        mean = self._seen(pixels.reshape(len(pixels), -1).astype(np.float32) / np.float32(255))
+        mean = self._seen(unit_pixels(pixels).reshape(len(pixels), -1))
         return Posterior(mean, mean / np.float32(2))
 
     def decode(self, latents: Floats) -> Floats:

@@ -47,7 +47,7 @@ class TimedAutoencoder:
         """See ``Autoencoder``."""
         return self._autoencoder.card
 
-    def encode(self, pixels: Pixels) -> Posterior:
+    def encode(self, pixels: Pixels | Floats) -> Posterior:
         """See ``Autoencoder``."""
         started = perf_counter()
         posterior = self._autoencoder.encode(pixels)

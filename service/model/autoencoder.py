@@ -28,11 +28,20 @@ class Autoencoder(Protocol):
     def card(self) -> ModelCard:
         """What the model is; gives ``image_shape`` (1, height, width) and ``latent_size``."""
 
-    def encode(self, pixels: Pixels) -> Posterior:
-        """The posterior of uint8 images (batch, height, width), white ink on black. Raises InferenceError."""
+    def encode(self, pixels: Pixels | Floats) -> Posterior:
+        """The posterior of images (batch, height, width), white ink on black, uint8 or float32 in [0, 1].
+
+        Raises InferenceError.
+        """
 
     def decode(self, latents: Floats) -> Floats:
         """Pixels (batch, height, width) in [0, 1] of latents (batch, latent). Raises InferenceError."""
+
+
+def unit_pixels(pixels: Pixels | Floats) -> Floats:
+    """The pixels as float32 in [0, 1]: uint8 is divided by 255, float32 stays as it is."""
+    floats = pixels.astype(np.float32, copy=False)
+    return floats / np.float32(255) if pixels.dtype == np.uint8 else floats
 
 
 def check_inference(autoencoder: Autoencoder) -> None:

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from pydantic import ValidationError
 
-from service.model.autoencoder import Floats, Pixels, Posterior, check_inference
+from service.model.autoencoder import Floats, Pixels, Posterior, check_inference, unit_pixels
 from service.model.card import Graph, ModelCard
 from service.model.errors import InferenceError, ModelLoadError
 
@@ -62,10 +62,10 @@ class OnnxAutoencoder:
             raise ModelLoadError(f"{folder}: {error}") from error
         return autoencoder
 
-    def encode(self, pixels: Pixels) -> Posterior:
+    def encode(self, pixels: Pixels | Floats) -> Posterior:
         """See ``Autoencoder``."""
-        scaled = pixels[:, np.newaxis].astype(np.float32) / np.float32(255)
-        mean, log_variance = run(self._encoder, ["mean", "log_variance"], {"pixels": scaled})
+        inputs = {"pixels": unit_pixels(pixels)[:, np.newaxis]}
+        mean, log_variance = run(self._encoder, ["mean", "log_variance"], inputs)
         return Posterior(mean, log_variance)
 
     def decode(self, latents: Floats) -> Floats:

@@ -37,6 +37,16 @@ def test_a_batch_equals_one_by_one(model: OnnxAutoencoder, random: np.random.Gen
     assert np.allclose(model.decode(batch.mean), decoded, atol=1e-5)
 
 
+def test_pixels_may_lie_between_two_grey_levels(model: OnnxAutoencoder, random: np.random.Generator) -> None:
+    """Floats in [0, 1] reach the graph as they are; those of grey levels give what the grey levels give."""
+    grey = random.integers(0, 255, size=(5, 28, 28), dtype=np.uint8)
+    floats = grey.astype(np.float32) / np.float32(255)
+    between = floats + np.float32(0.4 / 255)  # rounded, it would be the grey level below
+
+    assert np.array_equal(model.encode(floats).mean, model.encode(grey).mean)
+    assert np.abs(model.encode(between).mean - model.encode(grey).mean).max() > 1e-3
+
+
 def test_a_latent_of_the_wrong_length_is_an_inference_error(model: OnnxAutoencoder) -> None:
     """ONNX Runtime's own errors do not leave the room."""
     with pytest.raises(InferenceError, match="ONNX Runtime"):
