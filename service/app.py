@@ -8,8 +8,8 @@ from service.api import docs, problems
 from service.api.admission import Admission
 from service.api.edge import Edge
 from service.api.guard import Cors, Guard
-from service.api.json_route import Shortcut
 from service.api.metrics import Metrics
+from service.api.post_route import Shortcut
 from service.api.routes import OPERATIONS, RELOAD_PATH, add_reload, operation_routes, status_router
 from service.api.schemas import Limits
 from service.api.state import State

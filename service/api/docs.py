@@ -66,7 +66,7 @@ def set_examples(paths: Json, limits: Limits, autoencoder: Autoencoder) -> None:
 
     def answer(path: str, request: Json) -> Json:
         answerer = Answerer(OPERATIONS[path], autoencoder, limits)
-        content: Json = json.loads(answerer(request, Record("example")))
+        content: Json = json.loads(answerer(request, Record("example")).content)
         return content
 
     first, second = autoencoder.card.examples[:2]
