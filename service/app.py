@@ -4,10 +4,11 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
 from service import __version__
-from service.api import docs, problems
+from service.api import docs, inference_protocol, problems
 from service.api.admission import Admission
 from service.api.edge import Edge
 from service.api.guard import Cors, Guard
+from service.api.inference_protocol import infer_routes, protocol_router
 from service.api.metrics import Metrics
 from service.api.post_route import Shortcut
 from service.api.routes import OPERATIONS, RELOAD_PATH, add_reload, operation_routes, status_router
@@ -30,7 +31,8 @@ def create_state(settings: Settings, access_log: AccessLog | None = None) -> Sta
 
     Raises TelemetryError.
     """
-    routes = [*OPERATIONS, RELOAD_PATH, *(route.path for route in status_router.routes), *docs.PATHS]  # type: ignore[attr-defined]
+    status_paths = [route.path for route in status_router.routes]  # type: ignore[attr-defined]
+    routes = [*OPERATIONS, RELOAD_PATH, *status_paths, *inference_protocol.PATHS, *docs.PATHS]
     metrics = Metrics(routes, [kind.name for kind in problems.KINDS], settings.workers)
     admission = Admission(settings.max_pending_images, settings.max_body_bytes, metrics)
     provider = tracer_provider(settings.otlp_endpoint) if settings.otlp_endpoint else None
@@ -59,13 +61,14 @@ def create_app(settings: Settings, autoencoder: Autoencoder, state: State) -> Ed
     app.state.autoencoder = autoencoder
     app.state.shared = state
     problems.install(app)
-    routes = operation_routes(autoencoder, limits, state)
+    routes = [*operation_routes(autoencoder, limits, state), *infer_routes(autoencoder, limits, state.admission)]
     app.router.routes += routes
+    app.include_router(protocol_router(limits))
     app.include_router(status_router)
     if settings.reload_endpoint:
         add_reload(app)
     keys = settings.keys()
-    docs.complete(app, limits, autoencoder, keys_needed=bool(keys))
+    docs.complete(app, limits, autoencoder.card, routes, keys_needed=bool(keys))
     # Traces are made by FastAPI.
     inner = Shortcut(app, routes) if state.tracer_provider is None else app
     return Edge(guarded(inner, settings, keys), state)

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -12,11 +13,10 @@ from starlette.responses import Response
 
 from service.api import problems
 from service.api.guard import PROBES
-from service.api.json_route import Answerer
+from service.api.post_route import PostRoute
 from service.api.record import Record
-from service.api.routes import OPERATIONS
 from service.api.schemas import DEFAULT_STEPS, Limits
-from service.model.autoencoder import Autoencoder
+from service.model.card import ModelCard
 
 PAGES = ("/docs", "/redoc")
 PATHS = (*PAGES, "/openapi.json", "/static-offline-docs")
@@ -25,8 +25,10 @@ INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 Json = dict[str, Any]
 
 
-def complete(app: FastAPI, limits: Limits, autoencoder: Autoencoder, *, keys_needed: bool) -> None:
-    """Fill in the application's OpenAPI schema, once all routes are there."""
+def complete(
+    app: FastAPI, limits: Limits, card: ModelCard, operations: Iterable[PostRoute], *, keys_needed: bool
+) -> None:
+    """Fill in the application's OpenAPI schema, once all routes are there, the operations among them."""
     for route in app.routes:
         if isinstance(route, APIRoute) and route.path in PAGES:
             guard_page(app, route)
@@ -35,7 +37,7 @@ def complete(app: FastAPI, limits: Limits, autoencoder: Autoencoder, *, keys_nee
     for path in schema["paths"].values():
         for operation in path.values():
             describe_refusals(operation["responses"])
-    set_examples(schema["paths"], limits, autoencoder)
+    set_examples(schema["paths"], card, operations)
     if keys_needed:
         set_security(schema)
 
@@ -61,28 +63,39 @@ def describe_refusals(responses: Json) -> None:
             }
 
 
-def set_examples(paths: Json, limits: Limits, autoencoder: Autoencoder) -> None:
+def set_examples(paths: Json, card: ModelCard, operations: Iterable[PostRoute]) -> None:
     """Give each operation a request that works, with its real answer."""
+    routes = {route.path: route for route in operations}
 
     def answer(path: str, request: Json) -> Json:
-        answerer = Answerer(OPERATIONS[path], autoencoder, limits)
-        content: Json = json.loads(answerer(request, Record("example")).content)
+        task = routes[path].parse(json.dumps(request).encode(), ())
+        content: Json = json.loads(task.work(Record("example")).content)
         return content
 
-    first, second = autoencoder.card.examples[:2]
+    first, second = card.examples[:2]
     images = {"images": [first, second]}
     encoded = answer("/encode", images)
     latents = {"latents": [[round(value, 3) for value in posterior["mean"]] for posterior in encoded["latents"]]}
     ends = {"start": {"image": first}, "end": {"image": second}, "steps": DEFAULT_STEPS}
+    point = tensor_request("latent", [1, card.latent_size], latents["latents"][0])
+    (pixels,) = answer("/v2/models/decoder/infer", point)["outputs"]
+    picture = tensor_request("pixels", pixels["shape"], [round(value, 2) for value in pixels["data"]])
     for path, request in (
         ("/encode", images),
         ("/decode", latents),
         ("/reconstruct", images),
         ("/interpolate", ends),
+        ("/v2/models/encoder/infer", picture),
+        ("/v2/models/decoder/infer", point),
     ):
         operation = paths[path]["post"]
         operation["requestBody"]["content"]["application/json"]["example"] = request
         operation["responses"]["200"]["content"]["application/json"]["example"] = answer(path, request)
+
+
+def tensor_request(name: str, shape: list[int], data: list[float]) -> Json:
+    """A request of the Open Inference Protocol."""
+    return {"inputs": [{"name": name, "shape": shape, "datatype": "FP32", "data": data}]}
 
 
 def set_security(schema: Json) -> None:

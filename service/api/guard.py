@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.problems import BAD_REQUEST, UNAUTHORIZED, RefusedError, refusal
 
-PROBES = frozenset({"/livez", "/readyz"})
+PROBES = frozenset({"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="vae-service"'}
 
 

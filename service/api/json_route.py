@@ -48,6 +48,11 @@ class TimedAutoencoder:
         return pixels
 
 
+def json_reply(answer: BaseModel) -> Reply:
+    """An answer as JSON."""
+    return Reply(answer.model_dump_json().encode())
+
+
 class JsonRoute(PostRoute):
     """A POST route whose operation takes one schema, named ``body``, and gives another.
 
@@ -85,26 +90,33 @@ class JsonRoute(PostRoute):
 
 
 class Answerer:
-    """From a request's JSON, parsed, to the answer's, through the operation."""
+    """From a request's JSON, parsed, to the reply, through the operation; the context is what its schema is told."""
 
-    def __init__(self, operation: Operation, autoencoder: Autoencoder, limits: Limits) -> None:
+    def __init__(
+        self,
+        operation: Operation,
+        autoencoder: Autoencoder,
+        context: object,
+        to_reply: Callable[[Any], Reply] = json_reply,
+    ) -> None:
         self.schema: type[Request] = get_type_hints(operation)["body"]
         self._operation = operation
         self._autoencoder = autoencoder
-        self._limits = limits
+        self._context = context
+        self._to_reply = to_reply
 
     def __call__(self, content: object, record: Record) -> Reply:
         """Answer, and note the times of decoding, inference and encoding. Raises RefusedError."""
         started = perf_counter()
         try:
-            body = self.schema.model_validate(content, context=self._limits)
+            body = self.schema.model_validate(content, context=self._context)
         except ValidationError as error:
             raise invalid_request(error) from error
         decoded = perf_counter()
         record.decode += decoded - started
-        answer = self._operation(body, TimedAutoencoder(self._autoencoder, record)).model_dump_json().encode()
+        reply = self._to_reply(self._operation(body, TimedAutoencoder(self._autoencoder, record)))
         record.encode = perf_counter() - decoded - record.infer
-        return Reply(answer)
+        return reply
 
 
 def parse_json(content: bytes, most: int) -> object:

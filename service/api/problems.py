@@ -16,6 +16,7 @@ from service.model.errors import InferenceError
 
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 10  # a body of many wrong fields is not answered with all of them
+INFERENCE_PROTOCOL = "/v2/"  # the paths of the Open Inference Protocol
 TYPE_PREFIX = "urn:vae-service:problem:"
 # Pydantic's messages that speak of Python, in JSON's words.
 JSON_WORDS = {"model_type": "Input should be an object", "list_type": "Input should be a valid array"}
@@ -80,6 +81,7 @@ class Problem(BaseModel):
     detail: str = Field(description="What is wrong with this request, for people.")
     errors: list[FieldError] = Field(default=[], description="The fields that are wrong.")
     request_id: str = Field(default="", description="The request's X-Request-ID, as the log has it.")
+    error: str = Field(default="", description="The detail, where clients of the Open Inference Protocol look for it.")
 
 
 class RefusedError(Exception):
@@ -170,6 +172,9 @@ def refusal(scope: Scope, error: RefusedError) -> Response:
     record = record_of(scope)
     record.refusal = error.kind.name
     body = problem(error.kind, str(error), error.errors, record.request_id)
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    if f"{path}/".startswith(INFERENCE_PROTOCOL):
+        body.error = body.detail
     return Response(body.model_dump_json(exclude_defaults=True), error.kind.status, error.headers, MEDIA_TYPE)
 
 

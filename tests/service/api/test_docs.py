@@ -10,7 +10,14 @@ from service.settings import Settings
 from tests.samples import FakeAutoencoder
 from tests.service.conftest import Client
 
-OPERATIONS = ["/encode", "/decode", "/reconstruct", "/interpolate"]
+OPERATIONS = [
+    "/encode",
+    "/decode",
+    "/reconstruct",
+    "/interpolate",
+    "/v2/models/encoder/infer",
+    "/v2/models/decoder/infer",
+]
 
 
 @pytest.fixture
@@ -70,10 +77,19 @@ def test_refusals_are_described_as_problems(schema: dict[str, Any], path: str) -
 
 
 def test_operation_ids_are_short(schema: dict[str, Any]) -> None:
-    """A generated client's methods are called as the paths are."""
+    """A generated client's methods are called as the paths are; those of the Open Inference Protocol shorter."""
+    protocol = set()
     for path, methods in schema["paths"].items():
         for operation in methods.values():
-            assert operation["operationId"] == path.removeprefix("/")
+            if operation["tags"] == ["Open Inference Protocol"]:
+                protocol.add(operation["operationId"])
+            else:
+                assert operation["operationId"] == path.removeprefix("/")
+
+    assert protocol == {
+        *("server_metadata", "server_live", "server_ready"),
+        *(f"{model}_{operation}" for model in ("encoder", "decoder") for operation in ("metadata", "ready", "infer")),
+    }
 
 
 def test_the_page_loads_nothing_from_elsewhere(client: Client) -> None:
