@@ -80,10 +80,40 @@ def image(seed: int) -> str:
 schemathesis.openapi.format("image", st.integers(0, 2**32).map(image))
 
 
+def infer_schema(tensor: dict[str, Any], outputs: list[str]) -> dict[str, Any]:
+    """What a model of the Open Inference Protocol surely takes: a tensor that fits, and outputs that it has."""
+
+    def exact(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+        return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
+
+    output = exact(
+        {"name": {"enum": outputs}, "parameters": exact({"binary_data": {"type": ["boolean", "null"]}})}, "name"
+    )
+    return exact(
+        {
+            "id": {"type": "string"},
+            "inputs": {
+                "type": "array",
+                "items": exact({key: {"const": value} for key, value in tensor.items()}, *tensor),
+                "minItems": 1,
+                "maxItems": 1,
+            },
+            "outputs": {"type": "array", "items": output},
+        },
+        "inputs",
+    )
+
+
 @schemathesis.hook
 def before_load_schema(_: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
-    """Make images as above: no schema can say what a PNG is."""
+    """Make images as above: no schema can say what a PNG is. Nor can it say that a tensor's numbers fit its shape."""
     raw_schema["components"]["schemas"]["Image"] = {"type": "string", "format": "image"}
+    for path, operations in raw_schema["paths"].items():
+        if path.endswith("/infer"):
+            request, answer = operations["post"]["requestBody"], operations["post"]["responses"]["200"]
+            body = request["content"]["application/json"]
+            outputs = answer["content"]["application/json"]["example"]["outputs"]
+            body["schema"] = infer_schema(body["example"]["inputs"][0], [output["name"] for output in outputs])
 
 
 @schemathesis.hook

@@ -228,22 +228,13 @@ class InferParameters(RequestSchema, extra="ignore"):
     binary_data_output: bool = Field(False, description="Whether outputs stand behind the JSON, unless they say.")  # noqa: FBT003 - a default
 
 
-def check_outputs(outputs: list[InferOutput]) -> list[InferOutput]:
-    """Refuse an output that is asked for twice."""
-    if len({output.name for output in outputs}) < len(outputs):
-        raise PydanticCustomError("outputs", "must name each output once")
-    return outputs
-
-
 class InferRequest(RequestSchema):
     """A batch for one of the models."""
 
     id: str = Field("", description="Given back in the answer.")
     parameters: InferParameters = Field(InferParameters(), description="How the answer is wanted.")
     inputs: list[InferInput] = Field(min_length=1, max_length=1, description="The model's one input.")
-    outputs: Annotated[list[InferOutput], AfterValidator(check_outputs)] = Field(
-        [], description="The outputs that are wanted; none: all."
-    )
+    outputs: list[InferOutput] = Field([], description="The outputs that are wanted, each given once; none: all.")
 
     @classmethod
     def image_count(cls, content: object, limits: Limits) -> int:
