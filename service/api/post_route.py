@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 from fastapi.routing import APIRoute
 from starlette.routing import Match
@@ -27,14 +28,16 @@ ACCEPTED = frozenset({b"*/*", b"application/*", JSON})
 Headers = Sequence[tuple[bytes, bytes]]
 
 
-class Reply(NamedTuple):
+@dataclass(slots=True)
+class Reply:
     """An answer of status 200: its body, and the headers beside its length."""
 
     content: bytes
     headers: Headers = ((b"content-type", JSON),)
 
 
-class Task(NamedTuple):
+@dataclass(slots=True)
+class Task:
     """What a body asks for: how many images, and the work, which may raise RefusedError or InferenceError."""
 
     images: int

@@ -11,6 +11,7 @@ from service.model.errors import InferenceError
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+WHITE = np.float32(255)  # of uint8 pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,7 @@ class Autoencoder(Protocol):
 
 def unit_pixels(pixels: Pixels | Floats) -> Floats:
     """The pixels as float32 in [0, 1]: uint8 is divided by 255, float32 stays as it is."""
-    floats = pixels.astype(np.float32, copy=False)
-    return floats / np.float32(255) if pixels.dtype == np.uint8 else floats
+    return pixels.astype(np.float32) / WHITE if pixels.dtype == np.uint8 else np.asarray(pixels, dtype=np.float32)
 
 
 def check_inference(autoencoder: Autoencoder) -> None:
