@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from service.api import problems
 from service.api.guard import PROBES
-from service.api.post_route import PostRoute
+from service.api.post_route import JSON, PostRoute
 from service.api.record import Record
 from service.api.schemas import DEFAULT_STEPS, Limits
 from service.model.card import ModelCard
@@ -68,7 +68,7 @@ def set_examples(paths: Json, card: ModelCard, operations: Iterable[PostRoute]) 
     routes = {route.path: route for route in operations}
 
     def answer(path: str, request: Json) -> Json:
-        task = routes[path].parse(json.dumps(request).encode(), ())
+        task = routes[path].parse(json.dumps(request).encode(), JSON, {"headers": (), "query_string": b""})
         content: Json = json.loads(task.work(Record("example")).content)
         return content
 

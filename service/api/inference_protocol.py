@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, PlainValidator, SkipValidation, ValidationInfo, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
+from starlette.types import Scope
 
 from service.api.admission import Admission
 from service.api.json_route import Answerer, parse_json
@@ -377,7 +378,7 @@ class InferRoute(PostRoute):
         values_and_rows = sum(prod(shape[:axes]) for axes in range(len(shape) + 1))  # nested, each row is a list
         self._max_parts = limits.max_items * values_and_rows + 64
 
-    def check_type(self, content_type: bytes, headers: Headers) -> None:
+    def check_type(self, content_type: bytes, headers: Headers) -> bytes:
         """Refuse all but JSON, bytes, and no type at all, as tritonclient has it. Raises RefusedError.
 
         A web page can send a body without a type to another origin without asking, but it cannot hide its own.
@@ -385,10 +386,12 @@ class InferRoute(PostRoute):
         from_page = any(name == b"origin" for name, _ in headers)
         if content_type != OCTETS and (content_type or from_page):
             check_json_type(content_type)
+        return content_type
 
-    def parse(self, content: bytes, headers: Headers) -> Task:
+    def parse(self, content: bytes, content_type: bytes, scope: Scope) -> Task:
         """See ``PostRoute``."""
-        length = json_length(headers, len(content))
+        del content_type  # JSON comes first, whatever it is called
+        length = json_length(scope["headers"], len(content))
         body = parse_json(content[:length], self._max_parts)
         give_bytes(body, content[length:])
         return Task(InferRequest.image_count(body, self._limits), partial(self._answerer, body))

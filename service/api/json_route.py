@@ -7,9 +7,10 @@ from typing import Any, get_type_hints
 
 import jiter
 from pydantic import BaseModel, ValidationError
+from starlette.types import Scope
 
 from service.api.admission import Admission
-from service.api.post_route import Headers, PostRoute, Reply, Task, check_json_type
+from service.api.post_route import JSON, Headers, PostRoute, Reply, Task, check_json_type
 from service.api.problems import invalid_request, not_read
 from service.api.record import Record
 from service.api.schemas import Limits, Request
@@ -73,7 +74,7 @@ class JsonRoute(PostRoute):
         self._limits = limits
         self._answerer = Answerer(operation, autoencoder, limits)
 
-    def check_type(self, content_type: bytes, headers: Headers) -> None:
+    def check_type(self, content_type: bytes, headers: Headers) -> bytes:
         """Refuse all but JSON in UTF-8. Raises RefusedError.
 
         A body that does not say it is JSON is refused because a web page of another origin can send such a one without
@@ -81,10 +82,11 @@ class JsonRoute(PostRoute):
         """
         del headers
         check_json_type(content_type)
+        return JSON
 
-    def parse(self, content: bytes, headers: Headers) -> Task:
+    def parse(self, content: bytes, content_type: bytes, scope: Scope) -> Task:
         """See ``PostRoute``."""
-        del headers
+        del content_type, scope
         body = parse_json(content, self._limits.max_parts)
         return Task(self._answerer.schema.image_count(body, self._limits), partial(self._answerer, body))
 

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.api.admission import Admission
+from service.api.admission import LARGE, Admission
 from service.api.problems import (
     BODY_TOO_LARGE,
     NOT_ACCEPTABLE,
@@ -42,6 +42,7 @@ class Task:
 
     images: int
     work: Callable[[Record], Reply]
+    large: bool = False  # however few the images are: the work takes long
 
 
 class PostRoute(APIRoute, ABC):
@@ -63,14 +64,14 @@ class PostRoute(APIRoute, ABC):
         self._admission = admission
 
     @abstractmethod
-    def check_type(self, content_type: bytes, headers: Headers) -> None:
-        """Refuse a body of a type that the route does not take; plain ``application/json`` is not asked about.
+    def check_type(self, content_type: bytes, headers: Headers) -> bytes:
+        """The type that a body is parsed as; plain ``application/json`` is not asked about.
 
-        Raises RefusedError.
+        Raises RefusedError for a type that the route does not take.
         """
 
     @abstractmethod
-    def parse(self, content: bytes, headers: Headers) -> Task:
+    def parse(self, content: bytes, content_type: bytes, scope: Scope) -> Task:
         """Tell what a body asks for; what takes long or much memory is left to the work. Raises RefusedError."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -97,35 +98,35 @@ class PostRoute(APIRoute, ABC):
     async def _answer(self, scope: Scope, receive: Receive) -> Reply | None:
         """The answer to a request; None if its client has gone. Raises RefusedError."""
         self._admission.check_images(1)
-        record = record_of(scope)
-        headers = scope["headers"]
-        length = self._check_headers(headers)
+        content_type, length = self._check_headers(scope["headers"])
         content = await read_body(receive, length, self._max_body_bytes, self._admission)
         if content is None:
             return None
+        record = record_of(scope)
         record.bytes_in = len(content)
-        return await self._compute(content, headers, record, receive)
-
-    async def _compute(self, content: bytes, headers: Headers, record: Record, receive: Receive) -> Reply | None:
-        """The answer to a body, once it is its turn; None if the client has gone. Raises RefusedError."""
         started = perf_counter()
-        task = self.parse(content, headers)
+        task = self.parse(content, content_type, scope)
+        record.decode = perf_counter() - started
+        return await self._compute(task, record, receive)
+
+    async def _compute(self, task: Task, record: Record, receive: Receive) -> Reply | None:
+        """The answer to a task, once it is its turn; None if the client has gone. Raises RefusedError."""
         self._admission.take_images(task.images)
         try:
             record.images = task.images
             parsed = perf_counter()
-            record.decode = parsed - started
 
             def work() -> Reply:
                 record.queue = perf_counter() - parsed
                 return task.work(record)
 
-            return await self._admission.compute(work, task.images, receive)
+            weight = max(task.images, LARGE) if task.large else task.images
+            return await self._admission.compute(work, weight, receive)
         finally:
             self._admission.give_images(task.images)
 
-    def _check_headers(self, headers: Headers) -> int | None:
-        """The length that the body is said to have, if that is said.
+    def _check_headers(self, headers: Headers) -> tuple[bytes, int | None]:
+        """The type that the body is parsed as, and the length that it is said to have, if that is said.
 
         Raises RefusedError when the body is too long, of another type or packed, or its client takes no JSON.
         """
@@ -142,14 +143,14 @@ class PostRoute(APIRoute, ABC):
             elif name == b"content-encoding":
                 encoding = value
         if content_type != JSON:
-            self.check_type(content_type, headers)
+            content_type = self.check_type(content_type, headers)
         if encoding:
             raise RefusedError(UNSUPPORTED_MEDIA_TYPE, f"Content-Encoding must be absent; is {text(encoding)}")
         if accept not in ACCEPTED:
             check_accept(accept)
         if length is not None and length > self._max_body_bytes:
             raise too_large(f"{length}", self._max_body_bytes)
-        return length
+        return content_type, length
 
 
 class Shortcut:
