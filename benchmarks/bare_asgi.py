@@ -10,7 +10,7 @@ import numpy as np
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from service.imaging.reader import read_png
+from service.imaging.reader import read_image
 from service.imaging.writer import write_pngs
 from service.model.autoencoder import Pixels
 from service.model.latent_space import interpolation_path, reconstruct
@@ -18,11 +18,12 @@ from service.model.onnx_autoencoder import OnnxAutoencoder
 
 Json = dict[str, Any]
 autoencoder = OnnxAutoencoder.load(Path("models/mnist"))
+MOST_PIXELS = 4_000_000
 _, HEIGHT, WIDTH = autoencoder.card.image_shape
 
 
 def read(texts: list[str]) -> Pixels:
-    return np.array([read_png(text, HEIGHT, WIDTH) for text in texts])
+    return np.array([read_image(text, HEIGHT, WIDTH, MOST_PIXELS, None).pixels for text in texts])
 
 
 def encode(body: Json) -> Json:

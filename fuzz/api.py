@@ -21,6 +21,7 @@ from hypothesis.strategies import SearchStrategy
 from schemathesis.cli import schemathesis as command
 
 from fuzz.png_mutator import content_of, picture
+from service.api.uploads import PICTURES
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 SERVER = (".venv/bin/python", "-m", "service", "--port", "0")  # the runtime's environment, not this one
@@ -78,6 +79,17 @@ def image(seed: int) -> str:
 
 
 schemathesis.openapi.format("image", st.integers(0, 2**32).map(image))
+
+
+def file(seed: int) -> bytes:
+    """The same without base64."""
+    return content_of(picture(Random(seed)))  # noqa: S311 - Hypothesis's number repeats it
+
+
+files = st.integers(0, 2**32).map(file)
+schemathesis.openapi.format("binary", files)
+for media_type in PICTURES:
+    schemathesis.openapi.media_type(media_type.decode(), files)
 
 
 def infer_schema(tensor: dict[str, Any], outputs: list[str]) -> dict[str, Any]:

@@ -11,9 +11,9 @@ with atheris.instrument_imports(include=["service.imaging", "PIL"]):
     from PIL import Image
 
     Image.preinit()  # imports the formats, which Pillow does at the first picture
-    from service.imaging.reader import read_png
 
-from fuzz.case import Records, check
+from fuzz.case import Records, check, read_fitted
+from fuzz.file_mutator import mutate_file
 from fuzz.png_mutator import mutate_text
 
 FINDINGS = Path("build/fuzz")
@@ -28,10 +28,11 @@ def main() -> None:
     FINDINGS.mkdir(parents=True, exist_ok=True)
 
     def read(content: bytes) -> None:
-        check(read_png, content.decode("latin-1"), records)
+        check(read_fitted, content.decode("latin-1"), records)
 
     def mutate(text: bytes, most: int, seed: int) -> bytes:
-        return mutate_text(text, most, Random(seed), atheris.Mutate)  # noqa: S311 - libFuzzer's seed repeats it
+        random = Random(seed)  # noqa: S311 - libFuzzer's seed repeats it
+        return random.choice((mutate_text, mutate_file))(text, most, random, atheris.Mutate)
 
     atheris.Setup([*sys.argv, *OPTIONS], read, custom_mutator=mutate)
     atheris.Fuzz()

@@ -48,6 +48,7 @@ def create_app(settings: Settings, autoencoder: Autoencoder, state: State) -> Ed
         latent_size=autoencoder.card.latent_size,
         max_items=settings.max_items,
         max_image_bytes=settings.max_image_bytes,
+        max_image_pixels=settings.max_image_pixels,
         max_latent=settings.max_latent,
         max_body_bytes=settings.max_body_bytes,
     )

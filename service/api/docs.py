@@ -13,9 +13,12 @@ from starlette.responses import Response
 
 from service.api import problems
 from service.api.guard import PROBES
+from service.api.json_route import request_schema
 from service.api.post_route import JSON, PostRoute
 from service.api.record import Record
+from service.api.routes import OPERATIONS
 from service.api.schemas import DEFAULT_STEPS, Limits
+from service.api.uploads import FORM, OPTIONS, PICTURES
 from service.model.card import ModelCard
 
 PAGES = ("/docs", "/redoc")
@@ -38,6 +41,7 @@ def complete(
         for operation in path.values():
             describe_refusals(operation["responses"])
     set_examples(schema["paths"], card, operations)
+    describe_uploads(schema["paths"])
     if keys_needed:
         set_security(schema)
 
@@ -46,7 +50,9 @@ def set_bounds(schemas: Json, limits: Limits) -> None:
     """Write the limits where a type is bounded by them."""
     for name in ("Images", "Latents"):
         schemas[name].update(minItems=1, maxItems=limits.max_items)
-    schemas["Image"]["description"] += f" Size: {limits.image_width} x {limits.image_height} pixels."
+    schemas["Image"]["description"] += (
+        f" It is brought to {limits.image_width} x {limits.image_height} pixels, white ink on black, as fit says."
+    )
     schemas["Latent"].update(minItems=limits.latent_size, maxItems=limits.latent_size)
     schemas["Latent"]["items"].update(minimum=-limits.max_latent, maximum=limits.max_latent)
     schemas["Steps"].update(maximum=limits.max_items)
@@ -61,6 +67,26 @@ def describe_refusals(responses: Json) -> None:
             response["content"] = {
                 problems.MEDIA_TYPE: {**content, "example": example.model_dump(exclude_defaults=True)}
             }
+
+
+def describe_uploads(paths: Json) -> None:
+    """Tell of pictures without JSON around them, and of the options in a query, where they are taken."""
+    for path, operation in OPERATIONS.items():
+        schema = request_schema(operation)
+        if not schema.takes_files:
+            continue
+        described = paths[path]["post"]
+        file = {"type": "string", "format": "binary", "description": "A picture of a digit, as it is."}
+        files = {"type": "array", "items": file, "minItems": 1, "description": "Under any name, in order."}
+        form = {"type": "object", "properties": {"images": files}, "required": ["images"]}
+        content = described["requestBody"]["content"]
+        content.update({media_type.decode(): {"schema": file} for media_type in PICTURES})
+        content[FORM.decode()] = {"schema": form}
+        fields = schema.model_json_schema()["properties"]
+        described["parameters"] = [
+            {"name": name, "in": "query", "schema": fields[name], "description": "As in JSON, whose word counts first."}
+            for name in OPTIONS
+        ]
 
 
 def set_examples(paths: Json, card: ModelCard, operations: Iterable[PostRoute]) -> None:

@@ -373,7 +373,7 @@ class InferRoute(PostRoute):
         operation = operation_of(graph)
         super().__init__(path, operation, limits.max_body_bytes, admission, **description)
         self._limits = limits
-        self._answerer = Answerer(operation, autoencoder, graph, tensor_reply)
+        self._answerer = Answerer(operation, autoencoder, lambda _: graph, tensor_reply)
         shape = graph.input.shape
         values_and_rows = sum(prod(shape[:axes]) for axes in range(len(shape) + 1))  # nested, each row is a list
         self._max_parts = limits.max_items * values_and_rows + 64

@@ -10,10 +10,11 @@ from pydantic import BaseModel, ValidationError
 from starlette.types import Scope
 
 from service.api.admission import Admission
-from service.api.post_route import JSON, Headers, PostRoute, Reply, Task, check_json_type
-from service.api.problems import invalid_request, not_read
+from service.api.post_route import JSON, Headers, PostRoute, Reply, Task, check_json_type, text
+from service.api.problems import UNSUPPORTED_MEDIA_TYPE, RefusedError, invalid_request, not_read
 from service.api.record import Record
-from service.api.schemas import Limits, Request
+from service.api.schemas import Context, Limits, Request
+from service.api.uploads import UPLOADS, options_of, read_upload
 from service.model.autoencoder import Autoencoder, Floats, Pixels, Posterior
 from service.model.card import ModelCard
 
@@ -51,7 +52,7 @@ class TimedAutoencoder:
 
 def json_reply(answer: BaseModel) -> Reply:
     """An answer as JSON."""
-    return Reply(answer.model_dump_json().encode())
+    return Reply(answer.model_dump_json(exclude_none=True).encode())
 
 
 class JsonRoute(PostRoute):
@@ -72,36 +73,63 @@ class JsonRoute(PostRoute):
     ) -> None:
         super().__init__(path, operation, limits.max_body_bytes, admission, **description)
         self._limits = limits
-        self._answerer = Answerer(operation, autoencoder, limits)
+        self._schema = request_schema(operation)
+        self._answerer = Answerer(operation, autoencoder, partial(context_of, limits, Context(limits, fit=None)))
 
     def check_type(self, content_type: bytes, headers: Headers) -> bytes:
-        """Refuse all but JSON in UTF-8. Raises RefusedError.
+        """Refuse all but JSON in UTF-8, and pictures where they are taken. Raises RefusedError.
 
-        A body that does not say it is JSON is refused because a web page of another origin can send such a one without
-        asking.
+        A body that does not say what it is is refused because a web page of another origin can send such a one as JSON
+        without asking.
         """
         del headers
+        if self._schema.takes_files:
+            media_type = content_type.partition(b";")[0].strip().lower()
+            if media_type in UPLOADS:
+                return content_type
+            if media_type != JSON:
+                names = b", ".join((JSON, *UPLOADS)).decode()
+                raise RefusedError(
+                    UNSUPPORTED_MEDIA_TYPE,
+                    f"Content-Type must be one of {names}; is {text(content_type) or 'missing'}",
+                )
         check_json_type(content_type)
         return JSON
 
     def parse(self, content: bytes, content_type: bytes, scope: Scope) -> Task:
-        """See ``PostRoute``."""
-        del content_type, scope
-        body = parse_json(content, self._limits.max_parts)
-        return Task(self._answerer.schema.image_count(body, self._limits), partial(self._answerer, body))
+        """See ``PostRoute``. What a query says counts where the body says nothing."""
+        if content_type == JSON:
+            body = parse_json(content, self._limits.max_parts)
+        else:
+            body = read_upload(content, content_type, self._limits.max_items)
+        if scope["query_string"] and self._schema.takes_files and isinstance(body, dict):
+            body = {**options_of(scope["query_string"]), **body}
+        images = self._schema.image_count(body, self._limits)
+        return Task(images, partial(self._answerer, body), large=not self._schema.is_light(body, self._limits))
+
+
+def context_of(limits: Limits, usual: Context, content: object) -> Context:
+    """What a body's schema is told: the limits, and the fit that it asks for, before its images are read."""
+    return Context(limits, content["fit"]) if isinstance(content, dict) and "fit" in content else usual
+
+
+def request_schema(operation: Operation) -> type[Request]:
+    """What an operation takes."""
+    schema: type[Request] = get_type_hints(operation)["body"]
+    return schema
 
 
 class Answerer:
-    """From a request's JSON, parsed, to the reply, through the operation; the context is what its schema is told."""
+    """From a request's body, parsed, to the reply, through the operation; its schema is told the body's context."""
 
     def __init__(
         self,
         operation: Operation,
         autoencoder: Autoencoder,
-        context: object,
+        context: Callable[[object], object],
         to_reply: Callable[[Any], Reply] = json_reply,
     ) -> None:
-        self.schema: type[Request] = get_type_hints(operation)["body"]
+        self._schema = request_schema(operation)
         self._operation = operation
         self._autoencoder = autoencoder
         self._context = context
@@ -111,7 +139,7 @@ class Answerer:
         """Answer, and note the times of decoding, inference and encoding. Raises RefusedError."""
         started = perf_counter()
         try:
-            body = self.schema.model_validate(content, context=self._context)
+            body = self._schema.model_validate(content, context=self._context(content))
         except ValidationError as error:
             raise invalid_request(error) from error
         decoded = perf_counter()

@@ -23,9 +23,12 @@ from service.api.schemas import (
     LatentsRequest,
     Limits,
     PosteriorAnswer,
+    ReconstructAnswer,
     Reload,
 )
 from service.api.state import State
+from service.imaging.fit import Fitted
+from service.imaging.reader import Picture
 from service.imaging.writer import write_pngs
 from service.model.autoencoder import Autoencoder, Floats, check_inference
 from service.model.card import ModelCard
@@ -56,9 +59,12 @@ def encode(body: ImagesRequest, model: Model) -> LatentsAnswer:
 
     Its mean is the image's latent: what `/decode` and `/interpolate` take.
     """
-    posterior = model.encode(np.array(body.images))
+    posterior = model.encode(np.array([image.pixels for image in body.images]))
     pairs = zip(posterior.mean.tolist(), posterior.log_variance.tolist(), strict=True)
-    return LatentsAnswer(latents=[PosteriorAnswer(mean=mean, log_variance=log) for mean, log in pairs])
+    return LatentsAnswer(
+        latents=[PosteriorAnswer(mean=mean, log_variance=log) for mean, log in pairs],
+        fitted=fitted(body.images) if body.explain else None,
+    )
 
 
 def decode(body: LatentsRequest, model: Model) -> ImagesAnswer:
@@ -69,12 +75,13 @@ def decode(body: LatentsRequest, model: Model) -> ImagesAnswer:
     return ImagesAnswer(images=write_pngs(model.decode(np.array(body.latents, dtype=np.float32))))
 
 
-def reconstruct_images(body: ImagesRequest, model: Model) -> ImagesAnswer:
+def reconstruct_images(body: ImagesRequest, model: Model) -> ReconstructAnswer:
     """Encode each image and decode it again.
 
     Decoded from the posterior mean; nothing is drawn at random, so that the same image gives the same answer.
     """
-    return ImagesAnswer(images=write_pngs(reconstruct(model, np.array(body.images))))
+    images = write_pngs(reconstruct(model, np.array([image.pixels for image in body.images])))
+    return ReconstructAnswer(images=images, fitted=fitted(body.images) if body.explain else None)
 
 
 def interpolate(body: InterpolateRequest, model: Model) -> InterpolateAnswer:
@@ -85,17 +92,28 @@ def interpolate(body: InterpolateRequest, model: Model) -> InterpolateAnswer:
     start, end = latents_of([body.start, body.end], model)
     weights, latents = interpolation_path(start, end, body.steps)
     images = write_pngs(model.decode(latents))
-    return InterpolateAnswer(weights=weights.tolist(), latents=latents.tolist(), images=images)
+    brought = [parent.image for parent in (body.start, body.end) if isinstance(parent, ImageParent)]
+    return InterpolateAnswer(
+        weights=weights.tolist(),
+        latents=latents.tolist(),
+        images=images,
+        fitted=fitted(brought) if body.explain else None,
+    )
 
 
 def latents_of(parents: list[ImageParent | LatentParent], model: Autoencoder) -> list[Floats]:
     """The latent of each parent; all images among them are encoded in one call."""
     images = [parent.image for parent in parents if isinstance(parent, ImageParent)]
-    means = iter(model.encode(np.array(images)).mean if images else ())
+    means = iter(model.encode(np.array([image.pixels for image in images])).mean if images else ())
     return [
         np.array(parent.latent, dtype=np.float32) if isinstance(parent, LatentParent) else next(means)
         for parent in parents
     ]
+
+
+def fitted(images: list[Picture]) -> list[Fitted]:
+    """What was done to each image."""
+    return [image.fitted for image in images]
 
 
 # By path; the first is looked at first.

@@ -4,10 +4,8 @@ A request's images become pixels here: what is wrong with one is found, and name
 """
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, cast
+from typing import Annotated, ClassVar, Literal, NamedTuple, cast
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -25,7 +23,8 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from service.imaging.errors import ImageError
-from service.imaging.reader import read_png
+from service.imaging.fit import Fitted
+from service.imaging.reader import Picture, have_size, read_image
 
 DEFAULT_STEPS = 11
 
@@ -39,6 +38,7 @@ class Limits:
     latent_size: int
     max_items: int
     max_image_bytes: int
+    max_image_pixels: int
     max_latent: float
     max_body_bytes: int
 
@@ -48,9 +48,16 @@ class Limits:
         return self.max_items * (self.latent_size + 4) + 64
 
 
+class Context(NamedTuple):
+    """What a body is read with: its limits, and the fit that its images ask for, told before they are read."""
+
+    limits: Limits
+    fit: object  # as it came; what it may be is the schema's to say
+
+
 def limits_of(info: ValidationInfo) -> Limits:
     """The limits that the body is read within."""
-    return cast("Limits", info.context)
+    return cast("Context", info.context).limits
 
 
 def check_count(value: object, info: ValidationInfo) -> object:
@@ -78,19 +85,24 @@ def check_steps(value: int, info: ValidationInfo) -> int:
     return value
 
 
-def read_image(value: object, info: ValidationInfo) -> NDArray[np.uint8]:
-    """Read one image, uint8 (height, width)."""
-    if not isinstance(value, str):
-        raise PydanticCustomError("image", "must be a string, a base64 PNG")
-    limits = limits_of(info)
+def read_picture(value: object, info: ValidationInfo) -> Picture:
+    """Read one image: base64, or a file's bytes where the body is no JSON."""
+    if not isinstance(value, (str, bytes)):
+        raise PydanticCustomError("image", "must be a string, a base64 PNG, JPEG, WebP, BMP or GIF")
+    context = cast("Context", info.context)
+    limits = context.limits
     if len(value) > limits.max_image_bytes:
         raise PydanticCustomError(
             "image",
-            "must have at most {most} bytes of base64 (VAE_MAX_IMAGE_BYTES); has {count}",
-            {"most": limits.max_image_bytes, "count": len(value)},
+            "must have at most {most} bytes{form} (VAE_MAX_IMAGE_BYTES); has {count}",
+            {
+                "most": limits.max_image_bytes,
+                "form": " of base64" if isinstance(value, str) else "",
+                "count": len(value),
+            },
         )
     try:
-        return read_png(value, limits.image_height, limits.image_width)
+        return read_image(value, limits.image_height, limits.image_width, limits.max_image_pixels, context.fit)
     except ImageError as error:
         raise PydanticCustomError("image", "{reason}", {"reason": str(error)}) from error
 
@@ -116,14 +128,13 @@ def check_latent(value: list[float], info: ValidationInfo) -> list[float]:
 Image = TypeAliasType(
     "Image",
     Annotated[
-        NDArray[np.uint8],
-        PlainValidator(read_image),
+        Picture,
+        PlainValidator(read_picture),
         WithJsonSchema(
             {
                 "type": "string",
                 "contentEncoding": "base64",
-                "contentMediaType": "image/png",
-                "description": "Base64 PNG, white ink on black; any bit depth or colour type, turned to grey.",
+                "description": "Base64 PNG, JPEG, WebP, BMP or GIF (its first frame), of any mode, turned to grey.",
             }
         ),
     ],
@@ -139,7 +150,7 @@ Latent = TypeAliasType(
 )
 Images = TypeAliasType(
     "Images",
-    Annotated[list[Image], FailFast(), BeforeValidator(check_count), Field(description="Images of the model's size.")],
+    Annotated[list[Image], FailFast(), BeforeValidator(check_count), Field(description="Images of digits.")],
 )
 Latents = TypeAliasType(
     "Latents",
@@ -154,6 +165,7 @@ Steps = TypeAliasType(
         BeforeValidator(whole_number),  # last, or OpenAPI loses the minimum
     ],
 )
+Fit = Literal["auto", "resize", "none"]
 IMAGE_OUT = "Base64 PNG, 8-bit grey, white ink on black."
 
 
@@ -163,6 +175,12 @@ class Request(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
     counted: ClassVar[str] = ""  # the field that tells how many images are asked for: a list or a number
     count_if_absent: ClassVar[int] = 1
+    takes_files: ClassVar[bool] = False  # whether its images may come as they are, without JSON around them
+
+    @classmethod
+    def is_light(cls, content: object, limits: Limits) -> bool:  # noqa: ARG003 - most bring no images
+        """Tell whether all images that a body brings are PNGs of the model's size, read in no time."""
+        return True
 
     @classmethod
     def image_count(cls, content: object, limits: Limits) -> int:
@@ -178,11 +196,29 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class ImagesRequest(Request):
+class FitRequest(Request):
+    """Base of requests that bring images."""
+
+    fit: Fit = Field(
+        "auto",
+        description="How an image that is not of the model's size is brought to it. auto: as MNIST was made, ink and "
+        "paper told apart, cropped to the ink, scaled, centred by mass; resize: only scaled; none: refused.",
+    )
+    explain: bool = Field(default=False, description="Whether the answer tells what was done to each image.")
+
+
+class ImagesRequest(FitRequest):
     """Images to encode or reconstruct."""
 
     counted = "images"
+    takes_files = True
     images: Images
+
+    @classmethod
+    def is_light(cls, content: object, limits: Limits) -> bool:
+        """Look at all of the list."""
+        images = content.get("images") if isinstance(content, dict) else None
+        return isinstance(images, list) and have_size(images, limits.image_height, limits.image_width)
 
 
 class LatentsRequest(Request):
@@ -222,7 +258,7 @@ Parent = Annotated[
 ]
 
 
-class InterpolateRequest(Request):
+class InterpolateRequest(FitRequest):
     """Two ends and the number of frames."""
 
     counted = "steps"
@@ -232,6 +268,13 @@ class InterpolateRequest(Request):
     end: Parent = Field(description="Where the walk ends.")
     steps: Steps = DEFAULT_STEPS
 
+    @classmethod
+    def is_light(cls, content: object, limits: Limits) -> bool:
+        """Look at those of its ends that are images."""
+        ends = (content.get("start"), content.get("end")) if isinstance(content, dict) else ()
+        images = [end["image"] for end in ends if isinstance(end, dict) and "image" in end]
+        return have_size(images, limits.image_height, limits.image_width)
+
 
 class PosteriorAnswer(Answer):
     """The posterior q(z|x) of one image, a diagonal Gaussian."""
@@ -240,7 +283,15 @@ class PosteriorAnswer(Answer):
     log_variance: list[float] = Field(description="Natural logarithm of its variance.")
 
 
-class LatentsAnswer(Answer):
+class ExplainedAnswer(Answer):
+    """Base of answers to requests that bring images."""
+
+    fitted: list[Fitted] | None = Field(
+        None, description="With explain: what was done to each image, in the request's order."
+    )
+
+
+class LatentsAnswer(ExplainedAnswer):
     """Posteriors of images."""
 
     latents: list[PosteriorAnswer] = Field(description="One posterior an image, in the request's order.")
@@ -252,7 +303,11 @@ class ImagesAnswer(Answer):
     images: list[str] = Field(description=IMAGE_OUT)
 
 
-class InterpolateAnswer(Answer):
+class ReconstructAnswer(ImagesAnswer, ExplainedAnswer):
+    """One image an item, in the request's order."""
+
+
+class InterpolateAnswer(ExplainedAnswer):
     """The walk, frame by frame."""
 
     weights: list[float] = Field(description="The end's share of each frame, from 0 to 1 in equal steps.")

@@ -1,7 +1,10 @@
 """What can be wrong with a picture."""
 
-DAMAGED = "a damaged or truncated PNG"
-
 
 class ImageError(Exception):
-    """The text is not a picture that this room reads; the message says why, for its sender."""
+    """The content is not a picture that this room reads; the message says why, for its sender."""
+
+
+def damaged(name: str) -> ImageError:
+    """The refusal of a file of that format that is wrong in itself."""
+    return ImageError(f"a damaged or truncated {name}")

@@ -7,7 +7,7 @@ under their own names beside what it has itself found, so that a text named "tra
 import zlib
 from collections.abc import Iterator
 
-from service.imaging.errors import DAMAGED, ImageError
+from service.imaging.errors import ImageError, damaged
 from service.imaging.plain_png import END, SIGNATURE, chunk
 
 MOST_CHUNKS = 1000  # a digit has a few; 120,000 empty ones fit into a request, and took Pillow 0.8 s
@@ -21,7 +21,7 @@ def pixel_chunks(content: bytes) -> bytes:
         if kind in found:
             found[kind].append(data)
     if any(len(found[kind]) > 1 for kind in ONCE):
-        raise ImageError(DAMAGED)
+        raise damaged("PNG")
     once = [chunk(kind, data) for kind in ONCE for data in found[kind]]
     return b"".join((SIGNATURE, *once, chunk(b"IDAT", b"".join(found[b"IDAT"])), END))
 
@@ -34,7 +34,7 @@ def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
         end = start + int.from_bytes(content[place : place + 4])
         kind, data = content[place + 4 : start], content[start:end]
         if content[end : end + 4] != zlib.crc32(data, zlib.crc32(kind)).to_bytes(4):
-            raise ImageError(DAMAGED)
+            raise damaged("PNG")
         if kind == b"IEND":
             return
         yield kind, data

@@ -1,40 +1,65 @@
-"""From base64 text to grey pixels."""
+"""From a picture's file, or its base64 text, to grey pixels."""
 
 import binascii
+import functools
 import io
 import struct
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.imaging.errors import DAMAGED, ImageError
-from service.imaging.pixel_chunks import pixel_chunks
-from service.imaging.plain_png import SIGNATURE, read_plain_png
+from service.imaging.errors import ImageError, damaged
+from service.imaging.fit import UNTOUCHED, Fitted, fit_image
+from service.imaging.formats import format_of
+from service.imaging.orientation import upright
+from service.imaging.plain_png import beginning, read_plain_png
 
-PNG_HEADER = struct.Struct(">8sI4sII")  # signature, then the first chunk's length, its type, width and height
-# What Pillow's PNG reader raises for a damaged file.
-DECODING_ERRORS = (OSError, SyntaxError, ValueError)
+SIZE_END = 24  # bytes of a PNG up to the end of its size: whole groups of base64
+# What Pillow's readers raise for a damaged file, and ours for one that ends too early.
+DECODING_ERRORS = (OSError, SyntaxError, ValueError, IndexError, struct.error)
 
 
-def read_png(text: str, height: int, width: int) -> NDArray[np.uint8]:
-    """Read a base64 PNG, with or without a data-URI prefix, as grey pixels uint8 (height, width), 0 black.
+class Picture(NamedTuple):
+    """Grey pixels, uint8 (height, width), 0 black, and what was done to bring an image to them."""
 
-    Transparency shows black, the model's paper. Raises ImageError for anything else; the size is read from the
-    header, so that a larger picture is refused before it is decoded.
+    pixels: NDArray[np.uint8]
+    fitted: Fitted
+
+
+def read_image(content: str | bytes, height: int, width: int, max_pixels: int, fit: object) -> Picture:
+    """Read a PNG, JPEG, WebP, BMP or GIF, whatever its mode, as white ink on black of the size asked for.
+
+    A text is base64, with or without a data-URI prefix. An image of that size is left as it is, its transparency
+    black; others are fitted as ``fit_image`` says. Raises ImageError for anything else; format and size are read from
+    the header, so that an image of more than ``max_pixels`` is refused before it is decoded.
     """
-    content = decode_base64(text)
+    if isinstance(content, str):
+        content = decode_base64(content)
     plain = read_plain_png(content, height, width)
     if plain is not None:
-        return plain
-    found_width, found_height = png_size(content)
-    if (found_height, found_width) != (height, width):
-        raise ImageError(f"{found_width} x {found_height} pixels; the model takes {width} x {height} (width x height)")
-    try:
-        with Image.open(io.BytesIO(pixel_chunks(content)), formats=("PNG",)) as image:
-            return grey_from_image(image)
-    except DECODING_ERRORS as error:
-        raise ImageError(DAMAGED) from error
+        return Picture(plain, UNTOUCHED)
+    image, oriented = decode(content, max_pixels)
+    return Picture(*fit_image(image, height, width, fit, oriented=oriented))
+
+
+def have_size(contents: list[object], height: int, width: int) -> bool:
+    """Tell whether all pictures begin as PNGs of that size do; they are then read in no time."""
+    start = text_beginning(height, width)
+    for content in contents:
+        if isinstance(content, str):
+            if not (content.startswith(start) or content.startswith(start, content.find(",", 0, 100) + 1)):
+                return False
+        elif not (isinstance(content, bytes) and content.startswith(beginning(height, width)[:SIZE_END])):
+            return False
+    return True
+
+
+@functools.cache
+def text_beginning(height: int, width: int) -> str:
+    """How the base64 of such a PNG begins, whatever its bit depth and colour type."""
+    return binascii.b2a_base64(beginning(height, width)[:SIZE_END], newline=False).decode("ascii")
 
 
 def decode_base64(text: str) -> bytes:
@@ -49,22 +74,22 @@ def decode_base64(text: str) -> bytes:
         raise ImageError("not base64 (standard alphabet, padded, no line breaks)") from error
 
 
-def png_size(content: bytes) -> tuple[int, int]:
-    """Width and height that a PNG's header tells. Raises ImageError when it is not a PNG."""
-    if len(content) >= PNG_HEADER.size:
-        signature, _, kind, width, height = PNG_HEADER.unpack_from(content)
-        if signature == SIGNATURE and kind == b"IHDR":
-            return width, height
-    raise ImageError("not a PNG")
+def decode(content: bytes, max_pixels: int) -> tuple[Image.Image, bool]:
+    """The first picture of a file, the right way up, and whether it was turned for that. Raises ImageError."""
+    known = format_of(content)
+    try:
+        size = known.size(content)
+        check_size(*size, max_pixels)
+        with Image.open(io.BytesIO(known.pixels(content)), formats=(known.name,)) as image:
+            if image.size != size:
+                raise damaged(known.name)
+            image.load()
+            return upright(image, known.exif(content))
+    except DECODING_ERRORS as error:
+        raise damaged(known.name) from error
 
 
-def grey_from_image(image: Image.Image) -> NDArray[np.uint8]:
-    """Any mode that a PNG opens in, as 8-bit grey."""
-    if image.mode.startswith("I"):  # 16-bit grey: 257 steps of it make one of 8 bits
-        return ((np.asarray(image, dtype=np.uint32) + 128) // 257).astype(np.uint8)
-    if image.mode == "P" and image.palette is None:
-        raise ImageError("a PNG without the palette that its pixels point to")
-    if image.has_transparency_data:
-        paper = Image.new("RGBA", image.size, "black")
-        image = Image.alpha_composite(paper, image.convert("RGBA"))
-    return np.asarray(image.convert("L"))
+def check_size(width: int, height: int, most: int) -> None:
+    """Refuse a picture without pixels, or of too many. Raises ImageError."""
+    if not 0 < width * height <= most:
+        raise ImageError(f"{width} x {height} pixels; must have 1 to {most} (VAE_MAX_IMAGE_PIXELS)")

@@ -106,8 +106,8 @@ def test_probes_answer(client: httpx.Client) -> None:
 
 
 def test_another_size_is_refused_with_both_sizes(client: httpx.Client) -> None:
-    """Fitting is not the service's guess."""
-    refusal = client.post("/reconstruct", json={"images": [grey_png([[0] * 20] * 30)]})
+    """Where fitting is not wanted."""
+    refusal = client.post("/reconstruct", json={"images": [grey_png([[0] * 20] * 30)], "fit": "none"})
 
     assert refusal.status_code == 422
     assert "images[0]: 20 x 30 pixels; the model takes 28 x 28" in refusal.json()["detail"]

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fuzz.case import HEIGHT, MOST_BYTES, MOST_SECONDS, WIDTH, Reader, Records, check
+from fuzz.case import HEIGHT, MOST_BYTES, MOST_SECONDS, WIDTH, Reader, Records, check, read_fitted
 from service.imaging.errors import ImageError
-from service.imaging.reader import read_png
 
 IMAGE = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
 
@@ -62,7 +61,7 @@ def test_a_broken_reader_is_found_out(read: Reader, error: type[Exception]) -> N
 def test_the_reader_passes() -> None:
     """A refusal is a case like any other."""
     records = Records()
-    check(read_png, "not a PNG", records)
+    check(read_fitted, "not a PNG", records)
 
     assert (records.cases, records.images) == (1, 0)
     assert records.bytes < MOST_BYTES

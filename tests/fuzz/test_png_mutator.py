@@ -5,11 +5,10 @@ from random import Random
 
 import pytest
 
-from fuzz.case import HEIGHT, WIDTH
+from fuzz.case import HEIGHT, WIDTH, read_fitted
 from fuzz.png_mutator import EDITS, Edit, chunks_of, content_of, mutate_text, picture
 from service.imaging.pixel_chunks import chunks
 from service.imaging.plain_png import END, SIGNATURE
-from service.imaging.reader import read_png
 
 SEEDS = range(100)
 
@@ -24,7 +23,7 @@ def test_a_picture_is_read(seed: int) -> None:
     """Whatever its depth, colour type, palette and interlacing."""
     text = base64.b64encode(content_of(picture(Random(seed))))
 
-    assert read_png(text.decode(), HEIGHT, WIDTH).shape == (HEIGHT, WIDTH)
+    assert read_fitted(text.decode(), HEIGHT, WIDTH).shape == (HEIGHT, WIDTH)
 
 
 @pytest.mark.parametrize("edit", EDITS)

@@ -15,11 +15,19 @@ INVALID: list[tuple[str, object, str, str]] = [
     ("/reconstruct", {"images": FIRST}, "#/images", "Input should be a valid array"),
     ("/reconstruct", {"images": []}, "#/images", "must have 1 to 12 items (VAE_MAX_ITEMS); has 0"),
     ("/reconstruct", {"images": [FIRST] * 13}, "#/images", "must have 1 to 12 items (VAE_MAX_ITEMS); has 13"),
-    ("/reconstruct", {"images": [FIRST, None]}, "#/images/1", "must be a string, a base64 PNG"),
-    ("/reconstruct", {"images": [FIRST, 7]}, "#/images/1", "must be a string, a base64 PNG"),
+    ("/reconstruct", {"images": [FIRST, None]}, "#/images/1", "must be a string, a base64 PNG, JPEG, WebP, BMP or GIF"),
+    ("/reconstruct", {"images": [FIRST, 7]}, "#/images/1", "must be a string, a base64 PNG, JPEG, WebP, BMP or GIF"),
     ("/reconstruct", {"images": [FIRST, FIRST, "%"]}, "#/images/2", "not base64"),
     ("/reconstruct", {"images": [FIRST, ""]}, "#/images/1", "not a PNG"),
-    ("/reconstruct", {"images": [TOO_LARGE]}, "#/images/0", "4 x 4 pixels; the model takes 3 x 2 (width x height)"),
+    ("/reconstruct", {"images": [TOO_LARGE]}, "#/images/0", "a blank picture"),
+    (
+        "/reconstruct",
+        {"images": [TOO_LARGE], "fit": "none"},
+        "#/images/0",
+        "4 x 4 pixels; the model takes 3 x 2 (width x height)",
+    ),
+    ("/reconstruct", {"images": [FIRST], "fit": "crop"}, "#/fit", "Input should be 'auto', 'resize' or 'none'"),
+    ("/reconstruct", {"images": [FIRST], "explain": 1}, "#/explain", "Input should be a valid boolean"),
     ("/reconstruct", {"images": [FIRST], "image": 1}, "#/image", "Extra inputs are not permitted"),
     ("/encode", {"images": [FIRST, "eA=="]}, "#/images/1", "not a PNG"),
     ("/decode", {"latents": [LATENT, LATENT[:5]]}, "#/latents/1", "must have 6 numbers; has 5"),
@@ -165,13 +173,15 @@ def test_a_body_of_more_parts_than_make_sense_is_not_parsed(client: Client, cont
     assert "the most is 184, by VAE_MAX_ITEMS" in body["detail"]
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "image/png", None])
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "image/tiff", None])
 def test_a_body_of_another_type_is_refused(client: Client, content_type: str | None) -> None:
-    """Only JSON is read."""
+    """Only JSON, pictures and forms are read; all that is taken is listed."""
     headers = {"Content-Type": content_type} if content_type else {}
     body = problem(client, 415, "unsupported-media-type", "POST", "/encode", content=b'{"images": []}', headers=headers)
 
     assert (content_type or "missing") in body["detail"]
+    for taken in ("application/json", "image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif", "multipart/"):
+        assert taken in body["detail"]
 
 
 def test_json_may_name_its_charset(client: Client) -> None:

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fuzz.case import HEIGHT, WIDTH, Records, check
+from fuzz.case import HEIGHT, WIDTH, Records, check, read_fitted
 from service.imaging.errors import ImageError
 from service.imaging.pixel_chunks import MOST_CHUNKS, chunks, pixel_chunks
 from service.imaging.plain_png import END, SIGNATURE, chunk
-from service.imaging.reader import read_png
 from tests.samples import png
 
 RAMP = np.arange(HEIGHT * WIDTH, dtype=np.uint32).reshape(HEIGHT, WIDTH).astype(np.uint8)
@@ -38,7 +37,7 @@ def with_chunks(*inserted: bytes) -> str:
 def test_what_texts_unpack_to_costs_nothing(inserted: list[bytes]) -> None:
     """90 kB of them took 260 MiB and three quarters of a second."""
     records = Records()
-    check(read_png, with_chunks(*inserted), records)
+    check(read_fitted, with_chunks(*inserted), records)
 
     assert records.images == 1
     assert records.bytes < len(inserted) * 2**20
@@ -47,7 +46,7 @@ def test_what_texts_unpack_to_costs_nothing(inserted: list[bytes]) -> None:
 @pytest.mark.parametrize("name", [b"transparency", b"bbox", b"interlace", b"gamma", b"exif"])
 def test_a_text_is_not_taken_for_what_pillow_found(name: bytes) -> None:
     """Pillow keeps both in one place: one named transparency failed with a TypeError."""
-    assert np.array_equal(read_png(with_chunks(chunk(b"tEXt", name + b"\0x")), HEIGHT, WIDTH), RAMP)
+    assert np.array_equal(read_fitted(with_chunks(chunk(b"tEXt", name + b"\0x")), HEIGHT, WIDTH), RAMP)
 
 
 def test_an_animation_shows_its_picture() -> None:
@@ -55,14 +54,14 @@ def test_an_animation_shows_its_picture() -> None:
     control = chunk(b"acTL", (1).to_bytes(4) + bytes(4))
     frame = chunk(b"fcTL", b"".join(number.to_bytes(4) for number in (0, 1, 1, 0, 0)) + bytes(6))
 
-    assert np.array_equal(read_png(with_chunks(control, frame), HEIGHT, WIDTH), RAMP)
+    assert np.array_equal(read_fitted(with_chunks(control, frame), HEIGHT, WIDTH), RAMP)
 
 
 @pytest.mark.parametrize("kind", [b"tEXt", b"IDAT"])
 def test_more_chunks_than_any_digit_has_are_refused(kind: bytes) -> None:
     """120,000 empty ones, which fit into a request, took Pillow 0.3 s as data and 0.8 s as texts."""
     with pytest.raises(ImageError, match=f"more than {MOST_CHUNKS} chunks"):
-        read_png(with_chunks(chunk(kind, b"") * 100_000), HEIGHT, WIDTH)
+        read_fitted(with_chunks(chunk(kind, b"") * 100_000), HEIGHT, WIDTH)
 
 
 def test_palette_transparency_and_data_are_kept() -> None:

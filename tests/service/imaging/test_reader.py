@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import io
 import struct
 import zlib
 
@@ -16,11 +15,16 @@ from PIL import Image
 
 from service.imaging.errors import ImageError
 from service.imaging.plain_png import write_plain_pngs
-from service.imaging.reader import read_png
+from service.imaging.reader import read_image
 from tests.samples import grey_png, pixels_of, png
 
 RAMP = np.array([[0, 50, 100], [150, 200, 255]], dtype=np.uint8)
 GREY = Image.fromarray(RAMP)
+
+
+def read(content: str | bytes, height: int, width: int) -> NDArray[np.uint8]:
+    """The pixels of an image of that size."""
+    return read_image(content, height, width, 1000, "none").pixels
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
@@ -57,9 +61,9 @@ def test_reading_what_was_written_is_the_identity(pixels: NDArray[np.uint8]) -> 
     (content,) = write_plain_pngs(pixels[np.newaxis])
     text = base64.b64encode(content).decode()
 
-    assert np.array_equal(read_png(text, 2, 3), pixels)
+    assert np.array_equal(read(text, 2, 3), pixels)
     assert np.array_equal(pixels_of(text), pixels)
-    assert np.array_equal(read_png(png(Image.fromarray(pixels)), 2, 3), pixels)
+    assert np.array_equal(read(png(Image.fromarray(pixels)), 2, 3), pixels)
 
 
 @pytest.mark.parametrize(
@@ -86,26 +90,19 @@ def test_reading_what_was_written_is_the_identity(pixels: NDArray[np.uint8]) -> 
 def test_every_depth_and_colour_type_is_turned_to_grey(text: str, expected: NDArray[np.uint8]) -> None:
     """1, 2, 4, 8 and 16 bits; grey, colour, palette and alpha."""
     expected = np.asarray(expected)
-    assert read_png(text, *expected.shape).tolist() == expected.tolist()
+    assert read(text, *expected.shape).tolist() == expected.tolist()
 
 
 def test_what_is_transparent_is_black_paper() -> None:
     """Ink shows as much as it covers."""
-    assert read_png(png(with_alpha(0)), 2, 3).max() == 0
-    assert abs(int(read_png(png(with_alpha(128)), 2, 3).max()) - 128) <= 1
+    assert read(png(with_alpha(0)), 2, 3).max() == 0
+    assert abs(int(read(png(with_alpha(128)), 2, 3).max()) - 128) <= 1
 
 
 @pytest.mark.parametrize("prefix", ["data:image/png;base64,", "data:;base64,", "data:image/png;charset=utf-8;base64,"])
 def test_a_data_uri_is_read(prefix: str) -> None:
     """What a browser's canvas gives can be sent as it is."""
-    assert read_png(prefix + png(GREY), 2, 3).tolist() == RAMP.tolist()
-
-
-def jpeg() -> str:
-    """A picture in another format."""
-    content = io.BytesIO()
-    GREY.save(content, format="JPEG")
-    return base64.b64encode(content.getvalue()).decode()
+    assert read(prefix + png(GREY), 2, 3).tolist() == RAMP.tolist()
 
 
 @pytest.mark.parametrize(
@@ -121,8 +118,7 @@ def jpeg() -> str:
         ("data:image/png;base64", "not a PNG"),
         ("https://example.com/digit.png", "not base64"),
         ("file:///etc/passwd", "not base64"),
-        (jpeg(), "not a PNG"),
-        (base64.b64encode(b"\x89PNG\r\n\x1a\n").decode(), "not a PNG"),
+        (base64.b64encode(b"\x89PNG\r\n\x1a\n").decode(), "a damaged or truncated PNG"),
         (grey_png([[0, 1], [2, 3], [4, 5]]), "2 x 3 pixels; the model takes 3 x 2"),
         (raw_png(100_000, 100_000, 8, 0, b""), "100000 x 100000 pixels"),
         (raw_png(0, 0, 8, 0, b""), "0 x 0 pixels"),
@@ -140,7 +136,7 @@ def jpeg() -> str:
 def test_all_else_is_refused_with_its_reason(text: str, reason: str) -> None:
     """No text is ever taken for an address; a size is refused before anything is decoded."""
     with pytest.raises(ImageError, match=reason):
-        read_png(text, 2, 3)
+        read(text, 2, 3)
 
 
 @given(st.data())
@@ -151,4 +147,4 @@ def test_a_damaged_png_is_read_or_refused(data: st.DataObject) -> None:
         content[data.draw(st.integers(16, len(content) - 1))] = data.draw(st.integers(0, 255))
     del content[data.draw(st.integers(24, len(content))) :]
     with contextlib.suppress(ImageError):
-        assert read_png(base64.b64encode(content).decode(), 2, 3).shape == (2, 3)
+        assert read(base64.b64encode(content).decode(), 2, 3).shape == (2, 3)

@@ -1,0 +1,75 @@
+"""Pictures without JSON around them: one as a whole body, or several in a form (multipart/form-data, RFC 7578)."""
+
+from urllib.parse import parse_qsl
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import Field, File, FormParser, parse_options_header
+
+from service.api.problems import not_read
+
+FORM = b"multipart/form-data"
+PICTURES = (b"image/png", b"image/jpeg", b"image/webp", b"image/bmp", b"image/gif")
+UPLOADS = (*PICTURES, FORM)
+OPTIONS = ("fit", "explain")  # as a query or as fields of a form
+BOOLEANS = {"true": True, "false": False}
+
+
+def read_upload(content: bytes, content_type: bytes, max_items: int) -> dict[str, object]:
+    """The request that a picture or a form means. Raises RefusedError.
+
+    A picture is what its first bytes say, whichever of the types it was sent as.
+    """
+    media_type, parameters = parse_options_header(content_type)
+    if media_type != FORM:
+        return {"images": [content]}
+    boundary = parameters.get(b"boundary")
+    if not boundary:
+        raise not_read("a form whose Content-Type has no boundary")
+    return read_form(content, boundary, max_items)
+
+
+def read_form(content: bytes, boundary: bytes, max_items: int) -> dict[str, object]:
+    """The files of a form, whatever their names, and its options. Raises RefusedError."""
+    images: list[bytes] = []
+    options: dict[str, object] = {}
+    ended: list[bool] = []
+
+    def add_file(file: File) -> None:
+        if len(images) > max_items:
+            raise FormParserError(f"it has more than {max_items} files (VAE_MAX_ITEMS)")
+        file.file_object.seek(0)  # in memory, by the size below
+        images.append(file.file_object.read())
+
+    def add_option(field: Field) -> None:
+        if len(options) > len(OPTIONS):
+            raise FormParserError("it has more fields than there are")
+        options.update(option((field.field_name or b"").decode("utf-8", "replace"), text_of(field)))
+
+    in_memory = {"MAX_MEMORY_FILE_SIZE": len(content)}
+    try:
+        parser = FormParser(FORM.decode(), add_option, add_file, lambda: ended.append(True), boundary, config=in_memory)
+        parser.write(content)
+    except FormParserError as error:
+        raise not_read(f"not a form: {error}") from error
+    if not ended:
+        raise not_read("not a form: it has no end")
+    return {"images": images, **options}
+
+
+def text_of(field: Field) -> str:
+    """A field's value."""
+    return (field.value or b"").decode("utf-8", "replace")
+
+
+def options_of(query: bytes) -> dict[str, object]:
+    """The options in a query; what else is in it does not matter."""
+    given: dict[str, object] = {}
+    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+        if name in OPTIONS:
+            given.update(option(name, value))
+    return given
+
+
+def option(name: str, value: str) -> dict[str, object]:
+    """An option as it is in JSON."""
+    return {name: BOOLEANS.get(value, value)}

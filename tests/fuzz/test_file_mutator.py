@@ -1,0 +1,31 @@
+"""Files of the other formats get as far into the image reader as they should."""
+
+import base64
+from random import Random
+
+import pytest
+
+from fuzz.case import HEIGHT, WIDTH, read_fitted
+from fuzz.file_mutator import file_in, mutate_file, new_file
+from service.imaging.errors import ImageError
+from tests.fuzz.test_png_mutator import SEEDS, flip
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_new_file_is_read(seed: int) -> None:
+    """Whatever its format, mode, size and frames; one of a few pixels may be blank."""
+    text = base64.b64encode(new_file(Random(seed)))
+    try:
+        assert read_fitted(text.decode(), HEIGHT, WIDTH).shape == (HEIGHT, WIDTH)
+    except ImageError as error:
+        assert str(error).startswith("a blank picture")  # noqa: PT017 - it may be
+
+
+def test_a_mutation_is_no_longer_than_may_be_and_can_be_repeated() -> None:
+    """The same seed makes the same text; a PNG is left to its own mutator."""
+    for seed in SEEDS:
+        text = mutate_file(b"", 50_000, Random(seed), flip)
+
+        assert text == mutate_file(b"", 50_000, Random(seed), flip)
+        assert len(mutate_file(text, 50_000, Random(seed), flip)) <= 50_000
+    assert file_in(base64.b64encode(b"\x89PNG")) == file_in(b"A") == b""
