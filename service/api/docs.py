@@ -41,7 +41,7 @@ def complete(
         for operation in path.values():
             describe_refusals(operation["responses"])
     set_examples(schema["paths"], card, operations)
-    describe_uploads(schema["paths"])
+    describe_uploads(schema["paths"], limits)
     if keys_needed:
         set_security(schema)
 
@@ -69,7 +69,7 @@ def describe_refusals(responses: Json) -> None:
             }
 
 
-def describe_uploads(paths: Json) -> None:
+def describe_uploads(paths: Json, limits: Limits) -> None:
     """Tell of pictures without JSON around them, and of the options in a query, where they are taken."""
     for path, operation in OPERATIONS.items():
         schema = request_schema(operation)
@@ -77,15 +77,18 @@ def describe_uploads(paths: Json) -> None:
             continue
         described = paths[path]["post"]
         file = {"type": "string", "format": "binary", "description": "A picture of a digit, as it is."}
-        files = {"type": "array", "items": file, "minItems": 1, "description": "Under any name, in order."}
-        form = {"type": "object", "properties": {"images": files}, "required": ["images"]}
+        fields = schema.model_json_schema()["properties"]
+        options = {name: fields[name] for name in OPTIONS}
+        files = {"type": "array", "items": file, "minItems": 1, "maxItems": limits.max_items}
+        files["description"] = "In order; files of other names are read too."
+        form: Json = {"type": "object", "properties": {"images": files, **options}, "required": ["images"]}
+        form["additionalProperties"] = False
         content = described["requestBody"]["content"]
         content.update({media_type.decode(): {"schema": file} for media_type in PICTURES})
         content[FORM.decode()] = {"schema": form}
-        fields = schema.model_json_schema()["properties"]
         described["parameters"] = [
-            {"name": name, "in": "query", "schema": fields[name], "description": "As in JSON, whose word counts first."}
-            for name in OPTIONS
+            {"name": name, "in": "query", "schema": option, "description": "As in a body, whose word counts first."}
+            for name, option in options.items()
         ]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from service.api.uploads import UPLOADS
 from service.app import create_app, create_state
 from service.settings import Settings
 from tests.samples import FakeAutoencoder
@@ -74,6 +75,17 @@ def test_refusals_are_described_as_problems(schema: dict[str, Any], path: str) -
         assert refusal["schema"] == {"$ref": "#/components/schemas/Problem"}
         assert refusal["example"]["status"] == int(status)
         assert refusal["example"]["title"] == responses[status]["description"]
+
+
+@pytest.mark.parametrize("path", ["/encode", "/reconstruct"])
+def test_pictures_without_json_are_described(schema: dict[str, Any], path: str) -> None:
+    """As a body of each format, and as a form; both options are parameters of the query."""
+    operation = schema["paths"][path]["post"]
+    form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+
+    assert set(operation["requestBody"]["content"]) == {"application/json", *(name.decode() for name in UPLOADS)}
+    assert [parameter["name"] for parameter in operation["parameters"]] == ["fit", "explain"]
+    assert form["properties"]["images"]["maxItems"] == 12
 
 
 def test_operation_ids_are_short(schema: dict[str, Any]) -> None:
