@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 
 from tests.end_to_end.connection import Answer, Connection, connect
 
+LONGEST_SECONDS = 600
+
 
 @dataclass
 class Load:
     """So many clients, each sending its request again and again until told to stop.
 
-    A client that is told ``Connection: close`` opens a new connection, as HTTP has it, or ends if ``reconnect`` is off.
+    A client whose connection ends opens a new one, as HTTP has it, or ends as well if ``reconnect`` is off.
     """
 
     port: int
@@ -38,33 +40,34 @@ class Load:
         self.stopping = True
 
     async def reach(self, count: int) -> None:
-        """Wait for so many answers in all."""
-        while self.answered < count:  # noqa: ASYNC110 - an event at each answer would slow down the load
-            await asyncio.sleep(0.01)
+        """Wait for so many answers in all. Raises TimeoutError when they do not come."""
+        async with asyncio.timeout(LONGEST_SECONDS):
+            while self.answered < count:  # noqa: ASYNC110 - an event at each answer would slow down the load
+                await asyncio.sleep(0.01)
 
     async def _client(self) -> None:
-        connected = True
-        while connected and not self.stopping:
+        while not self.stopping:
             try:
                 async with connect(self.port) as connection:
-                    connected = await self._use(connection) and self.reconnect
+                    await self._use(connection)
             except OSError as error:
                 self.cut.append(f"not connected: {error}")
                 return
+            if not self.reconnect:
+                return
 
-    async def _use(self, connection: Connection) -> bool:
-        """Send on one connection until it is to be closed; tell whether it ended as HTTP has it."""
+    async def _use(self, connection: Connection) -> None:
+        """Send on one connection until it ends."""
         while not self.stopping:
             try:
                 answer = await connection.ask(self.content)
             except (OSError, asyncio.IncompleteReadError) as error:
                 self.cut.append(repr(error))
-                return False
+                return
             self._note(answer)
             if answer.headers.get("connection") == "close":
                 self.told_to_close += 1
-                return True
-        return True
+                return
 
     def _note(self, answer: Answer) -> None:
         self.statuses[answer.status] += 1
