@@ -16,7 +16,7 @@ serve: .venv/runtime
 	$(BIN)/python -m service --host $(HOST) --port $(PORT)
 
 test: .venv/dev
-	$(BIN)/python -m pytest --cov --ignore=tests/endurance
+	$(BIN)/python -m pytest --cov
 	$(BIN)/coverage report --include='service/*' --fail-under=95 --format=total
 	$(BIN)/coverage report --include='training/*' --fail-under=90 --format=total
 	$(BIN)/python -m pytest tests/endurance  # without coverage, which would be what they measure
