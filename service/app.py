@@ -82,7 +82,7 @@ def guarded(app: ASGIApp, settings: Settings, keys: tuple[bytes, ...]) -> ASGIAp
             *(docs.PATHS if settings.docs_without_key else ()),
             *(["/metrics"] if settings.metrics_without_key else ()),
         ]
-        app = Guard(app, settings.allowed_hosts, keys, open_paths, settings.root_path)
+        app = Guard(app, settings.allowed_hosts, keys, open_paths)
     if settings.cors_origins:  # outermost: a browser's question before a request brings no key
         app = Cors(
             app,

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.metrics import CLIENT_GONE
 from service.api.problems import failed, refusal
-from service.api.record import KEY, Record, request_id
+from service.api.record import KEY, Record, path_of, request_id
 from service.api.state import State
 
 CLOSE = (b"connection", b"close")
@@ -65,7 +65,7 @@ class Edge:
 
     def _account(self, record: Record, scope: Scope, seconds: float) -> None:
         state = self._state
-        path = scope["route"].path if "route" in scope else scope["path"].removeprefix(scope.get("root_path", ""))
+        path = scope["route"].path if "route" in scope else path_of(scope)
         route = state.metrics.label(path)
         status = record.status or CLIENT_GONE
         state.metrics.request(route, status, seconds)

@@ -7,6 +7,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.problems import BAD_REQUEST, UNAUTHORIZED, RefusedError, refusal
+from service.api.record import path_of
 
 PROBES = frozenset({"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="vae-service"'}
@@ -15,9 +16,7 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="vae-service"'}
 class Guard:
     """Lets through what names an allowed host and brings one of the keys."""
 
-    def __init__(
-        self, app: ASGIApp, hosts: Iterable[str], keys: Iterable[bytes], open_paths: Iterable[str], root_path: str
-    ) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], keys: Iterable[bytes], open_paths: Iterable[str]) -> None:
         """Take the host names that requests may name, the keys, and the paths that need none; probes never do.
 
         A path covers what lies below it. No hosts allow any; no keys need none.
@@ -26,13 +25,12 @@ class Guard:
         self._hosts = frozenset(host.lower() for host in hosts)
         self._keys = tuple(keys)
         self._open_paths = tuple(open_paths)
-        self._root_path = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request on, or refuse it."""
         headers = dict(scope["headers"])
         try:
-            self._check(scope["path"].removeprefix(self._root_path), headers)
+            self._check(path_of(scope), headers)
         except RefusedError as error:
             await refusal(scope, error)(scope, receive, send)
         else:

@@ -19,7 +19,7 @@ from service.api.problems import (
     inference_failed,
     refusal,
 )
-from service.api.record import Record, record_of
+from service.api.record import Record, path_of, record_of
 from service.model.errors import InferenceError
 
 JSON = b"application/json"
@@ -76,7 +76,7 @@ class PostRoute(APIRoute, ABC):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Tell whether a request is for this path, and with this method."""
-        if scope["path"].removeprefix(scope.get("root_path", "")) != self.path:
+        if path_of(scope) != self.path:
             return Match.NONE, {}
         return Match.FULL if scope["method"] == "POST" else Match.PARTIAL, {"route": self}
 
@@ -165,7 +165,7 @@ class Shortcut:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request on."""
-        route = self._routes.get(scope["path"].removeprefix(scope["root_path"]))
+        route = self._routes.get(path_of(scope))
         if route is not None and scope["method"] == "POST":
             scope["route"] = route
             await route.handle(scope, receive, send)

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from service.api.record import record_of
+from service.api.record import path_of, record_of
 from service.api.schemas import PARENT_TAGS
 from service.model.errors import InferenceError
 
@@ -172,8 +172,7 @@ def refusal(scope: Scope, error: RefusedError) -> Response:
     record = record_of(scope)
     record.refusal = error.kind.name
     body = problem(error.kind, str(error), error.errors, record.request_id)
-    path = scope["path"].removeprefix(scope.get("root_path", ""))
-    if f"{path}/".startswith(INFERENCE_PROTOCOL):
+    if f"{path_of(scope)}/".startswith(INFERENCE_PROTOCOL):
         body.error = body.detail
     return Response(body.model_dump_json(exclude_defaults=True), error.kind.status, error.headers, MEDIA_TYPE)
 

@@ -36,6 +36,12 @@ def record_of(scope: Scope) -> Record:
     return record
 
 
+def path_of(scope: Scope) -> str:
+    """The path that a request is for, without the prefix that a proxy took off."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
 def request_id(given: bytes | None) -> str:
     """The client's own X-Request-ID where it is sane, else one that no other request of any worker has."""
     if given is not None and SANE_ID.fullmatch(given):
