@@ -50,6 +50,7 @@ class RequestRecord(Protocol):
     """What the log tells of a request."""
 
     request_id: str
+    status: int
     images: int
     bytes_in: int
     bytes_out: int
@@ -65,9 +66,7 @@ class AccessLog:
         self._second = 0
         self._clock = ""
 
-    def write(  # noqa: PLR0913, PLR0917 - what a line is made of
-        self, record: RequestRecord, client: str, method: str, route: str, status: int, seconds: float
-    ) -> None:
+    def write(self, record: RequestRecord, client: str, method: str, route: str, seconds: float) -> None:
         """Log one request. All text must be plain: no part of it is escaped."""
         now = time.time()
         if int(now) != self._second:
@@ -77,12 +76,12 @@ class AccessLog:
             line = (
                 f'{{"time": "{self._clock}.{int(now % 1 * 1000):03}+00:00", "level": "info", "message": "request", '
                 f'"request_id": "{record.request_id}", "client": "{client}", "method": "{method}", "route": "{route}", '
-                f'"status": {status}, "milliseconds": {seconds * 1000:.3f}, "images": {record.images}, '
+                f'"status": {record.status}, "milliseconds": {seconds * 1000:.3f}, "images": {record.images}, '
                 f'"bytes_in": {record.bytes_in}, "bytes_out": {record.bytes_out}}}\n'
             )
         else:
             line = (
-                f"{time.strftime('%H:%M:%S')} {client} {method} {route} {status} {seconds * 1000:.2f} ms, "
+                f"{time.strftime('%H:%M:%S')} {client} {method} {route} {record.status} {seconds * 1000:.2f} ms, "
                 f"{record.images} images, {record.bytes_in} B in, {record.bytes_out} B out, {record.request_id}\n"
             )
         self._add(line.encode())

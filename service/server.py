@@ -209,10 +209,7 @@ class HttpProtocol(HttpToolsProtocol):
             % (STATUS_LINE[kind.status], MEDIA_TYPE.encode(), len(body), record.request_id.encode(), body)
         )
         self.transport.close()
-        self._state.metrics.request(OTHER, kind.status, 0)
-        self._state.metrics.add("refusal", kind.name)
-        if self._state.access_log:
-            self._state.access_log.write(record, self.client[0] if self.client else "-", "-", OTHER, kind.status, 0)
+        self._state.account(record, self.client[0] if self.client else "-", "-", OTHER, 0)
 
 
 class Server(uvicorn.Server):

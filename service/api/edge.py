@@ -31,8 +31,8 @@ class Edge:
         record = Record(request_id(next((value for name, value in scope["headers"] if name == b"x-request-id"), None)))
         scope[KEY] = record
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope  # the server leaves out the body
-        metrics = self._state.metrics
-        metrics.in_flight(1)
+        state = self._state
+        state.metrics.in_flight(1)
 
         async def send_noted(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -49,8 +49,10 @@ class Edge:
                 await refusal(inner, failed())(inner, receive, send_noted)
             raise  # to the server, which logs it
         finally:
-            metrics.in_flight(-1)
-            self._account(record, inner, perf_counter() - started)
+            state.metrics.in_flight(-1)
+            path = inner["route"].path if "route" in inner else path_of(inner)
+            record.status = record.status or CLIENT_GONE
+            state.account(record, client_of(inner), inner["method"], path, perf_counter() - started)
 
     def _headers(self, record: Record, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """The headers that each answer has, beside its own."""
@@ -62,19 +64,6 @@ class Edge:
         if self._state.draining:
             added.append(CLOSE)
         return added
-
-    def _account(self, record: Record, scope: Scope, seconds: float) -> None:
-        state = self._state
-        path = scope["route"].path if "route" in scope else path_of(scope)
-        route = state.metrics.label(path)
-        status = record.status or CLIENT_GONE
-        state.metrics.request(route, status, seconds)
-        if record.images:
-            state.metrics.work(route, record.images, (record.queue, record.decode, record.infer, record.encode))
-        if record.refusal:
-            state.metrics.add("refusal", record.refusal)
-        if state.access_log:
-            state.access_log.write(record, client_of(scope), scope["method"], route, status, seconds)
 
 
 def client_of(scope: Scope) -> str:

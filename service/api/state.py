@@ -7,6 +7,7 @@ from opentelemetry.trace import TracerProvider
 
 from service.api.admission import Admission
 from service.api.metrics import Metrics
+from service.api.record import Record
 from service.logs import AccessLog
 
 
@@ -24,3 +25,14 @@ class State:
     tracer_provider: TracerProvider | None = None
     draining: bool = False
     main_process: int = field(default_factory=os.getpid)
+
+    def account(self, record: Record, client: str, method: str, path: str, seconds: float) -> None:
+        """Count a request that has ended, and log it."""
+        route = self.metrics.label(path)
+        self.metrics.request(route, record.status, seconds)
+        if record.images:
+            self.metrics.work(route, record.images, (record.queue, record.decode, record.infer, record.encode))
+        if record.refusal:
+            self.metrics.add("refusal", record.refusal)
+        if self.access_log:
+            self.access_log.write(record, client, method, route, seconds)
