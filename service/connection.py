@@ -1,0 +1,189 @@
+"""A connection of uvicorn's, with limits: of time, of headers, and of patience with a client that takes no answer."""
+
+import asyncio
+from asyncio import AbstractEventLoop, TimerHandle
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from service.api.metrics import OTHER
+from service.api.problems import BAD_REQUEST, DRAINING, HEADERS_TOO_LARGE, MEDIA_TYPE, REQUEST_TIMEOUT, Kind, problem
+from service.api.record import Record, request_id
+from service.api.state import State
+from service.settings import Settings
+
+CONTINUE = b"HTTP/1.1 100"
+
+
+class OneWrite:
+    """A transport that keeps the head of an answer until its body comes: one system call and one packet for both."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, or keep them if they are a head."""
+        if self._head:
+            data = self._head + data
+            self._head = b""
+        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(CONTINUE):
+            self._head = data
+            return
+        self._transport.write(data)
+
+    def flush(self) -> None:
+        """Send a head that has no body."""
+        if self._head:
+            self.write(b"")
+
+    def close(self) -> None:
+        """Send what is kept, and close."""
+        self.flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close without sending what is left."""
+        self._transport.abort()
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """A connection whose requests must come in within their time and with headers of bounded size.
+
+    uvicorn's own waits for ever for the rest of a request, and answers what is not HTTP in plain text.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        state: State,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._settings = settings
+        self._state = state
+        self._arriving = False  # a request has begun to come in and has not ended
+        self._in_headers = True
+        self._header_bytes = 0
+        self._deadline: TimerHandle | None = None
+        self._taking: TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Give the client the time of an idle connection to send anything."""
+        super().connection_made(transport)
+        self.transport = OneWrite(transport)  # type: ignore[assignment]  # all that uvicorn writes with
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection and its timers."""
+        self._stop_clock()
+        self._unset_keepalive_if_required()
+        if self._taking is not None:
+            self._taking.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in a piece of a request; a clock runs from its first to its last."""
+        self._header_bytes += len(data)
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if not self._arriving:
+            self._stop_clock()
+        elif self._in_headers and self._header_bytes > self._settings.max_header_bytes:
+            self._headers_too_large()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(self._settings.request_timeout_seconds, self._timed_out)
+
+    def on_message_begin(self) -> None:
+        """See httptools."""
+        super().on_message_begin()
+        self._arriving = self._in_headers = True
+
+    def on_headers_complete(self) -> None:
+        """See httptools."""
+        self._in_headers = False
+        if self._header_bytes > self._settings.max_header_bytes:  # perhaps: a part of the body may be among them
+            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if size > self._settings.max_header_bytes:
+                self._headers_too_large()
+                raise ConnectionAbortedError  # ends the parser's work on this connection
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """See httptools."""
+        self._arriving = False
+        self._header_bytes = 0
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """See uvicorn."""
+        self.transport.flush()  # type: ignore[attr-defined]  # see connection_made
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        """Give the client its time to take what is sent."""
+        super().pause_writing()
+        self._taking = self.loop.call_later(self._settings.request_timeout_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """See asyncio."""
+        if self._taking is not None:
+            self._taking.cancel()
+        super().resume_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection, and let go of an answer that its client does not take."""
+        self.transport.abort()
+
+    def shutdown(self) -> None:
+        """Close the connection if it is idle; a request that is coming in or being answered is not cut."""
+        if not self._arriving:
+            super().shutdown()
+
+    def cut(self) -> None:
+        """End the connection, though its request is not answered yet."""
+        self._end(DRAINING, "the service has stopped before the request was answered")
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP, if it has not been refused yet."""
+        if not self.transport.is_closing():
+            self._refuse(BAD_REQUEST, msg)
+
+    def _headers_too_large(self) -> None:
+        most = self._settings.max_header_bytes
+        self._refuse(HEADERS_TOO_LARGE, f"line and headers have more than {most} bytes (VAE_MAX_HEADER_BYTES)")
+
+    def _timed_out(self) -> None:
+        seconds = self._settings.request_timeout_seconds
+        self._end(REQUEST_TIMEOUT, f"the request was not complete after {seconds:g} s (VAE_REQUEST_TIMEOUT_SECONDS)")
+
+    def _end(self, kind: Kind, detail: str) -> None:
+        """End the connection in the middle of a request, with a refusal unless its answer has begun."""
+        if not self._in_headers and self.cycle.response_started:
+            self.transport.close()
+        else:
+            self._refuse(kind, detail)
+
+    def _stop_clock(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _refuse(self, kind: Kind, detail: str) -> None:
+        """Answer past the application, which has not seen this request, and end the connection."""
+        record = Record(request_id(None), status=kind.status, refusal=kind.name)
+        body = problem(kind, detail, request_id=record.request_id).model_dump_json(exclude_defaults=True).encode()
+        record.bytes_out = len(body)
+        self.transport.write(
+            b"%scontent-type: %s\r\ncontent-length: %d\r\nx-request-id: %s\r\nconnection: close\r\n\r\n%s"
+            % (STATUS_LINE[kind.status], MEDIA_TYPE.encode(), len(body), record.request_id.encode(), body)
+        )
+        self.transport.close()
+        self._state.account(record, self.client[0] if self.client else "-", "-", OTHER, 0)
