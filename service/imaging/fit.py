@@ -83,24 +83,25 @@ def ink_of(image: Image.Image) -> tuple[Grey, bool]:
     grey = grey_from_image(image)
     if image.has_transparency_data:
         grey = max(grey, grey_from_image(image, WHITE), key=contrast)
-    paper, darkest, brightest = int(np.median(border(grey))), int(grey.min()), int(grey.max())
+    paper, darkest, brightest = levels(grey)
     inverted = paper - darkest > brightest - paper
-    if contrast(grey) < LEAST_CONTRAST:
+    if max(paper - darkest, brightest - paper) < LEAST_CONTRAST:
         raise ImageError(f"a blank picture: its grey levels are {darkest} to {brightest}, with no ink to be told")
-    levels = np.arange(WHITE + 1)
-    distance = (paper - levels if inverted else levels - paper).clip(BLACK).astype(np.uint8)
+    steps = np.arange(WHITE + 1)
+    distance = (paper - steps if inverted else steps - paper).clip(BLACK).astype(np.uint8)
     return distance[grey], inverted
 
 
 def contrast(grey: Grey) -> int:
-    """How far the pixel that is least like the border is from it."""
-    paper = int(np.median(border(grey)))
-    return max(paper - int(grey.min()), int(grey.max()) - paper)
+    """How far the pixel that is least like the paper is from it."""
+    paper, darkest, brightest = levels(grey)
+    return max(paper - darkest, brightest - paper)
 
 
-def border(grey: Grey) -> Grey:
-    """The outermost pixels."""
-    return np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+def levels(grey: Grey) -> tuple[int, int, int]:
+    """The grey of the paper, what the border has most of, and the darkest and the brightest of all."""
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    return int(np.median(border)), int(grey.min()), int(grey.max())
 
 
 def ink_box(ink: Grey) -> tuple[int, int, int, int]:
