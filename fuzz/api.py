@@ -124,8 +124,10 @@ def before_load_schema(_: schemathesis.HookContext, raw_schema: dict[str, Any]) 
         if path.endswith("/infer"):
             request, answer = operations["post"]["requestBody"], operations["post"]["responses"]["200"]
             body = request["content"]["application/json"]
-            outputs = answer["content"]["application/json"]["example"]["outputs"]
-            body["schema"] = infer_schema(body["example"]["inputs"][0], [output["name"] for output in outputs])
+            (example,) = body["examples"].values()
+            (answered,) = answer["content"]["application/json"]["examples"].values()
+            outputs = [output["name"] for output in answered["value"]["outputs"]]
+            body["schema"] = infer_schema(example["value"]["inputs"][0], outputs)
 
 
 @schemathesis.hook

@@ -69,7 +69,7 @@ def create_app(settings: Settings, autoencoder: Autoencoder, state: State) -> Ed
     if settings.reload_endpoint:
         add_reload(app)
     keys = settings.keys()
-    docs.complete(app, limits, autoencoder.card, routes, keys_needed=bool(keys))
+    docs.complete(app, limits, autoencoder, routes, keys_needed=bool(keys))
     # Traces are made by FastAPI.
     inner = Shortcut(app, routes) if state.tracer_provider is None else app
     return Edge(guarded(inner, settings, keys), state)

@@ -5,8 +5,10 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
+import numpy as np
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
@@ -15,11 +17,13 @@ from service.api import problems
 from service.api.guard import PROBES
 from service.api.json_route import request_schema
 from service.api.post_route import JSON, PostRoute
+from service.api.problems import RefusedError
 from service.api.record import Record
 from service.api.routes import OPERATIONS
-from service.api.schemas import DEFAULT_STEPS, Limits
+from service.api.schemas import Ingredients, Limits
 from service.api.uploads import FORM, OPTIONS, PICTURES
-from service.model.card import ModelCard
+from service.imaging.reader import read_image
+from service.model.autoencoder import Autoencoder, Floats, unit_pixels
 
 PAGES = ("/docs", "/redoc")
 PATHS = (*PAGES, "/openapi.json", "/static-offline-docs")
@@ -29,7 +33,7 @@ Json = dict[str, Any]
 
 
 def complete(
-    app: FastAPI, limits: Limits, card: ModelCard, operations: Iterable[PostRoute], *, keys_needed: bool
+    app: FastAPI, limits: Limits, model: Autoencoder, operations: Iterable[PostRoute], *, keys_needed: bool
 ) -> None:
     """Fill in the application's OpenAPI schema, once all routes are there, the operations among them."""
     for route in app.routes:
@@ -40,7 +44,7 @@ def complete(
     for path in schema["paths"].values():
         for operation in path.values():
             describe_refusals(operation["responses"])
-    set_examples(schema["paths"], card, operations)
+    set_examples(schema["paths"], ingredients_of(model, limits), operations)
     describe_uploads(schema["paths"], limits)
     if keys_needed:
         set_security(schema)
@@ -92,39 +96,40 @@ def describe_uploads(paths: Json, limits: Limits) -> None:
         ]
 
 
-def set_examples(paths: Json, card: ModelCard, operations: Iterable[PostRoute]) -> None:
-    """Give each operation a request that works, with its real answer."""
-    routes = {route.path: route for route in operations}
-
-    def answer(path: str, request: Json) -> Json:
-        task = routes[path].parse(json.dumps(request).encode(), JSON, {"headers": (), "query_string": b""})
-        content: Json = json.loads(task.work(Record("example")).content)
-        return content
-
-    first, second = card.examples[:2]
-    images = {"images": [first, second]}
-    encoded = answer("/encode", images)
-    latents = {"latents": [[round(value, 3) for value in posterior["mean"]] for posterior in encoded["latents"]]}
-    ends = {"start": {"image": first}, "end": {"image": second}, "steps": DEFAULT_STEPS}
-    point = tensor_request("latent", [1, card.latent_size], latents["latents"][0])
-    (pixels,) = answer("/v2/models/decoder/infer", point)["outputs"]
-    picture = tensor_request("pixels", pixels["shape"], [round(value, 2) for value in pixels["data"]])
-    for path, request in (
-        ("/encode", images),
-        ("/decode", latents),
-        ("/reconstruct", images),
-        ("/interpolate", ends),
-        ("/v2/models/encoder/infer", picture),
-        ("/v2/models/decoder/infer", point),
-    ):
-        operation = paths[path]["post"]
-        operation["requestBody"]["content"]["application/json"]["example"] = request
-        operation["responses"]["200"]["content"]["application/json"]["example"] = answer(path, request)
+def ingredients_of(model: Autoencoder, limits: Limits) -> Ingredients:
+    """What examples are made of, by this model."""
+    images = model.card.examples
+    size = (limits.image_height, limits.image_width)
+    pixels = np.array([read_image(image, *size, limits.max_image_pixels, "none").pixels for image in images])
+    rows = unit_pixels(pixels).reshape(len(images), -1)
+    return Ingredients(images, rounded(rows, 2), rounded(model.encode(pixels).mean, 3))
 
 
-def tensor_request(name: str, shape: list[int], data: list[float]) -> Json:
-    """A request of the Open Inference Protocol."""
-    return {"inputs": [{"name": name, "shape": shape, "datatype": "FP32", "data": data}]}
+def rounded(values: Floats, digits: int) -> list[list[float]]:
+    """Numbers as short as they may be."""
+    return [[round(value, digits) for value in row] for row in values.tolist()]
+
+
+def set_examples(paths: Json, ingredients: Ingredients, operations: Iterable[PostRoute]) -> None:
+    """Give each operation its examples, each with the real answer, but for those that this model refuses."""
+    for route in operations:
+        if not route.include_in_schema:
+            continue
+        requests, answers = {}, {}
+        for name, request in route.examples(ingredients).items():
+            with suppress(RefusedError):
+                answers[name] = {"value": answer(route, request)}
+                requests[name] = {"value": request}
+        operation = paths[route.path]["post"]
+        operation["requestBody"]["content"]["application/json"]["examples"] = requests
+        operation["responses"]["200"]["content"]["application/json"]["examples"] = answers
+
+
+def answer(route: PostRoute, request: object) -> object:
+    """What a route answers to a body. Raises RefusedError."""
+    task = route.parse(json.dumps(request).encode(), JSON, {"headers": (), "query_string": b""})
+    content: object = json.loads(task.work(Record("example")).content)
+    return content
 
 
 def set_security(schema: Json) -> None:

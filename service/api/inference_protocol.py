@@ -33,7 +33,7 @@ from service.api.json_route import Answerer, parse_json
 from service.api.post_route import Headers, PostRoute, Reply, Task, check_json_type, text
 from service.api.problems import EXAMPLES, Problem, not_read
 from service.api.routes import KEY_NEEDED, Model, Shared, readyz
-from service.api.schemas import Limits
+from service.api.schemas import Ingredients, Limits
 from service.model.autoencoder import Autoencoder, Floats
 
 TAG = "Open Inference Protocol"
@@ -110,6 +110,7 @@ class InferRoute(PostRoute):
         operation = operation_of(graph)
         super().__init__(path, operation, limits.max_body_bytes, admission, **description)
         self._limits = limits
+        self._input = graph.input
         self._answerer = Answerer(operation, autoencoder, lambda _: graph, tensor_reply)
         shape = graph.input.shape
         values_and_rows = sum(prod(shape[:axes]) for axes in range(len(shape) + 1))  # nested, each row is a list
@@ -124,6 +125,13 @@ class InferRoute(PostRoute):
         if content_type != OCTETS and (content_type or from_page):
             check_json_type(content_type)
         return content_type
+
+    def examples(self, ingredients: Ingredients) -> dict[str, object]:
+        """See ``PostRoute``."""
+        tensor = self._input
+        values = {"pixels": ingredients.pixels, "latent": ingredients.latents}[tensor.name][0]
+        item = {"name": tensor.name, "shape": [1, *tensor.shape], "datatype": "FP32", "data": values}
+        return {"One item": {"inputs": [item]}}
 
     def parse(self, content: bytes, content_type: bytes, scope: Scope) -> Task:
         """See ``PostRoute``."""

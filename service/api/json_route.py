@@ -13,7 +13,7 @@ from service.api.admission import Admission
 from service.api.post_route import JSON, Headers, PostRoute, Reply, Task, check_json_type, text
 from service.api.problems import UNSUPPORTED_MEDIA_TYPE, RefusedError, invalid_request, not_read
 from service.api.record import Record
-from service.api.schemas import Context, Limits, Request
+from service.api.schemas import Context, Ingredients, Limits, Request
 from service.api.uploads import UPLOADS, options_of, read_upload
 from service.model.autoencoder import Autoencoder, Floats, Pixels, Posterior
 from service.model.card import ModelCard
@@ -95,6 +95,10 @@ class JsonRoute(PostRoute):
                 )
         check_json_type(content_type)
         return JSON
+
+    def examples(self, ingredients: Ingredients) -> dict[str, object]:
+        """See ``PostRoute``."""
+        return self._schema.examples(ingredients)
 
     def parse(self, content: bytes, content_type: bytes, scope: Scope) -> Task:
         """See ``PostRoute``. What a query says counts where the body says nothing."""

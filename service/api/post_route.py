@@ -20,6 +20,7 @@ from service.api.problems import (
     refusal,
 )
 from service.api.record import Record, path_of, record_of
+from service.api.schemas import Ingredients
 from service.model.errors import InferenceError
 
 JSON = b"application/json"
@@ -73,6 +74,10 @@ class PostRoute(APIRoute, ABC):
     @abstractmethod
     def parse(self, content: bytes, content_type: bytes, scope: Scope) -> Task:
         """Tell what a body asks for; what takes long or much memory is left to the work. Raises RefusedError."""
+
+    @abstractmethod
+    def examples(self, ingredients: Ingredients) -> dict[str, object]:
+        """Bodies that work, each under the few words that say what it shows; the documentation shows them."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Tell whether a request is for this path, and with this method."""

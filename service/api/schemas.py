@@ -48,6 +48,17 @@ class Limits:
         return self.max_items * (self.latent_size + 4) + 64
 
 
+class Ingredients(NamedTuple):
+    """What examples are made of: a few images of the model's data, in the card's order, and their latents.
+
+    Numbers are rounded, to be read.
+    """
+
+    images: list[str]  # base64 PNGs
+    pixels: list[list[float]]  # (image, row by row), in [0, 1]
+    latents: list[list[float]]  # (image, latent)
+
+
 class Context(NamedTuple):
     """What a body is read with: its limits, and the fit that its images ask for, told before they are read."""
 
@@ -178,6 +189,14 @@ class Request(BaseModel):
     takes_files: ClassVar[bool] = False  # whether its images may come as they are, without JSON around them
 
     @classmethod
+    def examples(cls, ingredients: Ingredients) -> dict[str, object]:  # noqa: ARG003 - for those that have some
+        """Bodies that work, each under the few words that say what it shows; the first is the simplest.
+
+        They keep to the smallest limits that can be set. One that a model refuses, for what it lacks, is not shown.
+        """
+        return {}
+
+    @classmethod
     def is_light(cls, content: object, limits: Limits) -> bool:  # noqa: ARG003 - most bring no images
         """Tell whether all images that a body brings are PNGs of the model's size, read in no time."""
         return True
@@ -215,6 +234,11 @@ class ImagesRequest(FitRequest):
     images: Images
 
     @classmethod
+    def examples(cls, ingredients: Ingredients) -> dict[str, object]:
+        """See ``Request``."""
+        return {"Two images": {"images": ingredients.images[:2]}}
+
+    @classmethod
     def is_light(cls, content: object, limits: Limits) -> bool:
         """Look at all of the list."""
         images = content.get("images") if isinstance(content, dict) else None
@@ -226,6 +250,11 @@ class LatentsRequest(Request):
 
     counted = "latents"
     latents: Latents
+
+    @classmethod
+    def examples(cls, ingredients: Ingredients) -> dict[str, object]:
+        """See ``Request``."""
+        return {"Two latents": {"latents": ingredients.latents[:2]}}
 
 
 class ImageParent(Request):
@@ -267,6 +296,19 @@ class InterpolateRequest(FitRequest):
     start: Parent = Field(description="Where the walk begins.")
     end: Parent = Field(description="Where the walk ends.")
     steps: Steps = DEFAULT_STEPS
+
+    @classmethod
+    def examples(cls, ingredients: Ingredients) -> dict[str, object]:
+        """See ``Request``."""
+        first, second = ingredients.images[:2]
+        return {
+            "From an image to another": {"start": {"image": first}, "end": {"image": second}, "steps": DEFAULT_STEPS},
+            "From an image to a latent": {
+                "start": {"image": first},
+                "end": {"latent": ingredients.latents[1]},
+                "steps": 5,
+            },
+        }
 
     @classmethod
     def is_light(cls, content: object, limits: Limits) -> bool:

@@ -30,13 +30,14 @@ def schema(client: Client) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", OPERATIONS)
 def test_each_example_gives_the_answer_beside_it(client: Client, schema: dict[str, Any], path: str) -> None:
-    """What the page shows was computed by this model."""
+    """What the page shows was computed by this model; there is at least one."""
     operation = schema["paths"][path]["post"]
-    request = operation["requestBody"]["content"]["application/json"]["example"]
-    answer = client.post(path, request)
+    requests = operation["requestBody"]["content"]["application/json"]["examples"]
+    answers = {name: client.post(path, request["value"]) for name, request in requests.items()}
 
-    assert answer.status_code == 200
-    assert answer.json() == operation["responses"]["200"]["content"]["application/json"]["example"]
+    assert {answer.status_code for answer in answers.values()} == {200}
+    shown = operation["responses"]["200"]["content"]["application/json"]["examples"]
+    assert {name: {"value": answer.json()} for name, answer in answers.items()} == shown
 
 
 def test_bounds_are_the_models_and_the_settings(schema: dict[str, Any]) -> None:
@@ -114,9 +115,9 @@ def test_the_page_loads_nothing_from_elsewhere(client: Client) -> None:
 
 def test_examples_are_the_cards(schema: dict[str, Any], autoencoder: FakeAutoencoder) -> None:
     """The example images are of the model's own data."""
-    request = schema["paths"]["/encode"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    requests = schema["paths"]["/encode"]["post"]["requestBody"]["content"]["application/json"]["examples"]
 
-    assert request == {"images": autoencoder.card.examples}
+    assert requests["Two images"]["value"] == {"images": autoencoder.card.examples}
 
 
 def test_the_page_asks_for_a_key_where_one_is_needed(settings: Settings, autoencoder: FakeAutoencoder) -> None:
