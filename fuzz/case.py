@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.imaging.errors import ImageError
-from service.imaging.reader import read_image
+from service.imaging.reader import Picture, read_image, read_plain_images
 
 HEIGHT, WIDTH = 28, 28
 MOST_SECONDS = 0.1
@@ -39,8 +39,12 @@ class Records:
 
 
 def read_fitted(text: str, height: int, width: int) -> NDArray[np.uint8]:
-    """What the service reads from a text, without what it did to it."""
-    return read_image(text, height, width, MOST_PIXELS, "auto").pixels
+    """What the service reads from a text, without what it did to it; the same in a list of two."""
+    pixels = read_image(text, height, width, MOST_PIXELS, "auto").pixels
+    for each in read_plain_images([text, text], height, width):
+        if isinstance(each, Picture) and not np.array_equal(each.pixels, pixels):
+            raise AssertionError("other pixels in a list")
+    return pixels
 
 
 def check(read: Reader, text: str, records: Records) -> None:

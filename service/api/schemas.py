@@ -24,7 +24,7 @@ from typing_extensions import TypeAliasType
 
 from service.imaging.errors import ImageError
 from service.imaging.fit import Fitted
-from service.imaging.reader import Picture, have_size, read_image
+from service.imaging.reader import Picture, have_size, read_image, read_plain_images
 
 DEFAULT_STEPS = 11
 
@@ -97,7 +97,9 @@ def check_steps(value: int, info: ValidationInfo) -> int:
 
 
 def read_picture(value: object, info: ValidationInfo) -> Picture:
-    """Read one image: base64, or a file's bytes where the body is no JSON."""
+    """Read one image, if that has not been done: base64, or a file's bytes where the body is no JSON."""
+    if isinstance(value, Picture):
+        return value
     if not isinstance(value, (str, bytes)):
         raise PydanticCustomError("image", "must be a string, a base64 PNG, JPEG, WebP, BMP or GIF")
     context = cast("Context", info.context)
@@ -116,6 +118,16 @@ def read_picture(value: object, info: ValidationInfo) -> Picture:
         return read_image(value, limits.image_height, limits.image_width, limits.max_image_pixels, context.fit)
     except ImageError as error:
         raise PydanticCustomError("image", "{reason}", {"reason": str(error)}) from error
+
+
+def read_plain(value: object, info: ValidationInfo) -> object:
+    """Read the plain PNGs of a list together, which takes half the time; one that is refused is named later."""
+    limits = limits_of(info)
+    if not isinstance(value, list) or len(value) == 1:
+        return value
+    if not all(isinstance(item, (str, bytes)) and len(item) <= limits.max_image_bytes for item in value):
+        return value
+    return read_plain_images(value, limits.image_height, limits.image_width)
 
 
 def check_latent(value: list[float], info: ValidationInfo) -> list[float]:
@@ -161,7 +173,13 @@ Latent = TypeAliasType(
 )
 Images = TypeAliasType(
     "Images",
-    Annotated[list[Image], FailFast(), BeforeValidator(check_count), Field(description="Images of digits.")],
+    Annotated[
+        list[Image],
+        FailFast(),
+        BeforeValidator(read_plain),
+        BeforeValidator(check_count),
+        Field(description="Images of digits."),
+    ],
 )
 Latents = TypeAliasType(
     "Latents",

@@ -6,6 +6,7 @@ Nearly all digits that come are of this form, and all that go. Format: RFC 2083.
 import functools
 import struct
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Measured on 200 reconstructions: 3.5 us and 293 bytes each; zlib's level 1 takes 22 us for 287 bytes, its default
 # level 24 us for 273. Filtered rows come out larger at every level.
 DEFLATE_LEVEL = 1
+LAST_FILTER = 4  # Paeth
+
+Grey = NDArray[np.uint8]
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
@@ -33,16 +37,50 @@ def beginning(height: int, width: int) -> bytes:
     return SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
 
 
-def read_plain_png(content: bytes, height: int, width: int) -> NDArray[np.uint8] | None:
+def read_plain_png(content: bytes, height: int, width: int) -> Grey | None:
     """The pixels, uint8 (height, width), of a plain PNG of that size; None if the content is not just that."""
-    start = beginning(height, width)
-    data = content[len(start) + 8 : -len(END) - 4]
-    if content != b"".join((start, chunk(b"IDAT", data), END)):
-        return None
+    stream = pixel_data(content, height, width)
     try:
-        image = Image.frombytes("L", (width, height), data, "zip", "L", 0)
+        return None if stream is None else unfilter(stream, height, width)
     except ValueError:
         return None
+
+
+def read_plain_pngs(contents: Sequence[bytes], height: int, width: int) -> list[Grey | None]:
+    """As ``read_plain_png``, with the rows of all unfiltered in one go: of 64, that takes 4 us each instead of 10."""
+    streams = [pixel_data(content, height, width) for content in contents]
+    rows = [None if stream is None else inflate(stream, height, width) for stream in streams]
+    plain = [each for each in rows if each is not None]
+    if not plain:
+        return [None] * len(contents)
+    blank = bytes(width + 1)  # below each image: what a filter takes from the row above must not be another's
+    stacked = zlib_ng.compress(blank.join([*plain, b""]), level=0)
+    pixels = iter(unfilter(stacked, len(plain) * (height + 1), width).reshape(-1, height + 1, width)[:, :height])
+    return [None if each is None else next(pixels) for each in rows]
+
+
+def pixel_data(content: bytes, height: int, width: int) -> bytes | None:
+    """The compressed rows in a plain PNG of that size; None if the content is not just that."""
+    start = beginning(height, width)
+    data = content[len(start) + 8 : -len(END) - 4]
+    return data if content == b"".join((start, chunk(b"IDAT", data), END)) else None
+
+
+def inflate(data: bytes, height: int, width: int) -> bytes | None:
+    """The rows of an image, each behind its filter; None if they are damaged, or too few or too many."""
+    size = height * (width + 1)
+    inflater = zlib_ng.decompressobj()
+    try:
+        rows: bytes = inflater.decompress(data, size + 1)
+    except zlib_ng.error:  # type: ignore[misc]  # its stub has no class
+        return None
+    whole = inflater.eof and not inflater.unused_data and len(rows) == size
+    return rows if whole and max(rows[:: width + 1]) <= LAST_FILTER else None
+
+
+def unfilter(stream: bytes, height: int, width: int) -> Grey:
+    """The pixels that compressed rows stand for. Raises ValueError where they are damaged."""
+    image = Image.frombytes("L", (width, height), stream, "zip", "L", 0)
     return np.frombuffer(image.tobytes(), dtype=np.uint8).reshape(height, width)
 
 

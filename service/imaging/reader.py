@@ -4,6 +4,7 @@ import binascii
 import functools
 import io
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from service.imaging.errors import ImageError, damaged
 from service.imaging.fit import UNTOUCHED, Fitted, fit_image
 from service.imaging.formats import format_of
 from service.imaging.orientation import upright
-from service.imaging.plain_png import beginning, read_plain_png
+from service.imaging.plain_png import beginning, read_plain_png, read_plain_pngs
 
 SIZE_END = 24  # bytes of a PNG up to the end of its size: whole groups of base64
 # What Pillow's readers raise for a damaged file, and ours for one that ends too early.
@@ -44,7 +45,22 @@ def read_image(content: str | bytes, height: int, width: int, max_pixels: int, f
     return Picture(*fit_image(image, height, width, fit, oriented=oriented))
 
 
-def have_size(contents: list[object], height: int, width: int) -> bool:
+def read_plain_images(contents: list[str | bytes], height: int, width: int) -> list[Picture | str | bytes]:
+    """Plain PNGs of that size, read together; what is not one stays as it is, for ``read_image`` to say why."""
+    if not have_size(contents, height, width):
+        return [*contents]
+    try:
+        files = [decode_base64(content) if isinstance(content, str) else content for content in contents]
+    except ImageError:
+        return [*contents]
+    plain = read_plain_pngs(files, height, width)
+    return [
+        content if pixels is None else Picture(pixels, UNTOUCHED)
+        for content, pixels in zip(contents, plain, strict=True)
+    ]
+
+
+def have_size(contents: Sequence[object], height: int, width: int) -> bool:
     """Tell whether all pictures begin as PNGs of that size do; they are then read in no time."""
     start = text_beginning(height, width)
     for content in contents:

@@ -3,6 +3,7 @@
 import io
 import time
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -12,10 +13,26 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.imaging.plain_png import END, beginning, chunk, read_plain_png, write_plain_pngs
+from service.imaging.plain_png import END, beginning, chunk, read_plain_png, read_plain_pngs, write_plain_pngs
 
 IMAGE = np.arange(40, 46, dtype=np.uint8).reshape(2, 3)
 (PLAIN,) = write_plain_pngs(IMAGE[np.newaxis])
+
+
+def read_among_others(content: bytes, height: int, width: int) -> NDArray[np.uint8] | None:
+    """One of a list whose others are white, read with them, which leaves those white."""
+    white = np.full((1, height, width), 255, dtype=np.uint8)
+    (other,) = write_plain_pngs(white)
+    before, read, after = read_plain_pngs([other, content, other], height, width)
+
+    for neighbour in (before, after):
+        assert neighbour is not None
+        assert np.array_equal(neighbour, white[0])
+    return read
+
+
+READERS = (read_plain_png, read_among_others)
+Read = Callable[[bytes, int, int], NDArray[np.uint8] | None]
 
 
 def with_data(compressed: bytes) -> bytes:
@@ -23,26 +40,28 @@ def with_data(compressed: bytes) -> bytes:
     return beginning(2, 3) + chunk(b"IDAT", compressed) + END
 
 
+@pytest.mark.parametrize("read", READERS)
 @given(arrays(np.uint8, (5, 7)), st.integers(0, 9))
-def test_what_pillow_writes_is_read_as_pillow_reads_it(pixels: NDArray[np.uint8], level: int) -> None:
+def test_what_pillow_writes_is_read_as_pillow_reads_it(read: Read, pixels: NDArray[np.uint8], level: int) -> None:
     """Whatever filters and compression it chose for the rows."""
     content = io.BytesIO()
     Image.fromarray(pixels).save(content, format="PNG", compress_level=level)
-    read = read_plain_png(content.getvalue(), 5, 7)
+    found = read(content.getvalue(), 5, 7)
 
-    assert read is not None
-    assert np.array_equal(read, pixels)
+    assert found is not None
+    assert np.array_equal(found, pixels)
 
 
+@pytest.mark.parametrize("read", READERS)
 @pytest.mark.parametrize("kind", range(5))
-def test_every_filter_is_undone(kind: int) -> None:
+def test_every_filter_is_undone(read: Read, kind: int) -> None:
     """None, sub, up, average and Paeth, as Pillow undoes them."""
     rows = b"".join(bytes([kind, *values]) for values in ((9, 200, 30), (100, 7, 250)))
     content = with_data(zlib.compress(rows))
-    read = read_plain_png(content, 2, 3)
+    found = read(content, 2, 3)
 
-    assert read is not None
-    assert read.tolist() == np.asarray(Image.open(io.BytesIO(content))).tolist()
+    assert found is not None
+    assert found.tolist() == np.asarray(Image.open(io.BytesIO(content))).tolist()
 
 
 @given(arrays(np.uint8, (3, 5, 7)))
@@ -54,6 +73,7 @@ def test_pillow_reads_what_is_written(images: NDArray[np.uint8]) -> None:
             assert np.array_equal(np.asarray(read), image)
 
 
+@pytest.mark.parametrize("read", READERS)
 @pytest.mark.parametrize(
     "content",
     [
@@ -69,16 +89,17 @@ def test_pillow_reads_what_is_written(images: NDArray[np.uint8]) -> None:
         with_data(zlib.compress(bytes([9] * 8))),
     ],
 )
-def test_all_else_is_left_to_pillow(content: bytes) -> None:
+def test_all_else_is_left_to_pillow(read: Read, content: bytes) -> None:
     """Cut, longer, a wrong checksum, another size, other chunks, too little data, an unknown filter."""
-    assert read_plain_png(content, 2, 3) is None
+    assert read(content, 2, 3) is None
 
 
-def test_more_data_than_the_size_tells_is_not_unpacked() -> None:
+@pytest.mark.parametrize("read", READERS)
+def test_more_data_than_the_size_tells_is_not_unpacked(read: Read) -> None:
     """64 MiB of zeros behind a small header costs no more than the header says."""
     compressor = zlib.compressobj(9)
     bomb = b"".join(compressor.compress(bytes(1 << 20)) for _ in range(64)) + compressor.flush()
     start = time.perf_counter()
-    read_plain_png(with_data(bomb), 2, 3)
+    read(with_data(bomb), 2, 3)
 
     assert time.perf_counter() - start < 0.1
