@@ -95,7 +95,7 @@ class Objective:
         latent: (samples * batch, latent), the first draw of all images first.
         logits: (samples * batch, channels, height, width), what the decoder makes of them.
         """
-        repeated = pixels.repeat(self.samples, 1, 1, 1)
+        repeated = pixels.expand(self.samples, *pixels.shape).flatten(end_dim=1)
         reconstruction = self.reconstruction_loss(repeated, logits).reshape(self.samples, -1)
         kl = kl_divergence(mean, log_variance)
         if self.name == "importance-weighted":

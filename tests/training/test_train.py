@@ -149,6 +149,15 @@ def test_averaged_weights_lag_behind(train_digits: Digits, checkpoint: Path) -> 
     assert equal(dict(trainer.averaged.module.state_dict()), dict(trainer.model.state_dict()))
 
 
+def test_training_leaves_the_precision_of_products_as_it_was(train_digits: Digits) -> None:
+    """Export compares with PyTorch at full precision, in whatever process has trained before."""
+    before = torch.get_float32_matmul_precision()
+    within = [torch.get_float32_matmul_precision() for _ in Trainer(train_digits, SMALL, CPU).epochs()]
+
+    assert within == [before] * SMALL.epochs
+    assert torch.get_float32_matmul_precision() == before == "highest"
+
+
 def test_the_learning_rate_falls_along_a_cosine(train_digits: Digits) -> None:
     """Full at the start, half in the middle, nothing at the end."""
     trainer = Trainer(train_digits, SMALL, CPU)
