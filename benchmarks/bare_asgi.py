@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from service.imaging.reader import read_image
-from service.imaging.writer import write_pngs
+from service.imaging.writer import base64_pngs, sheet
 from service.model.autoencoder import Pixels
 from service.model.latent_space import interpolation_path, reconstruct
 from service.model.onnx_autoencoder import OnnxAutoencoder
@@ -33,17 +33,17 @@ def encode(body: Json) -> Json:
 
 
 def decode(body: Json) -> Json:
-    return {"images": write_pngs(autoencoder.decode(np.array(body["latents"], dtype=np.float32)))}
+    return {"images": base64_pngs(sheet(autoencoder.decode(np.array(body["latents"], dtype=np.float32))))}
 
 
 def reconstruct_images(body: Json) -> Json:
-    return {"images": write_pngs(reconstruct(autoencoder, read(body["images"])))}
+    return {"images": base64_pngs(sheet(reconstruct(autoencoder, read(body["images"]))))}
 
 
 def interpolate(body: Json) -> Json:
     start, end = autoencoder.encode(read([body["start"]["image"], body["end"]["image"]])).mean
     weights, latents = interpolation_path(start, end, body["steps"])
-    images = write_pngs(autoencoder.decode(latents))
+    images = base64_pngs(sheet(autoencoder.decode(latents)))
     return {"weights": weights.tolist(), "latents": latents.tolist(), "images": images}
 
 

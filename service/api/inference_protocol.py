@@ -30,7 +30,7 @@ from service.api.inference_schemas import (
     graphs_of,
 )
 from service.api.json_route import Answerer, parse_json
-from service.api.post_route import Headers, PostRoute, Reply, Task, check_json_type, text
+from service.api.post_route import Headers, PostRoute, Reply, Task, check_body_type, text
 from service.api.problems import EXAMPLES, Problem, not_read
 from service.api.routes import KEY_NEEDED, Model, Shared, readyz
 from service.api.schemas import Ingredients, Limits
@@ -123,7 +123,7 @@ class InferRoute(PostRoute):
         """
         from_page = any(name == b"origin" for name, _ in headers)
         if content_type != OCTETS and (content_type or from_page):
-            check_json_type(content_type)
+            check_body_type(content_type)
         return content_type
 
     def examples(self, ingredients: Ingredients) -> dict[str, object]:

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.types import Scope
 
 from service.api.admission import Admission
-from service.api.post_route import JSON, Headers, PostRoute, Reply, Task, check_json_type, text
-from service.api.problems import UNSUPPORTED_MEDIA_TYPE, RefusedError, invalid_request, not_read
+from service.api.post_route import JSON, Headers, PostRoute, Reply, Task, check_body_type
+from service.api.problems import invalid_request, not_read
 from service.api.record import Record
 from service.api.schemas import Context, Ingredients, Limits, Request
 from service.api.uploads import UPLOADS, options_of, read_upload
@@ -73,8 +73,8 @@ class JsonRoute(PostRoute):
     ) -> None:
         super().__init__(path, operation, limits.max_body_bytes, admission, **description)
         self._limits = limits
-        self._schema = request_schema(operation)
         self._answerer = Answerer(operation, autoencoder, partial(context_of, limits, Context(limits, fit=None)))
+        self._schema = self._answerer.schema
 
     def check_type(self, content_type: bytes, headers: Headers) -> bytes:
         """Refuse all but JSON in UTF-8, and pictures where they are taken. Raises RefusedError.
@@ -83,18 +83,7 @@ class JsonRoute(PostRoute):
         without asking.
         """
         del headers
-        if self._schema.takes_files:
-            media_type = content_type.partition(b";")[0].strip().lower()
-            if media_type in UPLOADS:
-                return content_type
-            if media_type != JSON:
-                names = b", ".join((JSON, *UPLOADS)).decode()
-                raise RefusedError(
-                    UNSUPPORTED_MEDIA_TYPE,
-                    f"Content-Type must be one of {names}; is {text(content_type) or 'missing'}",
-                )
-        check_json_type(content_type)
-        return JSON
+        return check_body_type(content_type, UPLOADS if self._schema.takes_files else ())
 
     def examples(self, ingredients: Ingredients) -> dict[str, object]:
         """See ``PostRoute``."""
@@ -133,7 +122,7 @@ class Answerer:
         context: Callable[[object], object],
         to_reply: Callable[[Any], Reply] = json_reply,
     ) -> None:
-        self._schema = request_schema(operation)
+        self.schema = request_schema(operation)
         self._operation = operation
         self._autoencoder = autoencoder
         self._context = context
@@ -143,7 +132,7 @@ class Answerer:
         """Answer, and note the times of decoding, inference and encoding. Raises RefusedError."""
         started = perf_counter()
         try:
-            body = self._schema.model_validate(content, context=self._context(content))
+            body = self.schema.model_validate(content, context=self._context(content))
         except ValidationError as error:
             raise invalid_request(error) from error
         decoded = perf_counter()

@@ -178,16 +178,24 @@ class Shortcut:
             await self.app(scope, receive, send)
 
 
-def check_json_type(value: bytes) -> None:
-    """Refuse all but JSON in UTF-8. Raises RefusedError."""
+def check_body_type(value: bytes, others: Sequence[bytes] = ()) -> bytes:
+    """JSON, if that is a body's type, in UTF-8; or the type as it came, if it is one of the others.
+
+    Raises RefusedError for any other.
+    """
     media_type, *parameters = (part.strip().lower() for part in value.split(b";"))
+    if media_type in others:
+        return value
     if media_type != JSON:
+        names = b", ".join((JSON, *others)).decode()
         raise RefusedError(
-            UNSUPPORTED_MEDIA_TYPE, f"Content-Type must be application/json; is {text(value) or 'missing'}"
+            UNSUPPORTED_MEDIA_TYPE,
+            f"Content-Type must be {'one of ' if others else ''}{names}; is {text(value) or 'missing'}",
         )
     charsets = [part.partition(b"=")[2].strip(b'"') for part in parameters if part.startswith(b"charset=")]
     if any(charset not in {b"utf-8", b"utf8"} for charset in charsets):
         raise RefusedError(UNSUPPORTED_MEDIA_TYPE, f"JSON must be in UTF-8; Content-Type is {text(value)}")
+    return JSON
 
 
 def check_accept(value: bytes) -> None:

@@ -29,7 +29,7 @@ from service.api.schemas import (
 from service.api.state import State
 from service.imaging.fit import Fitted
 from service.imaging.reader import Picture
-from service.imaging.writer import write_pngs
+from service.imaging.writer import sheet
 from service.model.autoencoder import Autoencoder, Floats, check_inference
 from service.model.card import ModelCard
 from service.model.latent_space import interpolation_path, reconstruct
@@ -60,7 +60,7 @@ def encode(body: ImagesRequest, model: Model) -> LatentsAnswer:
     Its mean is the image's latent: what `/decode` and `/interpolate` take.
     """
     posterior = model.encode(np.array([image.pixels for image in body.images]))
-    pairs = zip(posterior.mean.tolist(), posterior.log_variance.tolist(), strict=True)
+    pairs = zip(posterior.mean, posterior.log_variance, strict=True)
     return LatentsAnswer(
         latents=[PosteriorAnswer(mean=mean, log_variance=log) for mean, log in pairs],
         fitted=fitted(body.images) if body.explain else None,
@@ -72,7 +72,7 @@ def decode(body: LatentsRequest, model: Model) -> ImagesAnswer:
 
     Any point of the latent space decodes; draws from a standard normal look like new data.
     """
-    return ImagesAnswer(images=write_pngs(model.decode(np.array(body.latents, dtype=np.float32))))
+    return ImagesAnswer(images=sheet(model.decode(np.array(body.latents, dtype=np.float32))))
 
 
 def reconstruct_images(body: ImagesRequest, model: Model) -> ReconstructAnswer:
@@ -80,7 +80,7 @@ def reconstruct_images(body: ImagesRequest, model: Model) -> ReconstructAnswer:
 
     Decoded from the posterior mean; nothing is drawn at random, so that the same image gives the same answer.
     """
-    images = write_pngs(reconstruct(model, np.array([image.pixels for image in body.images])))
+    images = sheet(reconstruct(model, np.array([image.pixels for image in body.images])))
     return ReconstructAnswer(images=images, fitted=fitted(body.images) if body.explain else None)
 
 
@@ -91,12 +91,11 @@ def interpolate(body: InterpolateRequest, model: Model) -> InterpolateAnswer:
     """
     start, end = latents_of([body.start, body.end], model)
     weights, latents = interpolation_path(start, end, body.steps)
-    images = write_pngs(model.decode(latents))
     brought = [parent.image for parent in (body.start, body.end) if isinstance(parent, ImageParent)]
     return InterpolateAnswer(
         weights=weights.tolist(),
-        latents=latents.tolist(),
-        images=images,
+        latents=list(latents),
+        images=sheet(model.decode(latents), columns=body.steps),
         fitted=fitted(brought) if body.explain else None,
     )
 

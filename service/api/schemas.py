@@ -6,6 +6,7 @@ A request's images become pixels here: what is wrong with one is found, and name
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, NamedTuple, cast
 
+import numpy as np
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -14,6 +15,8 @@ from pydantic import (
     Discriminator,
     FailFast,
     Field,
+    InstanceOf,
+    PlainSerializer,
     PlainValidator,
     Tag,
     ValidationInfo,
@@ -25,6 +28,8 @@ from typing_extensions import TypeAliasType
 from service.imaging.errors import ImageError
 from service.imaging.fit import Fitted
 from service.imaging.reader import Picture, have_size, read_image, read_plain_images
+from service.imaging.writer import Sheet, base64_pngs
+from service.model.autoencoder import Floats
 
 DEFAULT_STEPS = 11
 
@@ -195,7 +200,13 @@ Steps = TypeAliasType(
     ],
 )
 Fit = Literal["auto", "resize", "none"]
-IMAGE_OUT = "Base64 PNG, 8-bit grey, white ink on black."
+# What answers hold, written as JSON when they are: so that a reply can be something else than JSON.
+ImagesOut = Annotated[
+    InstanceOf[Sheet],
+    PlainSerializer(base64_pngs, return_type=list[str]),
+    Field(description="Base64 PNG, 8-bit grey, white ink on black."),
+]
+LatentOut = Annotated[Floats, PlainValidator(np.asarray), PlainSerializer(Floats.tolist, return_type=list[float])]
 
 
 class Request(BaseModel):
@@ -339,8 +350,8 @@ class InterpolateRequest(FitRequest):
 class PosteriorAnswer(Answer):
     """The posterior q(z|x) of one image, a diagonal Gaussian."""
 
-    mean: list[float] = Field(description="Its mean: the image's latent.")
-    log_variance: list[float] = Field(description="Natural logarithm of its variance.")
+    mean: LatentOut = Field(description="Its mean: the image's latent.")
+    log_variance: LatentOut = Field(description="Natural logarithm of its variance.")
 
 
 class ExplainedAnswer(Answer):
@@ -360,7 +371,7 @@ class LatentsAnswer(ExplainedAnswer):
 class ImagesAnswer(Answer):
     """One image an item, in the request's order."""
 
-    images: list[str] = Field(description=IMAGE_OUT)
+    images: ImagesOut
 
 
 class ReconstructAnswer(ImagesAnswer, ExplainedAnswer):
@@ -371,8 +382,8 @@ class InterpolateAnswer(ExplainedAnswer):
     """The walk, frame by frame."""
 
     weights: list[float] = Field(description="The end's share of each frame, from 0 to 1 in equal steps.")
-    latents: list[list[float]] = Field(description="The latent of each frame.")
-    images: list[str] = Field(description=IMAGE_OUT)
+    latents: list[LatentOut] = Field(description="The latent of each frame.")
+    images: ImagesOut
 
 
 class Health(Answer):
