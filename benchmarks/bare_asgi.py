@@ -10,7 +10,7 @@ import numpy as np
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from service.imaging.reader import read_image
+from service.imaging.reader import Picture, read_plain_images
 from service.imaging.writer import base64_pngs, sheet
 from service.model.autoencoder import Pixels
 from service.model.latent_space import interpolation_path, reconstruct
@@ -18,12 +18,12 @@ from service.model.onnx_autoencoder import OnnxAutoencoder
 
 Json = dict[str, Any]
 autoencoder = OnnxAutoencoder.load(Path("models/mnist"))
-MOST_PIXELS = 4_000_000
 _, HEIGHT, WIDTH = autoencoder.card.image_shape
 
 
 def read(texts: list[str]) -> Pixels:
-    return np.array([read_image(text, HEIGHT, WIDTH, MOST_PIXELS, None).pixels for text in texts])
+    pictures = read_plain_images(texts, HEIGHT, WIDTH)
+    return np.array([picture.pixels for picture in pictures if isinstance(picture, Picture)])
 
 
 def encode(body: Json) -> Json:

@@ -45,7 +45,7 @@ def read_image(content: str | bytes, height: int, width: int, max_pixels: int, f
     return Picture(*fit_image(image, height, width, fit, oriented=oriented))
 
 
-def read_plain_images(contents: list[str | bytes], height: int, width: int) -> list[Picture | str | bytes]:
+def read_plain_images(contents: Sequence[str | bytes], height: int, width: int) -> list[Picture | str | bytes]:
     """Plain PNGs of that size, read together; what is not one stays as it is, for ``read_image`` to say why."""
     if not have_size(contents, height, width):
         return [*contents]
