@@ -1,6 +1,7 @@
 """Model folders that are not what their card says, and a good one that is another model."""
 
 import hashlib
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from service.model.autoencoder import Floats
@@ -52,6 +54,22 @@ def replace_with_foreign_file(folder: Path) -> None:
     edit_card(folder, lambda card: card["graphs"]["encoder"].update(sha256=digest))
 
 
+def write_statistics(folder: Path, content: bytes) -> None:
+    """Put other latent statistics into a folder, and their hash into the card."""
+    (folder / "statistics.npz").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    edit_card(folder, lambda card: card["statistics"].update(sha256=digest))
+
+
+def change_statistics(folder: Path, **changes: NDArray[Any] | None) -> None:
+    """Put other arrays into the latent statistics, or leave some out."""
+    with np.load(folder / "statistics.npz") as arrays:
+        changed = {**arrays, **changes}
+    content = io.BytesIO()
+    np.savez(content, **{name: array for name, array in changed.items() if array is not None})
+    write_statistics(folder, content.getvalue())
+
+
 # What is done to a good folder, and what the refusal says.
 DAMAGES: list[tuple[Damage, str]] = [
     (lambda folder: (folder / "model.json").unlink(), r"model\.json cannot be read: No such file"),
@@ -71,6 +89,27 @@ DAMAGES: list[tuple[Damage, str]] = [
     (
         lambda folder: edit_card(folder, lambda card: card.update(image_shape=[1, 14, 56])),
         "has the inputs and outputs",
+    ),
+    (lambda folder: (folder / "statistics.npz").unlink(), r"statistics\.npz cannot be read: No such file"),
+    (lambda folder: truncate(folder / "statistics.npz"), r"statistics\.npz is not the file that its card names"),
+    (
+        lambda folder: write_statistics(folder, b"no archive"),
+        r"statistics\.npz: no archive of latent statistics: File is not a zip file",
+    ),
+    (lambda folder: change_statistics(folder, means=None), r"statistics\.npz: .*: 'means is not a file"),
+    (
+        lambda folder: change_statistics(folder, means=np.zeros((200, 31), np.float32)),
+        r"statistics\.npz: means is float32 \(200, 31\) or not finite, not float32 \(200, 32\)",
+    ),
+    (
+        lambda folder: change_statistics(folder, factors=np.full((200, 32, 32), np.nan, np.float32)),
+        "factors is float32 .* or not finite",
+    ),
+    (lambda folder: change_statistics(folder, classes=np.array([{}] * 200)), "Object arrays cannot be loaded"),
+    (lambda folder: change_statistics(folder, classes=np.arange(200, 0, -1)), "the classes not ascending"),
+    (
+        lambda folder: change_statistics(folder, weights=np.zeros(200, np.float32)),
+        "the weights are not positive",
     ),
 ]
 

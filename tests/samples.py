@@ -12,6 +12,7 @@ from PIL import Image
 from service.model.autoencoder import Floats, Pixels, Posterior, unit_pixels
 from service.model.card import ModelCard
 from service.model.errors import InferenceError
+from service.model.statistics import LatentStatistics
 
 DATA = Path(__file__).parent / "data"
 REPOSITORY = Path(__file__).parent.parent
@@ -68,11 +69,23 @@ def fake_card() -> ModelCard:
     )
 
 
+def fake_statistics() -> LatentStatistics:
+    """Two Gaussians of class 0, far apart, and one each of 1 and 3; there is no 2."""
+    middles = np.array([0, 1, 0.25, 0.75], dtype=np.float32)
+    return LatentStatistics(
+        weights=np.array([0.3, 0.1, 0.4, 0.2], dtype=np.float32),
+        classes=np.array([0, 0, 1, 3]),
+        means=np.repeat(middles[:, np.newaxis], LATENT_SIZE, axis=1),
+        factors=np.tile(np.tri(LATENT_SIZE, dtype=np.float32) / 100, (4, 1, 1)),
+    )
+
+
 @dataclass
 class FakeAutoencoder:
     """Its latents are the pixels themselves, so that a reconstruction is the image; it counts its calls."""
 
     card: ModelCard = field(default_factory=fake_card)
+    statistics: LatentStatistics | None = field(default_factory=fake_statistics)
     broken: bool = False
     batches: list[int] = field(default_factory=list)
 

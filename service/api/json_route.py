@@ -17,6 +17,7 @@ from service.api.schemas import Context, Ingredients, Limits, Request
 from service.api.uploads import UPLOADS, options_of, read_upload
 from service.model.autoencoder import Autoencoder, Floats, Pixels, Posterior
 from service.model.card import ModelCard
+from service.model.statistics import LatentStatistics
 
 PART_MARKS = (b"[", b"{", b":", b",")
 
@@ -34,6 +35,11 @@ class TimedAutoencoder:
     def card(self) -> ModelCard:
         """See ``Autoencoder``."""
         return self._autoencoder.card
+
+    @property
+    def statistics(self) -> LatentStatistics | None:
+        """See ``Autoencoder``."""
+        return self._autoencoder.statistics
 
     def encode(self, pixels: Pixels | Floats) -> Posterior:
         """See ``Autoencoder``."""

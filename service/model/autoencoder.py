@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from service.model.card import ModelCard
 from service.model.errors import InferenceError
+from service.model.statistics import LatentStatistics
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -28,6 +29,10 @@ class Autoencoder(Protocol):
     @property
     def card(self) -> ModelCard:
         """What the model is; gives ``image_shape`` (1, height, width) and ``latent_size``."""
+
+    @property
+    def statistics(self) -> LatentStatistics | None:
+        """Where the classes lie in latent space, if that is known."""
 
     def encode(self, pixels: Pixels | Floats) -> Posterior:
         """The posterior of images (batch, height, width), white ink on black, uint8 or float32 in [0, 1].

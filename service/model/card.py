@@ -62,8 +62,8 @@ class Quality(Part):
     active_units: int = Field(description="Latent dimensions whose mean varies over images by more than 0.01.")
 
 
-class Graph(Part):
-    """One ONNX file beside the card."""
+class CardFile(Part):
+    """A file beside the card."""
 
     file: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$", description="File name in the model's folder.")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the file.")
@@ -72,8 +72,8 @@ class Graph(Part):
 class Graphs(Part):
     """Both ONNX files."""
 
-    encoder: Graph
-    decoder: Graph
+    encoder: CardFile
+    decoder: CardFile
 
 
 class ModelCard(Part):
@@ -90,4 +90,5 @@ class ModelCard(Part):
     data: Data
     quality: Quality | None = Field(description="null where the model was not measured.")
     graphs: Graphs
+    statistics: CardFile | None = Field(None, description="Where the classes lie in latent space; null: not told.")
     examples: list[str] = Field(min_length=2, description="Images of the data, base64 PNG.")

@@ -9,8 +9,9 @@ import numpy as np
 from pydantic import ValidationError
 
 from service.model.autoencoder import Floats, Pixels, Posterior, check_inference, unit_pixels
-from service.model.card import Graph, ModelCard
+from service.model.card import CardFile, ModelCard
 from service.model.errors import InferenceError, ModelLoadError
+from service.model.statistics import LatentStatistics
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported
 import onnxruntime
@@ -33,16 +34,26 @@ class OnnxAutoencoder:
     """Encoder and decoder graphs on the CPU, one thread each: more processes serve more than more threads."""
 
     def __init__(
-        self, card: ModelCard, encoder: onnxruntime.InferenceSession, decoder: onnxruntime.InferenceSession
+        self,
+        card: ModelCard,
+        encoder: onnxruntime.InferenceSession,
+        decoder: onnxruntime.InferenceSession,
+        statistics: LatentStatistics | None,
     ) -> None:
         self._card = card
         self._encoder = encoder
         self._decoder = decoder
+        self._statistics = statistics
 
     @property
     def card(self) -> ModelCard:
         """The model card."""
         return self._card
+
+    @property
+    def statistics(self) -> LatentStatistics | None:
+        """See ``Autoencoder``."""
+        return self._statistics
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -55,7 +66,7 @@ class OnnxAutoencoder:
         latent: Shape = ["batch", card.latent_size]
         encoder = open_graph(folder, card.graphs.encoder, {"pixels": image, "mean": latent, "log_variance": latent})
         decoder = open_graph(folder, card.graphs.decoder, {"latent": latent, "pixels": image})
-        autoencoder = cls(card, encoder, decoder)
+        autoencoder = cls(card, encoder, decoder, read_statistics(folder, card))
         try:
             check_inference(autoencoder)
         except InferenceError as error:
@@ -94,18 +105,36 @@ def read_card(path: Path) -> ModelCard:
         raise ModelLoadError(f"{path} is not a model card of format version 1: {field}: {first['msg']}") from error
 
 
-def open_graph(folder: Path, graph: Graph, tensors: dict[str, Shape]) -> onnxruntime.InferenceSession:
+def read_file(folder: Path, file: CardFile) -> bytes:
+    """The content of a file, if it is the one that its card names. Raises ModelLoadError, naming the file."""
+    path = folder / file.file
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelLoadError(f"{path} cannot be read: {error.strerror}") from error
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise ModelLoadError(f"{path} is not the file that its card names: the SHA-256 differs")
+    return content
+
+
+def read_statistics(folder: Path, card: ModelCard) -> LatentStatistics | None:
+    """The latent statistics that the card names, if any. Raises ModelLoadError, naming the file."""
+    if card.statistics is None:
+        return None
+    content = read_file(folder, card.statistics)
+    try:
+        return LatentStatistics.read(content, card.latent_size)
+    except ModelLoadError as error:
+        raise ModelLoadError(f"{folder / card.statistics.file}: {error}") from error
+
+
+def open_graph(folder: Path, graph: CardFile, tensors: dict[str, Shape]) -> onnxruntime.InferenceSession:
     """Open a graph that is the file its card names and has just these inputs and outputs.
 
     Raises ModelLoadError, naming the file.
     """
     path = folder / graph.file
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelLoadError(f"{path} cannot be read: {error.strerror}") from error
-    if hashlib.sha256(content).hexdigest() != graph.sha256:
-        raise ModelLoadError(f"{path} is not the file that its card names: the SHA-256 differs")
+    content = read_file(folder, graph)
     try:
         session = onnxruntime.InferenceSession(content, session_options(), providers=["CPUExecutionProvider"])
     except LOAD_ERRORS as error:

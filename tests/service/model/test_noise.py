@@ -1,0 +1,54 @@
+"""Random numbers follow from their seed and their place alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.model.noise import MOST_SEED, cosine, logarithm, normals, uniforms
+
+SEEDS = st.integers(0, MOST_SEED)
+COUNTS = st.integers(1, 9)
+GOLDEN = ["afa616bf378db3be81a2c23e", "eff2303f07b6f13fa25a523f", "b88e263f4b8519bf938aaa3f"]
+
+
+@given(SEEDS, COUNTS, COUNTS, COUNTS, COUNTS)
+def test_a_number_follows_from_seed_and_place(seed: int, items: int, each: int, more: int, longer: int) -> None:
+    """Neither more streams nor longer ones change it, to the last bit."""
+    numbers = uniforms(seed, items, each)
+
+    assert np.array_equal(uniforms(seed, items + more, each + longer)[:items, :each], numbers)
+    assert numbers.min() > 0
+    assert numbers.max() < 1
+
+
+def test_streams_differ() -> None:
+    """Of one seed and of two; whatever the seed, no number comes twice."""
+    numbers = np.concatenate([uniforms(seed, 50, 100) for seed in (0, 1, MOST_SEED)])
+
+    assert len(np.unique(numbers)) == numbers.size
+
+
+def test_the_numbers_never_change() -> None:
+    """What a seed gave to someone yesterday it gives tomorrow, on any machine: golden numbers."""
+    draws = normals(uniforms(2014, 3, 6)).astype("<f4")
+
+    assert [draw.tobytes().hex() for draw in draws] == GOLDEN
+
+
+def test_normals_are_normal() -> None:
+    """Moments to the fourth, and the share beyond two deviations, of a million draws."""
+    draws = normals(uniforms(7, 100, 20_000))
+
+    assert [(draws**power).mean() for power in (1, 2, 3, 4)] == pytest.approx([0, 1, 0, 3], abs=0.02)
+    assert (np.abs(draws) > 2).mean() == pytest.approx(0.0455, abs=0.001)
+    assert np.abs(np.asarray(np.corrcoef(draws)) - np.eye(100)).max() < 0.05
+
+
+def test_logarithm_and_cosine_are_what_they_are_called() -> None:
+    """Beside NumPy's, over all that the normals ask of them."""
+    values = np.append(uniforms(3, 1, 10_000), [2.0**-53, 0.5, 1 - 2.0**-53])
+    angles = np.linspace(-np.pi, np.pi, 10_001)
+
+    assert logarithm(values) == pytest.approx(np.log(values), rel=1e-15)
+    assert cosine(angles) == pytest.approx(np.cos(angles), abs=2e-15)

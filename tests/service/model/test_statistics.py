@@ -1,0 +1,82 @@
+"""New latents are drawn where the classes lie."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.model.autoencoder import Floats
+from service.model.noise import uniforms
+from tests.samples import LATENT_SIZE, fake_statistics
+
+STATISTICS = fake_statistics()
+EACH = 1 + 2 * LATENT_SIZE
+GOLDEN = "934385ba8b89623e260a4c3f"
+
+
+def nearest(latents: Floats) -> list[int]:
+    """The Gaussian whose mean is nearest to each latent."""
+    distances = np.linalg.norm(latents[:, np.newaxis] - STATISTICS.means, axis=-1)
+    numbers: list[int] = distances.argmin(axis=1).tolist()
+    return numbers
+
+
+def test_labels_are_the_classes_that_there_are() -> None:
+    """Ascending; the fake has no 2."""
+    assert STATISTICS.labels == [0, 1, 3]
+
+
+def test_class_means_are_weighted() -> None:
+    """Of class 0's two Gaussians, one at 0 and one at 1, the one weighs three times the other."""
+    assert STATISTICS.class_means() == pytest.approx(np.repeat([[0.25], [0.25], [0.75]], LATENT_SIZE, axis=1))
+
+
+def test_a_draw_without_a_class_goes_by_the_weights() -> None:
+    """Each Gaussian gets its share of 2,000 draws."""
+    chosen = nearest(STATISTICS.draw(uniforms(1, 2000, EACH), None, 1.0))
+
+    assert np.bincount(chosen) / 2000 == pytest.approx([0.3, 0.1, 0.4, 0.2], abs=0.03)
+
+
+def test_a_draw_of_a_class_comes_from_its_mixture() -> None:
+    """Also where the uniform number is as near to 0 or 1 as it gets."""
+    uniform = np.tile([2.0**-53, 0.1, 0.8, 1 - 2.0**-53], 3)[:, np.newaxis] * np.ones(EACH)
+    labels = np.repeat([0, 1, 3], 4)
+
+    assert nearest(STATISTICS.draw(uniform, labels, 0.0)) == [0, 0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]
+
+
+def test_draws_have_the_covariance_of_the_factors() -> None:
+    """And the mean of their Gaussian."""
+    draws = STATISTICS.draw(uniforms(1, 20_000, EACH), np.full(20_000, 3), 1.0)
+    factor = np.tri(LATENT_SIZE) / 100
+
+    assert draws.mean(axis=0) == pytest.approx(0.75, abs=1e-3)
+    assert np.cov(draws.T) == pytest.approx(factor @ factor.T, abs=3e-5)
+
+
+@given(st.floats(0, 3))
+def test_temperature_scales_the_noise_about_the_mean(temperature: float) -> None:
+    """At 0 every draw is its Gaussian's mean."""
+    uniform = uniforms(5, 4, EACH)
+    labels = np.array([0, 1, 3, 3])
+    middle, usual = (STATISTICS.draw(uniform, labels, factor) for factor in (0.0, 1.0))
+
+    assert STATISTICS.draw(uniform, labels, temperature) == pytest.approx(
+        middle + temperature * (usual - middle), abs=1e-6
+    )
+
+
+@given(st.integers(1, 20), st.integers(0, 2**53 - 1))
+def test_a_draw_does_not_depend_on_its_company(count: int, seed: int) -> None:
+    """To the last bit."""
+    many = STATISTICS.draw(uniforms(seed, 20, EACH), None, 1.0)
+
+    assert np.array_equal(STATISTICS.draw(uniforms(seed, count, EACH), None, 1.0), many[:count])
+
+
+def test_the_draws_never_change() -> None:
+    """As the noise: golden numbers."""
+    latents = STATISTICS.draw(uniforms(2014, 3, EACH), np.array([0, 1, 3]), 1.0)
+
+    assert latents[:, -1].astype("<f4").tobytes().hex() == GOLDEN
