@@ -13,8 +13,9 @@ from starlette.types import Receive, Scope, Send
 from service.imaging.reader import Picture, read_plain_images
 from service.imaging.writer import base64_pngs, sheet
 from service.model.autoencoder import Pixels
-from service.model.latent_space import interpolation_path, reconstruct
+from service.model.latent_space import reconstruct
 from service.model.onnx_autoencoder import OnnxAutoencoder
+from service.model.paths import interpolation_path
 
 Json = dict[str, Any]
 autoencoder = OnnxAutoencoder.load(Path("models/mnist"))
@@ -41,8 +42,8 @@ def reconstruct_images(body: Json) -> Json:
 
 
 def interpolate(body: Json) -> Json:
-    start, end = autoencoder.encode(read([body["start"]["image"], body["end"]["image"]])).mean
-    weights, latents = interpolation_path(start, end, body["steps"])
+    ends = autoencoder.encode(read([body["start"]["image"], body["end"]["image"]])).mean
+    weights, latents = interpolation_path(autoencoder, ends, body["steps"], "linear", closed=False)
     images = base64_pngs(sheet(autoencoder.decode(latents)))
     return {"weights": weights.tolist(), "latents": latents.tolist(), "images": images}
 

@@ -32,7 +32,8 @@ from service.imaging.reader import Picture
 from service.imaging.writer import sheet
 from service.model.autoencoder import Autoencoder, Floats, check_inference
 from service.model.card import ModelCard
-from service.model.latent_space import interpolation_path, reconstruct
+from service.model.latent_space import reconstruct
+from service.model.paths import interpolation_path
 
 RELOAD_PATH = "/model/reload"
 METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
@@ -89,8 +90,8 @@ def interpolate(body: InterpolateRequest, model: Model) -> InterpolateAnswer:
 
     Straight, in equal steps; the first and the last frame are the ends' own, as `/reconstruct` gives them.
     """
-    start, end = latents_of([body.start, body.end], model)
-    weights, latents = interpolation_path(start, end, body.steps)
+    ends = np.array(latents_of([body.start, body.end], model))
+    weights, latents = interpolation_path(model, ends, body.steps, "linear", closed=False)
     brought = [parent.image for parent in (body.start, body.end) if isinstance(parent, ImageParent)]
     return InterpolateAnswer(
         weights=weights.tolist(),

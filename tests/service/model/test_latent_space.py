@@ -6,31 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from service.model.autoencoder import Floats
-from service.model.latent_space import interpolation_path, reconstruct
+from service.model.autoencoder import Floats, Posterior
+from service.model.latent_space import (
+    RADIUS,
+    posterior_samples,
+    prior_samples,
+    reconstruct,
+    share_within_data,
+    traversal,
+    weighted_sum,
+)
 from tests.samples import FakeAutoencoder
 
 LATENTS = arrays(np.float32, 4, elements=st.floats(-100, 100, width=32))
-
-
-@given(LATENTS, LATENTS, st.integers(2, 50))
-def test_a_path_begins_and_ends_at_its_ends(start: Floats, end: Floats, steps: int) -> None:
-    """Exactly, whatever the ends; between them every coordinate stays between theirs."""
-    weights, latents = interpolation_path(start, end, steps)
-
-    assert (weights[0], weights[-1], len(weights)) == (0, 1, steps)
-    assert latents.dtype == np.float32
-    assert np.array_equal(latents[0], start)
-    assert np.array_equal(latents[-1], end)
-    assert (latents >= np.minimum(start, end) - 1e-4).all()
-    assert (latents <= np.maximum(start, end) + 1e-4).all()
-
-
-def test_steps_are_equal() -> None:
-    """The middle of three frames is the mean of the ends."""
-    _, latents = interpolation_path(np.zeros(2, np.float32), np.array([1, -2], np.float32), 5)
-
-    assert latents.tolist() == [[0, 0], [0.25, -0.5], [0.5, -1], [0.75, -1.5], [1, -2]]
 
 
 def test_a_reconstruction_decodes_the_mean(autoencoder: FakeAutoencoder) -> None:
@@ -38,3 +26,54 @@ def test_a_reconstruction_decodes_the_mean(autoencoder: FakeAutoencoder) -> None
     images = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
 
     assert reconstruct(autoencoder, images) == pytest.approx(images / 255)
+
+
+def test_posterior_samples_have_its_mean_and_variance(random: np.random.Generator) -> None:
+    """Of each image and coordinate by itself."""
+    mean, log_variance = random.normal(size=(2, 3, 5)).astype(np.float32)
+    samples = posterior_samples(Posterior(mean, log_variance), 1, 20_000)
+
+    assert samples.mean(axis=1) == pytest.approx(mean, abs=0.05)
+    assert np.log(samples.var(axis=1)) == pytest.approx(log_variance, abs=0.05)
+
+
+@given(st.integers(1, 4), st.integers(1, 4))
+def test_a_posterior_sample_follows_from_its_place(images: int, samples: int) -> None:
+    """Neither more images nor more samples change it."""
+    zeros = np.zeros((4, 3), np.float32)
+    many = posterior_samples(Posterior(zeros, zeros), 9, 4)
+    few = posterior_samples(Posterior(zeros[:images], zeros[:images]), 9, samples)
+
+    assert np.array_equal(few, many[:images, :samples])
+
+
+@given(st.integers(1, 8), st.floats(0, 3))
+def test_a_draw_from_the_prior_follows_from_its_place(count: int, temperature: float) -> None:
+    """The temperature scales it."""
+    many = prior_samples(3, 9, 8, 1.0)
+
+    assert prior_samples(3, 9, count, temperature) == pytest.approx(temperature * many[:count])
+
+
+def test_a_weighted_sum_adds_up() -> None:
+    """Seven less one and a half twos."""
+    latents = np.array([[7, 0], [2, 2]], np.float32)
+
+    assert weighted_sum(latents, np.array([1, -1.5])).tolist() == [4, -3]
+
+
+@given(LATENTS)
+def test_a_latent_is_pulled_to_the_radius_and_not_beyond(latent: Floats) -> None:
+    """What lies within stays as it is."""
+    share = share_within_data(latent)
+    length = np.linalg.norm(latent.astype(np.float64))
+
+    assert 0 < share <= 1
+    assert share * length == pytest.approx(min(length, RADIUS * 2))
+
+
+def test_a_traversal_moves_one_coordinate_a_row() -> None:
+    """By each offset; the others stay."""
+    grid = traversal(np.array([1, 2, 3], np.float32), [2, 0], np.array([-1, 0.5]))
+
+    assert grid.tolist() == [[[1, 2, 2], [1, 2, 3.5]], [[0, 2, 3], [1.5, 2, 3]]]
