@@ -4,7 +4,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
 from service import __version__
-from service.api import docs, inference_protocol, problems
+from service.api import docs, inference_protocol, pages, problems
 from service.api.admission import Admission
 from service.api.edge import Edge
 from service.api.guard import Cors, Guard
@@ -20,11 +20,6 @@ from service.model.autoencoder import Autoencoder
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from service.settings import Settings
 
-DESCRIPTION = """\
-A variational autoencoder turns an image into a point of a small latent space and back.
-`GET /model` tells which one this is. Every refusal is an `application/problem+json` that names the field.
-"""
-
 
 def create_state(settings: Settings, access_log: AccessLog | None = None) -> State:
     """What applications of these settings share with their server. To be made before workers are forked.
@@ -32,7 +27,7 @@ def create_state(settings: Settings, access_log: AccessLog | None = None) -> Sta
     Raises TelemetryError.
     """
     status_paths = [route.path for route in status_router.routes]  # type: ignore[attr-defined]
-    routes = [*OPERATIONS, RELOAD_PATH, *status_paths, *inference_protocol.PATHS, *docs.PATHS]
+    routes = [*OPERATIONS, RELOAD_PATH, *status_paths, *inference_protocol.PATHS, *pages.PATHS]
     metrics = Metrics(routes, [kind.name for kind in problems.KINDS], settings.workers)
     admission = Admission(settings.max_pending_images, settings.max_body_bytes, metrics)
     provider = tracer_provider(settings.otlp_endpoint) if settings.otlp_endpoint else None
@@ -55,8 +50,8 @@ def create_app(settings: Settings, autoencoder: Autoencoder, state: State) -> Ed
     app = FastAPIOffline(
         title="vae-service",
         version=__version__,
-        description=DESCRIPTION,
         redirect_slashes=False,
+        swagger_ui_parameters=pages.SWAGGER_UI,
         telemetry=telemetry(state.tracer_provider),
     )
     app.state.autoencoder = autoencoder
@@ -69,6 +64,7 @@ def create_app(settings: Settings, autoencoder: Autoencoder, state: State) -> Ed
     if settings.reload_endpoint:
         add_reload(app)
     keys = settings.keys()
+    pages.complete(app)
     docs.complete(app, limits, autoencoder, routes, keys_needed=bool(keys))
     # Traces are made by FastAPI.
     inner = Shortcut(app, routes) if state.tracer_provider is None else app
@@ -79,7 +75,7 @@ def guarded(app: ASGIApp, settings: Settings, keys: tuple[bytes, ...]) -> ASGIAp
     """The application behind host names, keys and origins, where they are set."""
     if keys or settings.allowed_hosts:
         open_paths = [
-            *(docs.PATHS if settings.docs_without_key else ()),
+            *(pages.PATHS if settings.docs_without_key else ()),
             *(["/metrics"] if settings.metrics_without_key else ()),
         ]
         app = Guard(app, settings.allowed_hosts, keys, open_paths)

@@ -1,33 +1,48 @@
-"""What FastAPI cannot know of its pages: the model's sizes, the settings' bounds, examples that work, a policy."""
+"""What FastAPI cannot know of the schema: the model, its sizes, the settings' bounds, refusals, examples that work."""
 
-import base64
-import hashlib
 import json
-import re
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from fastapi import FastAPI, Request
-from fastapi.routing import APIRoute
-from starlette.responses import Response
+from fastapi import FastAPI
 
 from service.api import problems
 from service.api.guard import PROBES
 from service.api.json_route import request_schema
 from service.api.post_route import JSON, PostRoute
-from service.api.problems import RefusedError
+from service.api.problems import Kind, Problem, RefusedError
 from service.api.record import Record
 from service.api.routes import OPERATIONS
-from service.api.schemas import Ingredients, Limits
+from service.api.schemas import DEFAULT_STEPS, Ingredients, Limits
 from service.api.uploads import FORM, OPTIONS, PICTURES
 from service.imaging.reader import read_image
+from service.imaging.writer import base64_pngs, sheet
 from service.model.autoencoder import Autoencoder, Floats, unit_pixels
+from service.model.latent_space import interpolation_path
 
-PAGES = ("/docs", "/redoc")
-PATHS = (*PAGES, "/openapi.json", "/static-offline-docs")
-INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
+PICTURE_SCALE = 3
+GENERAL = """\
+Images go in as base64 or as files; they come out as base64 PNGs. Every refusal is an `application/problem+json` that
+names the field. `GET /model` tells more of the model.
+"""
+TAGS = {
+    "Operations": "What the model does with images and latents.",
+    "Open Inference Protocol": "Encoder and decoder as KServe's and Triton's clients ask for them, in tensors.",
+    "Status": "What is served, and whether it is well.",
+}
+# What a request may be refused for: any request; one with a body; one that asks whether the model computes.
+ANY_REQUEST = (problems.BAD_REQUEST, problems.REQUEST_TIMEOUT, problems.HEADERS_TOO_LARGE)
+NOT_READY = (problems.INFERENCE_FAILED, problems.DRAINING)
+WITH_BODY = (
+    problems.NOT_ACCEPTABLE,
+    problems.BODY_TOO_LARGE,
+    problems.UNSUPPORTED_MEDIA_TYPE,
+    problems.INVALID_REQUEST,
+    problems.OVERLOADED,
+    *NOT_READY,
+)
 
 Json = dict[str, Any]
 
@@ -36,15 +51,13 @@ def complete(
     app: FastAPI, limits: Limits, model: Autoencoder, operations: Iterable[PostRoute], *, keys_needed: bool
 ) -> None:
     """Fill in the application's OpenAPI schema, once all routes are there, the operations among them."""
-    for route in app.routes:
-        if isinstance(route, APIRoute) and route.path in PAGES:
-            guard_page(app, route)
     schema = app.openapi()  # kept by FastAPI until a route is added
+    ingredients = ingredients_of(model, limits)
+    schema["info"]["description"] = f"{describe_model(model, ingredients)}\n\n{GENERAL}"
+    schema["tags"] = [{"name": name, "description": description} for name, description in TAGS.items()]
     set_bounds(schema["components"]["schemas"], limits)
-    for path in schema["paths"].values():
-        for operation in path.values():
-            describe_refusals(operation["responses"])
-    set_examples(schema["paths"], ingredients_of(model, limits), operations)
+    describe_responses(schema, keys_needed=keys_needed)
+    set_examples(schema["paths"], ingredients, operations)
     describe_uploads(schema["paths"], limits)
     if keys_needed:
         set_security(schema)
@@ -62,15 +75,61 @@ def set_bounds(schemas: Json, limits: Limits) -> None:
     schemas["Steps"].update(maximum=limits.max_items)
 
 
-def describe_refusals(responses: Json) -> None:
-    """Give each refusal its title, an example, and its media type, where FastAPI writes the route's."""
-    for status, example in problems.EXAMPLES.items():
-        if response := responses.get(str(status)):
-            (content,) = response["content"].values()
-            response["description"] = example.title
-            response["content"] = {
-                problems.MEDIA_TYPE: {**content, "example": example.model_dump(exclude_defaults=True)}
-            }
+def describe_model(model: Autoencoder, ingredients: Ingredients) -> str:
+    """What the page opens with, in Markdown: the model's name and size, and a walk between two images that it made."""
+    card = model.card
+    _, height, width = card.image_shape
+    start, end = np.array(ingredients.latents[:2], dtype=np.float32)
+    _, latents = interpolation_path(start, end, DEFAULT_STEPS)
+    walk = (
+        np.concatenate(list(model.decode(latents)), axis=1).repeat(PICTURE_SCALE, axis=0).repeat(PICTURE_SCALE, axis=1)
+    )
+    (picture,) = base64_pngs(sheet(walk[np.newaxis]))
+    return (
+        f"**{card.name}**, a variational autoencoder of {card.parameters:,} parameters, turns an image of "
+        f"{width} x {height} pixels into a point of a latent space of {card.latent_size} dimensions, and back. "
+        f"It was fitted to {card.data.training_images:,} images of {card.data.name}.\n\n"
+        f'<img alt="A walk from an image to another, as the model draws it" src="data:image/png;base64,{picture}">'
+    )
+
+
+def describe_responses(schema: Json, *, keys_needed: bool) -> None:
+    """Give each operation all statuses that it can answer with, and say what comes with them."""
+    for path, operations in schema["paths"].items():
+        for operation in operations.values():
+            responses = operation["responses"]
+            for response in responses.values():
+                answer_schema = response["content"].get(JSON.decode(), {}).get("schema", {})
+                if reference := answer_schema.get("$ref"):
+                    response["description"] = schema["components"]["schemas"][reference.split("/")[-1]]["description"]
+            kinds = list(ANY_REQUEST)
+            if keys_needed and path not in PROBES:
+                kinds.append(problems.UNAUTHORIZED)
+            if "requestBody" in operation:
+                kinds += WITH_BODY
+            elif "503" in responses:
+                kinds += NOT_READY
+            responses.update(refusals(kinds))
+
+
+def refusals(kinds: Iterable[Kind]) -> Json:
+    """The responses of these kinds, by status, with an example of each."""
+    by_status: dict[int, list[Problem]] = {}
+    for kind in kinds:
+        by_status.setdefault(kind.status, []).append(problems.EXAMPLES[kind.title])
+    return {str(status): refusal_response(examples) for status, examples in sorted(by_status.items())}
+
+
+def refusal_response(examples: list[Problem]) -> Json:
+    """The response of a status, which these are examples of."""
+    titles = [example.title for example in examples]
+    values = [example.model_dump(exclude_defaults=True) for example in examples]
+    content: Json = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    if len(values) == 1:
+        content["example"] = values[0]
+    else:
+        content["examples"] = {title: {"value": value} for title, value in zip(titles, values, strict=True)}
+    return {"description": " / ".join(titles), "content": {problems.MEDIA_TYPE: content}}
 
 
 def describe_uploads(paths: Json, limits: Limits) -> None:
@@ -142,28 +201,3 @@ def set_security(schema: Json) -> None:
         if path not in PROBES:
             for operation in operations.values():
                 operation["security"] = [{"bearer": []}, {"header": []}]
-
-
-def guard_page(app: FastAPI, route: APIRoute) -> None:
-    """Let a page load what the service itself serves, and run the one script that stands in it, and no more."""
-
-    async def guarded(request: Request) -> Response:
-        response: Response = await route.endpoint(request)
-        response.headers["Content-Security-Policy"] = page_policy(bytes(response.body))
-        return response
-
-    app.router.routes.remove(route)
-    app.add_api_route(route.path, guarded, include_in_schema=False)
-
-
-def page_policy(page: bytes) -> str:
-    """The content security policy of a documentation page (W3C CSP 3): its inline scripts are named by their hashes."""
-    scripts = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
-        for script in INLINE_SCRIPT.findall(page)
-    )
-    return (
-        f"default-src 'none'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )

@@ -31,8 +31,8 @@ from service.api.inference_schemas import (
 )
 from service.api.json_route import Answerer, parse_json
 from service.api.post_route import Headers, PostRoute, Reply, Task, check_body_type, text
-from service.api.problems import EXAMPLES, Problem, not_read
-from service.api.routes import KEY_NEEDED, Model, Shared, readyz
+from service.api.problems import Problem, not_read
+from service.api.routes import Model, Shared, readyz
 from service.api.schemas import Ingredients, Limits
 from service.model.autoencoder import Autoencoder, Floats
 
@@ -184,7 +184,7 @@ def infer_routes(model: Autoencoder, limits: Limits, admission: Admission) -> li
             include_in_schema=path == model_paths(graph.name)[0],
             responses={
                 200: {"content": {OCTETS.decode(): {"schema": {"type": "string", "format": "binary"}}}},
-                **{status: {"model": Problem} for status in EXAMPLES},
+                422: {"model": Problem},
             },
         )
         for graph in graphs_of(limits)
@@ -196,7 +196,7 @@ def protocol_router(limits: Limits) -> APIRouter:
     """The routes that tell what there is and how it is."""
     router = APIRouter(tags=[TAG])
 
-    @router.get("/v2", operation_id="server_metadata", summary="Tell what answers", responses=KEY_NEEDED)
+    @router.get("/v2", operation_id="server_metadata", summary="Tell what answers")
     async def server_metadata(request: Request) -> ServerMetadata:
         """Name, version and extensions of the server."""
         return ServerMetadata(name=request.app.title, version=request.app.version)
@@ -244,7 +244,6 @@ def add_model(router: APIRouter, path: str, graph: Graph) -> None:
         operation_id=f"{graph.name}_metadata",
         summary=f"Tell what the {graph.name} takes and gives",
         include_in_schema=described,
-        responses=KEY_NEEDED,
     )
     router.add_api_route(
         f"{path}/ready",
@@ -252,7 +251,7 @@ def add_model(router: APIRouter, path: str, graph: Graph) -> None:
         operation_id=f"{graph.name}_ready",
         summary=f"Tell that the {graph.name} computes",
         include_in_schema=described,
-        responses={**KEY_NEEDED, 503: {"model": Problem}},
+        responses={503: {"model": Problem}},
     )
 
 

@@ -152,17 +152,21 @@ def problem(kind: Kind, detail: str, errors: Sequence[FieldError] = (), request_
     )
 
 
-# The refusals of an operation, each as OpenAPI shows it; of two with one status, the commoner.
+# By title, as OpenAPI shows them.
 EXAMPLES = {
-    example.status: example
+    example.title: example
     for example in (
+        problem(BAD_REQUEST, "Invalid HTTP request received."),
         problem(UNAUTHORIZED, "an API key is needed: Authorization: Bearer ..., or X-API-Key"),
         problem(NOT_ACCEPTABLE, "Accept must allow application/json; is text/html"),
         problem(REQUEST_TIMEOUT, "the request was not complete after 30 s (VAE_REQUEST_TIMEOUT_SECONDS)"),
         problem(BODY_TOO_LARGE, "the body has 3000000 bytes; the most is 2097152 (VAE_MAX_BODY_BYTES)"),
         problem(UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json; is text/plain"),
         problem(INVALID_REQUEST, "images[3]: not a PNG", [FieldError(pointer="#/images/3", detail="not a PNG")]),
+        problem(HEADERS_TOO_LARGE, "line and headers have more than 16384 bytes (VAE_MAX_HEADER_BYTES)"),
+        problem(INFERENCE_FAILED, "a test inference gave pixels that are not finite"),
         problem(OVERLOADED, "2040 images are waiting; 16 more would be over 2048 (VAE_MAX_PENDING_IMAGES)"),
+        problem(DRAINING, "the service is about to stop: send new requests elsewhere"),
     )
 }
 

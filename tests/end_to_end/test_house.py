@@ -42,7 +42,7 @@ ROOMS = {
 ALONE = {
     "onnxruntime": {"service.model.onnx_autoencoder", "training.exported_model"},
     "PIL": {"service.imaging", "training.export"},
-    "base64": {"service.imaging", "service.api.docs", "training.export"},  # docs: a hash in a policy
+    "base64": {"service.imaging", "service.api.pages", "training.export"},  # pages: a hash in a policy
     "binascii": {"service.imaging"},
     "fastapi": {"service.api", "service.app"},
     "starlette": {"service.api", "service.app", "service.server"},

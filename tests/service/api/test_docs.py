@@ -1,14 +1,16 @@
 """The OpenAPI schema says what the service does, with this model's sizes."""
 
+import re
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import SecretStr
 
 from service.api.uploads import UPLOADS
 from service.app import create_app, create_state
 from service.settings import Settings
-from tests.samples import FakeAutoencoder
+from tests.samples import FakeAutoencoder, pixels_of
 from tests.service.conftest import Client
 
 OPERATIONS = [
@@ -64,18 +66,66 @@ def test_every_field_of_a_body_is_described(schema: dict[str, Any]) -> None:
     assert bare == []
 
 
-@pytest.mark.parametrize("path", OPERATIONS)
-def test_refusals_are_described_as_problems(schema: dict[str, Any], path: str) -> None:
-    """Every refusal has its media type and its schema."""
-    responses = schema["paths"][path]["post"]["responses"]
+ANY_REQUEST = {"400", "408", "431"}
 
-    refusals = {"401", "406", "408", "413", "415", "422", "503"}
-    assert set(responses) == {"200"} | refusals
-    for status in refusals:
-        refusal = responses[status]["content"]["application/problem+json"]
-        assert refusal["schema"] == {"$ref": "#/components/schemas/Problem"}
-        assert refusal["example"]["status"] == int(status)
-        assert refusal["example"]["title"] == responses[status]["description"]
+
+@pytest.mark.parametrize(
+    ("method", "path", "statuses"),
+    [
+        *(("post", path, {*ANY_REQUEST, "406", "413", "415", "422", "503"}) for path in OPERATIONS),
+        ("get", "/readyz", {*ANY_REQUEST, "503"}),
+        ("get", "/model", ANY_REQUEST),
+    ],
+)
+def test_all_refusals_are_described_as_problems(
+    schema: dict[str, Any], method: str, path: str, statuses: set[str]
+) -> None:
+    """Every status that can come has its media type, its schema and an example of each kind."""
+    responses = schema["paths"][path][method]["responses"]
+
+    assert set(responses) == {"200", *statuses}
+    for status in statuses:
+        content = responses[status]["content"]["application/problem+json"]
+        assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+        examples = [content["example"]] if "example" in content else [each["value"] for each in content["examples"].values()]
+        assert {example["status"] for example in examples} == {int(status)}
+        assert " / ".join(example["title"] for example in examples) == responses[status]["description"]
+
+
+def test_a_503_is_for_one_of_several_reasons(schema: dict[str, Any]) -> None:
+    """A probe is never refused for load."""
+
+    def kinds(responses: dict[str, Any]) -> set[str]:
+        examples = responses["503"]["content"]["application/problem+json"]["examples"].values()
+        return {example["value"]["type"].removeprefix("urn:vae-service:problem:") for example in examples}
+
+    assert kinds(schema["paths"]["/encode"]["post"]["responses"]) == {"overloaded", "inference-failed", "draining"}
+    assert kinds(schema["paths"]["/readyz"]["get"]["responses"]) == {"inference-failed", "draining"}
+
+
+def test_every_group_answer_and_operation_is_described(schema: dict[str, Any]) -> None:
+    """In words of the service's own."""
+    groups = {group["name"]: group["description"] for group in schema["tags"]}
+    operations = [operation for methods in schema["paths"].values() for operation in methods.values()]
+
+    assert [operation["operationId"] for operation in operations if operation["tags"][0] not in groups] == []
+    assert {tag for operation in operations for tag in operation["tags"]} == set(groups)
+    assert all(operation["summary"] and operation["description"] for operation in operations)
+    assert all(operation["responses"]["200"]["description"] != "Successful Response" for operation in operations)
+
+
+def test_the_page_opens_with_the_model(schema: dict[str, Any], autoencoder: FakeAutoencoder) -> None:
+    """Its name, its size, and a walk between the card's two examples, each pixel three times as large."""
+    text = schema["info"]["description"]
+    (walk,) = re.findall(r'src="data:image/png;base64,([^"]+)"', text)
+    start, end = map(pixels_of, autoencoder.card.examples)
+
+    assert text.startswith("**fake**, a variational autoencoder of 168 parameters, turns an image of 3 x 2 pixels")
+    assert "6 dimensions" in text
+    pixels = pixels_of(walk)
+    assert pixels.shape == (2 * 3, 11 * 3 * 3)
+    assert np.abs(pixels[::3, :9:3].astype(int) - start).max() <= 1
+    assert np.abs(pixels[::3, -9::3].astype(int) - end).max() <= 1
 
 
 @pytest.mark.parametrize("path", ["/encode", "/reconstruct"])
@@ -128,7 +178,9 @@ def test_the_page_asks_for_a_key_where_one_is_needed(settings: Settings, autoenc
 
     assert set(schema["components"]["securitySchemes"]) == {"bearer", "header"}
     assert schema["paths"]["/encode"]["post"]["security"] == [{"bearer": []}, {"header": []}]
+    assert "401" in schema["paths"]["/encode"]["post"]["responses"]
     assert "security" not in schema["paths"]["/readyz"]["get"]
+    assert "401" not in schema["paths"]["/readyz"]["get"]["responses"]
 
 
 def test_without_keys_the_page_asks_for_none(schema: dict[str, Any]) -> None:
