@@ -87,7 +87,9 @@ def test_all_refusals_are_described_as_problems(
     for status in statuses:
         content = responses[status]["content"]["application/problem+json"]
         assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
-        examples = [content["example"]] if "example" in content else [each["value"] for each in content["examples"].values()]
+        examples = (
+            [content["example"]] if "example" in content else [each["value"] for each in content["examples"].values()]
+        )
         assert {example["status"] for example in examples} == {int(status)}
         assert " / ".join(example["title"] for example in examples) == responses[status]["description"]
 
@@ -108,7 +110,6 @@ def test_every_group_answer_and_operation_is_described(schema: dict[str, Any]) -
     groups = {group["name"]: group["description"] for group in schema["tags"]}
     operations = [operation for methods in schema["paths"].values() for operation in methods.values()]
 
-    assert [operation["operationId"] for operation in operations if operation["tags"][0] not in groups] == []
     assert {tag for operation in operations for tag in operation["tags"]} == set(groups)
     assert all(operation["summary"] and operation["description"] for operation in operations)
     assert all(operation["responses"]["200"]["description"] != "Successful Response" for operation in operations)
