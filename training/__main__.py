@@ -21,7 +21,7 @@ from training.classifier import (
     train_classifier,
 )
 from training.exported_model import ExportedModel, ModelError, read_measured_card
-from training.mnist import DataError, DataSource
+from training.mnist import DataError, DataSource, fashion_mnist
 from training.model_card import measures
 from training.objective import ObjectiveName
 from training.recipe import Recipe, RecipeError, Schedule, read_recipe
@@ -167,6 +167,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter a flag
         bool,
         typer.Option("--held-out", help="Measure on the training digits that training left out, not on the test's."),
     ] = False,
+    fashion_folder: Annotated[
+        Path | None,
+        typer.Option("--fashion", help="Folder of Fashion-MNIST; else Debian's, if it is there.", show_default=False),
+    ] = None,
     plots_folder: Annotated[
         Path | None, typer.Option("--plots", help="Draw pictures into this folder.", show_default=False)
     ] = None,
@@ -180,6 +184,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter a flag
 ) -> None:
     """Measure the exported model on the test digits, and write the result to its card and README."""
     exported = ExportedModel(model)
+    fashion = fashion_mnist(fashion_folder)
+    if fashion is None:
+        typer.echo("no Fashion-MNIST here (dataset-fashion-mnist, or --fashion): measuring without", err=True)
     train, fitted = context.obj.load("train", data), exported.card["data"]["training_images"]
     test = (train.after(fitted) if held_out else context.obj.load("t10k", data)).first(test_size)
     history = read_checkpoint(checkpoint)["history"] if checkpoint else []
@@ -189,7 +196,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter a flag
         if classifier_file.exists()
         else make_classifier(classifier_file, context.obj, data)
     )
-    card = evaluation.evaluate(exported, train.first(fitted), test, judge, "held-out" if held_out else "test")
+    card = evaluation.evaluate(exported, train.first(fitted), test, judge, "held-out" if held_out else "test", fashion)
     Console().print(Markdown(measures(card)))
     if plots_folder:
         for path in plots.evaluation(exported, test, history, [card, *others], plots_folder):

@@ -10,6 +10,7 @@ import torch
 from rich.progress import track
 from torch import Tensor
 
+from training.anomaly_quality import anomaly_quality
 from training.classifier import Classifier
 from training.exported_model import ExportedModel, write_card
 from training.features import feature_quality
@@ -27,7 +28,6 @@ Split = Literal["test", "held-out"]
 SEED = 0
 ELBO_DRAWS = 5
 FEWEST_DIGITS = 100
-LOGIT_EPSILON = 1e-7  # float32 pixels cannot tell a probability from 1 any closer
 ACTIVE_VARIANCE = 0.01  # Burda, Grosse & Salakhutdinov 2016, arXiv:1509.00519, section 5.2
 
 
@@ -53,15 +53,21 @@ class Quality:
     inactive_units_loss: float
 
 
-def evaluate(
-    model: ExportedModel, train: Digits, test: Digits, classifier: Classifier, split: Split = "test"
+def evaluate(  # noqa: PLR0913, PLR0917 - all that a model is measured with
+    model: ExportedModel,
+    train: Digits,
+    test: Digits,
+    classifier: Classifier,
+    split: Split = "test",
+    fashion: Digits | None = None,
 ) -> dict[str, Any]:
     """Measure all there is to measure, write it to the card and to the README beside it, and give the card.
 
     train: the digits that the model was fitted to.
     split: what the digits ``test`` are.
+    fashion: Fashion-MNIST's images, if they are at hand.
 
-    Raises DataError where there are too few digits to measure with.
+    Raises DataError where there are too few digits to measure with, ModelError where the model is not calibrated.
     """
     if min(len(train), len(test)) < FEWEST_DIGITS:
         raise DataError(f"evaluation takes {FEWEST_DIGITS} digits at least: {len(train)} and {len(test)} are there")
@@ -75,6 +81,7 @@ def evaluate(
         "negative_log_likelihood": negative_log_likelihood(model, test),
         **asdict(features),
         "pictures": {name: asdict(these) for name, these in pictures.items()},
+        "anomalies": asdict(anomaly_quality(model, statistics, test, fashion)),
     }
     card = {**model.card, "quality": quality}
     write_card(model.folder, card)
@@ -130,8 +137,7 @@ def as_trained(model: ExportedModel, digits: Digits, generator: torch.Generator)
 
 def reconstruction_loss(model: ExportedModel, pixels: Tensor, latent: Tensor, objective: Objective) -> float:
     """Mean -log p(x|z) in nats, up to the objective's constant."""
-    logits = torch.logit(decode(model, latent), eps=LOGIT_EPSILON)
-    return objective.reconstruction_loss(pixels.double(), logits).mean().item()
+    return objective.loss_of_decoded(pixels, decode(model, latent)).mean().item()
 
 
 def decode(model: ExportedModel, latent: Tensor) -> Tensor:

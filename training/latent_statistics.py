@@ -10,9 +10,12 @@ import io
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rich.progress import track
 from sklearn.mixture import GaussianMixture
+from torch import Tensor
+from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
 from training.exported_model import ExportedModel, Floats, ModelError
 
@@ -35,12 +38,15 @@ class LatentStatistics:
     classes: int64 (count,), the digit that each stands for.
     means: float32 (count, latent).
     factors: float32 (count, latent, latent), the lower Cholesky factors of the covariances.
+    anomaly_quantiles, class_temperature: see ``training.anomaly``; None until calibrated.
     """
 
     weights: Floats
     classes: Labels
     means: Floats
     factors: Floats
+    anomaly_quantiles: Floats | None = None
+    class_temperature: Floats | None = None
 
     def of_class(self, label: int) -> "LatentStatistics":
         """The mixture of one class."""
@@ -56,10 +62,23 @@ class LatentStatistics:
         latents: Floats = self.means[chosen] + np.einsum("nij,nj->ni", self.factors[chosen], noise)
         return latents
 
+    def class_log_densities(self, latents: Tensor) -> Tensor:
+        """The log p(class) p(z|class) in nats, float64 (batch, classes), of latents; the classes ascend."""
+        labels = np.unique(self.classes)
+        shares = torch.tensor([self.weights[self.classes == label].sum(dtype=np.float64) for label in labels])
+        densities = [self.of_class(label).distribution().log_prob(latents.double()) for label in labels]
+        return shares.log() + torch.stack(densities, dim=1)
+
+    def distribution(self) -> MixtureSameFamily:
+        """All Gaussians by their weights."""
+        weights, means, factors = (torch.from_numpy(part).double() for part in (self.weights, self.means, self.factors))
+        return MixtureSameFamily(Categorical(weights), MultivariateNormal(means, scale_tril=factors))
+
     def to_bytes(self) -> bytes:
         """The arrays by name as a compressed NumPy archive without pickles."""
         content = io.BytesIO()
-        np.savez_compressed(content, allow_pickle=False, **asdict(self))
+        arrays = {name: array for name, array in asdict(self).items() if array is not None}
+        np.savez_compressed(content, allow_pickle=False, **arrays)
         return content.getvalue()
 
 

@@ -31,6 +31,11 @@ MNIST_MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
+FASHION_FILES = {  # Xiao, Rasul & Vollgraf 2017, arXiv:1708.07747
+    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+}
+FASHION_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # of Debian's package dataset-fashion-mnist
 GZIP_MAGIC = b"\x1f\x8b"
 IDX_UNSIGNED_BYTE = 0x08
 DOWNLOAD_TIMEOUT_SECONDS = 30
@@ -67,6 +72,11 @@ class Digits:
         if count >= len(self):
             raise DataError(f"digits after the first {count} asked for, {len(self)} are there")
         return Digits(self.images[count:], self.labels[count:])
+
+    def halves(self) -> tuple["Digits", "Digits"]:
+        """Every second digit, from the first on, and the others: MNIST's first test digits are of other writers."""
+        first, second = (Digits(self.images[start::2], self.labels[start::2]) for start in (0, 1))
+        return first, second
 
     def pixels(self) -> Tensor:
         """The images as float32 in [0, 1], same shape."""
@@ -125,6 +135,16 @@ class DataSource:
             write_file(folder / f"{name}.gz", content)
             return
         raise DataError(f"{name}.gz could not be downloaded: {'; '.join(failures)}. Name a folder that has it (--data)")
+
+
+def fashion_mnist(folder: Path | None) -> Digits | None:
+    """Fashion-MNIST's test images and the kinds of garment, from ``folder``, else from Debian's, if that is there.
+
+    Raises DataError as ``DataSource.load`` does.
+    """
+    if folder is None and not FASHION_FOLDER.exists():
+        return None
+    return DataSource("Fashion-MNIST", FASHION_FILES, mirrors=()).load("t10k", folder or FASHION_FOLDER)
 
 
 def find(name: str, folder: Path) -> Path | None:

@@ -26,7 +26,7 @@ def write_measures(folder: Path, card: dict[str, Any]) -> None:
 
 
 def measures(card: dict[str, Any]) -> str:
-    """Two tables in Markdown: the model's measures, then those of its reconstructions and samples."""
+    """Tables in Markdown: the measures of the model, of its reconstructions and samples, and of the anomaly score."""
     quality = card["quality"]
     rows = [
         f"| on {quality['test_images']:,} {quality['split']} digits | |",
@@ -36,6 +36,8 @@ def measures(card: dict[str, Any]) -> str:
         "| pictures | Fréchet distance | in floors | taken for the digit meant | nearest training digit: mean, 1 % |",
         "|---|---|---|---|---|",
         *measures_of_pictures(quality["pictures"]),
+        "",
+        *measures_of_anomalies(quality["anomalies"]),
     ]
     return "".join(f"{row}\n" for row in rows)
 
@@ -60,6 +62,25 @@ def measures_of_model(card: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "reconstruction lost with the other units at 0", f"{quality['inactive_units_loss']:.2f} nats"
     yield "digits told by the 15 nearest means", f"{quality['nearest_neighbors_accuracy']:.2%}"
     yield "digits told by logistic regression on the mean", f"{quality['linear_probe_accuracy']:.2%}"
+    anomalies = quality["anomalies"]
+    yield "digits told by the samplers' densities", f"{anomalies['class_accuracy']:.2%}"
+    yield (
+        "cross-entropy and calibration error of their probabilities",
+        f"{anomalies['class_cross_entropy']:.3f} nats, {anomalies['class_calibration_error']:.1%}",
+    )
+
+
+def measures_of_anomalies(anomalies: dict[str, Any]) -> Iterator[str]:
+    """A table of what is no digit, and one of the digits that calibration has not seen, by class."""
+    yield "| no digits | told from digits by anomaly score (AUROC) | above the 99th percentile |"
+    yield "|---|---|---|"
+    for name, these in anomalies["pictures"].items():
+        yield f"| {name} | {these['auroc']:.4f} | {these['alarms']:.1%} |"
+    yield ""
+    alarms = {"all": anomalies["alarms"], **anomalies["alarms_by_class"]}
+    yield f"| the {anomalies['digits']:,} digits not used to calibrate | {' | '.join(alarms)} |"
+    yield f"|---|{'---|' * len(alarms)}"
+    yield f"| above the 99th percentile | {' | '.join(f'{share:.1%}' for share in alarms.values())} |"
 
 
 def measures_of_pictures(pictures: dict[str, dict[str, Any]]) -> Iterator[str]:

@@ -89,6 +89,7 @@ def test_the_result_goes_into_the_card(
     assert card["quality"].items() > asdict(measure(model, test_digits)).items()
     assert card["quality"]["split"] == "test"
     assert card["quality"]["negative_log_likelihood"] is None
+    assert card["quality"]["anomalies"]["digits"] == 500
     assert "| sampler by class |" in (model.folder / "README.md").read_text()
     assert evaluate(ExportedModel(model.folder), train_digits, test_digits, classifier) == card
 

@@ -214,6 +214,10 @@ def test_a_bad_argument_is_named(command: Command, arguments: tuple[str, ...], m
         (("export", "--checkpoint", "{tmp}/c.pt", "--data", str(DATA)), "c.pt is not a checkpoint"),
         (("summary", "--model", "{tmp}"), "model.json is not a readable model card"),
         (("evaluate", "--model", "{tmp}/nothing", "--data", str(DATA)), "model.json is not a readable model card"),
+        (
+            ("evaluate", "--model", str(MODEL), "--data", str(DATA), "--fashion", "nowhere"),
+            "nowhere has neither",
+        ),
         (("evaluate", "--model", str(MODEL), "--data", str(DATA)), "60000 digits asked for, 512 are there"),
         (("train", "--recipe", "{tmp}/r.toml", "--data", str(DATA)), "r.toml is not a readable recipe"),
     ],

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from tests.samples import DATA
-from training.mnist import MNIST_FILES, DataError, DataSource, Digits, parse_idx
+from training.mnist import FASHION_FOLDER, MNIST_FILES, DataError, DataSource, Digits, fashion_mnist, parse_idx
 
 IMAGES = "t10k-images-idx3-ubyte"
 
@@ -155,3 +155,21 @@ def test_the_digits_after_the_first_are_the_others(train_digits: Digits) -> None
     assert torch.equal(torch.cat([part.labels for part in parts]), train_digits.labels)
     with pytest.raises(DataError, match="digits after the first 512 asked for, 512 are there"):
         train_digits.after(512)
+
+
+def test_the_halves_are_every_second_digit(test_digits: Digits) -> None:
+    """None is in both, none is left out, though their number be odd."""
+    first, second = test_digits.first(5).halves()
+
+    assert torch.equal(first.images, test_digits.images[[0, 2, 4]])
+    assert torch.equal(second.images, test_digits.images[[1, 3]])
+    assert [len(first.labels), len(second.labels)] == [3, 2]
+
+
+def test_fashion_mnist_is_read_where_it_is() -> None:
+    """From the folder named, or from Debian's where there is one; digits are not taken for garments."""
+    with pytest.raises(DataError, match="is not Fashion-MNIST's"):
+        fashion_mnist(DATA)
+    found = fashion_mnist(None)
+    assert (found is not None) == FASHION_FOLDER.exists()
+    assert found is None or found.images.shape == (10_000, 1, 28, 28)

@@ -46,6 +46,7 @@ def test_the_shipped_readme_has_the_cards_measures(card: dict[str, Any]) -> None
 def test_each_objective_has_its_own_row(card: dict[str, Any]) -> None:
     """A likelihood only where there is one; idle units only where there are some."""
     assert "negative log-likelihood" not in measures(card)
+    assert "| uniform noise | 1.0000 | 100.0% |" in measures(card)
 
     quality = {**card["quality"], "negative_log_likelihood": 88.8, "active_units": 20, "inactive_units_loss": -0.01}
     binarized = {**card, "quality": quality, "objective": {"name": "bernoulli", "c": None}}

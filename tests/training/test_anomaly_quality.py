@@ -1,0 +1,65 @@
+"""What is said of the anomaly score is measured as it says, and the shipped model's is good."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.samples import MODEL
+from training.anomaly_quality import anomaly_quality, calibration_error, densities_and_scores, side_by_side
+from training.exported_model import ExportedModel, ModelError
+from training.latent_statistics import read_statistics
+from training.mnist import FASHION_FOLDER, Digits, fashion_mnist
+
+
+def test_the_shipped_model_tells_digits_from_what_is_none(test_digits: Digits) -> None:
+    """From garments and noise nearly always; about one digit in a hundred gives an alarm."""
+    model = ExportedModel(MODEL)
+    quality = anomaly_quality(model, read_statistics(model), test_digits, fashion_mnist(None))
+
+    for name in ["uniform noise", *(["Fashion-MNIST"] if FASHION_FOLDER.exists() else [])]:
+        assert quality.pictures[name].auroc >= 0.98
+        assert quality.pictures[name].alarms >= 0.98
+    assert 0.5 < quality.pictures["digits turned by 90°"].auroc < 1
+    assert quality.digits == 500
+    assert quality.alarms < 0.03
+    assert quality.class_accuracy >= 0.97
+    assert 0 < quality.class_calibration_error < 0.03
+    shares = [quality.alarms_by_class[str(label)] for label in test_digits.halves()[1].labels.tolist()]
+    assert sum(shares) / len(shares) == pytest.approx(quality.alarms)
+
+
+def test_the_calibrated_digits_lie_on_their_quantiles(model: ExportedModel, test_digits: Digits) -> None:
+    """What export saw of PyTorch's outputs, evaluation sees of the graphs': one in ten is above nine in ten."""
+    statistics = read_statistics(model)
+    _, scores = densities_and_scores(model, statistics, test_digits.halves()[0].pixels())
+
+    assert statistics.anomaly_quantiles is not None
+    for percent in (10, 50, 90):
+        threshold = float(statistics.anomaly_quantiles[10 * percent])
+        assert (scores <= threshold).double().mean().item() == pytest.approx(percent / 100, abs=0.005)
+
+
+def test_a_model_that_is_not_calibrated_is_refused(model: ExportedModel, test_digits: Digits) -> None:
+    """One that was exported before there was a score."""
+    older = replace(read_statistics(model), anomaly_quantiles=None)
+    with pytest.raises(ModelError, match="has no calibrated anomaly score: export the model again"):
+        anomaly_quality(model, older, test_digits, None)
+
+
+def test_the_calibration_error_is_the_distance_of_confidence_and_accuracy() -> None:
+    """Weighted by how many share a bin."""
+    confidences = torch.tensor([0.9, 0.9, 0.9, 0.9, 1.0, 1.0], dtype=torch.float64)
+    hits = torch.tensor([1, 1, 0, 0, 1, 1], dtype=torch.float64)
+
+    assert calibration_error(confidences, hits) == pytest.approx(0.4 * 4 / 6)
+
+
+def test_two_digits_side_by_side_keep_their_size_and_ink() -> None:
+    """A quarter of each one's ink, in its own half."""
+    left, right = torch.ones(1, 1, 28, 28), torch.zeros(1, 1, 28, 28)
+    picture = side_by_side(left, right)
+
+    assert picture.shape == (1, 1, 28, 28)
+    assert picture.sum() == 14 * 14
+    assert picture[0, 0, 7:21, :14].min() == 1
