@@ -85,7 +85,7 @@ class FakeAutoencoder:
     """Its latents are the pixels themselves, so that a reconstruction is the image; it counts its calls."""
 
     card: ModelCard = field(default_factory=fake_card)
-    statistics: LatentStatistics | None = field(default_factory=fake_statistics)
+    statistics: LatentStatistics = field(default_factory=fake_statistics)
     broken: bool = False
     batches: list[int] = field(default_factory=list)
 

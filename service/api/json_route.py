@@ -37,7 +37,7 @@ class TimedAutoencoder:
         return self._autoencoder.card
 
     @property
-    def statistics(self) -> LatentStatistics | None:
+    def statistics(self) -> LatentStatistics:
         """See ``Autoencoder``."""
         return self._autoencoder.statistics
 

@@ -31,8 +31,8 @@ class Autoencoder(Protocol):
         """What the model is; gives ``image_shape`` (1, height, width) and ``latent_size``."""
 
     @property
-    def statistics(self) -> LatentStatistics | None:
-        """Where the classes lie in latent space, if that is known."""
+    def statistics(self) -> LatentStatistics:
+        """Where the classes lie in latent space, as far as that is known."""
 
     def encode(self, pixels: Pixels | Floats) -> Posterior:
         """The posterior of images (batch, height, width), white ink on black, uint8 or float32 in [0, 1].

@@ -38,7 +38,7 @@ class OnnxAutoencoder:
         card: ModelCard,
         encoder: onnxruntime.InferenceSession,
         decoder: onnxruntime.InferenceSession,
-        statistics: LatentStatistics | None,
+        statistics: LatentStatistics,
     ) -> None:
         self._card = card
         self._encoder = encoder
@@ -51,7 +51,7 @@ class OnnxAutoencoder:
         return self._card
 
     @property
-    def statistics(self) -> LatentStatistics | None:
+    def statistics(self) -> LatentStatistics:
         """See ``Autoencoder``."""
         return self._statistics
 
@@ -117,10 +117,10 @@ def read_file(folder: Path, file: CardFile) -> bytes:
     return content
 
 
-def read_statistics(folder: Path, card: ModelCard) -> LatentStatistics | None:
-    """The latent statistics that the card names, if any. Raises ModelLoadError, naming the file."""
+def read_statistics(folder: Path, card: ModelCard) -> LatentStatistics:
+    """The latent statistics that the card names, if it does. Raises ModelLoadError, naming the file."""
     if card.statistics is None:
-        return None
+        return LatentStatistics.unknown(card.latent_size)
     content = read_file(folder, card.statistics)
     try:
         return LatentStatistics.read(content, card.latent_size)

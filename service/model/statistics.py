@@ -21,7 +21,7 @@ READ_ERRORS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LatentStatistics:
-    """Gaussians in the latent space, each of one class; all of a class are its mixture.
+    """Gaussians in the latent space, each of one class; all of a class are its mixture. None: nothing is known.
 
     weights: float32 (count,), positive.
     classes: int64 (count,), the label that each Gaussian stands for, ascending.
@@ -33,6 +33,12 @@ class LatentStatistics:
     classes: Labels
     means: Floats
     factors: Floats
+
+    @classmethod
+    def unknown(cls, latent_size: int) -> Self:
+        """No Gaussians, for a model that does not tell."""
+        none = np.empty((0, latent_size, latent_size), dtype=np.float32)
+        return cls(none[:, 0, 0], np.empty(0, dtype=np.int64), none[:, 0], none)
 
     @classmethod
     def read(cls, content: bytes, latent_size: int) -> Self:
@@ -59,7 +65,7 @@ class LatentStatistics:
                 raise ModelLoadError(
                     f"{name} is {array.dtype} {array.shape} or not finite, not {np.dtype(kind)} {shape}"
                 )
-        if count == 0 or (self.weights <= 0).any() or (np.diff(self.classes) < 0).any():
+        if (self.weights <= 0).any() or (np.diff(self.classes) < 0).any():
             raise ModelLoadError("the weights are not positive, or the classes not ascending")
 
     @property

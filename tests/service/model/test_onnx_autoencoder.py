@@ -9,7 +9,7 @@ import pytest
 from service.model.autoencoder import check_inference
 from service.model.errors import InferenceError, ModelLoadError
 from service.model.onnx_autoencoder import OnnxAutoencoder
-from tests.models import DAMAGES, Damage
+from tests.models import DAMAGES, Damage, edit_card
 from tests.samples import MODEL, FakeAutoencoder
 
 
@@ -61,6 +61,14 @@ def test_a_bad_folder_is_refused_in_one_line(folder: Path, damage: Damage, messa
         OnnxAutoencoder.load(folder)
 
     assert "\n" not in str(refusal.value)
+
+
+def test_a_folder_without_statistics_is_a_model(folder: Path) -> None:
+    """It knows of no classes."""
+    edit_card(folder, lambda card: card.pop("statistics"))
+    (folder / "statistics.npz").unlink()
+
+    assert OnnxAutoencoder.load(folder).statistics.labels == []
 
 
 def test_a_model_that_gives_no_numbers_is_refused(autoencoder: FakeAutoencoder) -> None:
