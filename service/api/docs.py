@@ -20,7 +20,7 @@ from service.api.uploads import FORM, OPTIONS, PICTURES
 from service.imaging.reader import read_image
 from service.imaging.writer import base64_pngs, sheet
 from service.model.autoencoder import Autoencoder, Floats, unit_pixels
-from service.model.latent_space import interpolation_path
+from service.model.paths import interpolation_path
 
 PICTURE_SCALE = 3
 GENERAL = """\
@@ -79,8 +79,8 @@ def describe_model(model: Autoencoder, ingredients: Ingredients) -> str:
     """What the page opens with, in Markdown: the model's name and size, and a walk between two images that it made."""
     card = model.card
     _, height, width = card.image_shape
-    start, end = np.array(ingredients.latents[:2], dtype=np.float32)
-    _, latents = interpolation_path(start, end, DEFAULT_STEPS)
+    ends = np.array(ingredients.latents[:2], dtype=np.float32)
+    _, latents = interpolation_path(model, ends, DEFAULT_STEPS, "linear", closed=False)
     walk = (
         np.concatenate(list(model.decode(latents)), axis=1).repeat(PICTURE_SCALE, axis=0).repeat(PICTURE_SCALE, axis=1)
     )
