@@ -84,7 +84,10 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(2 * 1024 * 1024, ge=1024, description="Most bytes in a request's body.")
     max_image_bytes: int = Field(256 * 1024, ge=64, description="Most bytes in one image, as it is sent.")
     max_image_pixels: int = Field(
-        1_000_000, ge=1, le=64_000_000, description="Most pixels in one image, before it is fitted to the model's size."
+        1_000_000,
+        ge=1,
+        le=64_000_000,
+        description="Most pixels in one image, before it is fitted; of all in a request 8 times that.",
     )
     max_latent: float = Field(100.0, gt=0, le=1e6, description="Largest magnitude of a latent's coordinate.")
     max_header_bytes: int = Field(16 * 1024, ge=256, description="Most bytes in a request's line and headers.")

@@ -79,7 +79,7 @@ class JsonRoute(PostRoute):
     ) -> None:
         super().__init__(path, operation, limits.max_body_bytes, admission, **description)
         self._limits = limits
-        self._answerer = Answerer(operation, autoencoder, partial(context_of, limits, Context(limits, fit=None)))
+        self._answerer = Answerer(operation, autoencoder, partial(context_of, limits))
         self._schema = self._answerer.schema
 
     def check_type(self, content_type: bytes, headers: Headers) -> bytes:
@@ -107,9 +107,9 @@ class JsonRoute(PostRoute):
         return Task(images, partial(self._answerer, body), large=not self._schema.is_light(body, self._limits))
 
 
-def context_of(limits: Limits, usual: Context, content: object) -> Context:
+def context_of(limits: Limits, content: object) -> Context:
     """What a body's schema is told: the limits, and the fit that it asks for, before its images are read."""
-    return Context(limits, content["fit"]) if isinstance(content, dict) and "fit" in content else usual
+    return Context(limits, content.get("fit") if isinstance(content, dict) else None)
 
 
 def request_schema(operation: Operation) -> type[Request]:

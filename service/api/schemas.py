@@ -32,6 +32,7 @@ from service.imaging.writer import Sheet, base64_pngs
 from service.model.autoencoder import Floats
 
 DEFAULT_STEPS = 11
+FULL_IMAGES = 8  # that a request may bring, of the most pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,11 @@ class Limits:
     max_image_pixels: int
     max_latent: float
     max_body_bytes: int
+
+    @property
+    def max_pixels(self) -> int:
+        """Most pixels in the images of a request: a small file can hold very many."""
+        return FULL_IMAGES * self.max_image_pixels
 
     @property
     def max_parts(self) -> int:
@@ -64,11 +70,17 @@ class Ingredients(NamedTuple):
     latents: list[list[float]]  # (image, latent)
 
 
-class Context(NamedTuple):
-    """What a body is read with: its limits, and the fit that its images ask for, told before they are read."""
+@dataclass(slots=True)
+class Context:
+    """What a body is read with: its limits, the fit that its images ask for, and how much of them there has been.
+
+    fit: as it came; what it may be is the schema's to say.
+    pixels: of the images read so far, as they were sent; such as need no decoding do not count.
+    """
 
     limits: Limits
-    fit: object  # as it came; what it may be is the schema's to say
+    fit: object = None
+    pixels: int = 0
 
 
 def limits_of(info: ValidationInfo) -> Limits:
@@ -119,10 +131,18 @@ def read_picture(value: object, info: ValidationInfo) -> Picture:
                 "count": len(value),
             },
         )
+    if context.pixels > limits.max_pixels:
+        raise PydanticCustomError(
+            "image",
+            "comes after images of {count} pixels; the most is {most} ({full} times VAE_MAX_IMAGE_PIXELS)",
+            {"count": context.pixels, "most": limits.max_pixels, "full": FULL_IMAGES},
+        )
     try:
-        return read_image(value, limits.image_height, limits.image_width, limits.max_image_pixels, context.fit)
+        picture = read_image(value, limits.image_height, limits.image_width, limits.max_image_pixels, context.fit)
     except ImageError as error:
         raise PydanticCustomError("image", "{reason}", {"reason": str(error)}) from error
+    context.pixels += picture.source_pixels
+    return picture
 
 
 def read_plain(value: object, info: ValidationInfo) -> object:

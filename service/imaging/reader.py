@@ -23,10 +23,11 @@ DECODING_ERRORS = (OSError, SyntaxError, ValueError, IndexError, struct.error)
 
 
 class Picture(NamedTuple):
-    """Grey pixels, uint8 (height, width), 0 black, and what was done to bring an image to them."""
+    """Grey pixels, uint8 (height, width), 0 black, what was done to bring an image to them, and how many it had."""
 
     pixels: NDArray[np.uint8]
     fitted: Fitted
+    source_pixels: int
 
 
 def read_image(content: str | bytes, height: int, width: int, max_pixels: int, fit: object) -> Picture:
@@ -40,9 +41,9 @@ def read_image(content: str | bytes, height: int, width: int, max_pixels: int, f
         content = decode_base64(content)
     plain = read_plain_png(content, height, width)
     if plain is not None:
-        return Picture(plain, UNTOUCHED)
+        return Picture(plain, UNTOUCHED, plain.size)
     image, oriented = decode(content, max_pixels)
-    return Picture(*fit_image(image, height, width, fit, oriented=oriented))
+    return Picture(*fit_image(image, height, width, fit, oriented=oriented), image.width * image.height)
 
 
 def read_plain_images(contents: Sequence[str | bytes], height: int, width: int) -> list[Picture | str | bytes]:
@@ -55,7 +56,7 @@ def read_plain_images(contents: Sequence[str | bytes], height: int, width: int) 
         return [*contents]
     plain = read_plain_pngs(files, height, width)
     return [
-        content if pixels is None else Picture(pixels, UNTOUCHED)
+        content if pixels is None else Picture(pixels, UNTOUCHED, pixels.size)
         for content, pixels in zip(contents, plain, strict=True)
     ]
 

@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from tests.samples import FIRST, FakeAutoencoder, grey_png
+from service.app import create_app, create_state
+from service.settings import Settings
+from tests.samples import FIRST, FakeAutoencoder, grey_png, png
 from tests.service.conftest import Client
 
 TOO_LARGE = grey_png([[0] * 4] * 4)
@@ -231,3 +234,22 @@ def test_an_error_of_the_service_tells_nothing_of_its_inside(
     body = problem(client, 500, "internal-error", "POST", "/encode", json={"images": [FIRST]})
 
     assert "secret" not in str(body)
+
+
+def test_a_request_brings_so_many_pixels_at_most(settings: Settings, autoencoder: FakeAutoencoder) -> None:
+    """However small the files are; plain images of the model's size are not counted, however many they are."""
+    limits = settings.model_copy(update={"max_image_pixels": 100})
+    client = Client(create_app(limits, autoencoder, create_state(limits)))
+    large = png(Image.linear_gradient("L").resize((10, 10)))
+    body = problem(client, 422, "invalid-request", "POST", "/encode", json={"images": [large] * 10})
+
+    assert body["errors"] == [
+        {
+            "pointer": "#/images/9",
+            "detail": "comes after images of 900 pixels; the most is 800 (8 times VAE_MAX_IMAGE_PIXELS)",
+        }
+    ]
+    assert client.request("POST", "/encode", json={"images": [large] * 9}).status_code == 200
+    limits = settings.model_copy(update={"max_image_pixels": 1})
+    client = Client(create_app(limits, autoencoder, create_state(limits)))
+    assert client.request("POST", "/encode", json={"images": [FIRST] * 12}).status_code == 200
