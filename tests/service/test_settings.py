@@ -1,4 +1,4 @@
-"""Settings come from flags and variables, are complete in the README, and refuse what they do not know."""
+"""Settings come from flags and variables, are complete in docs/operating.md, and refuse what they do not know."""
 
 import os
 from pathlib import Path
@@ -99,7 +99,7 @@ def test_settings_are_printed_as_variables_without_secrets(monkeypatch: pytest.M
 
 
 def row(name: str, field: FieldInfo) -> str:
-    """A setting's line in the README."""
+    """A setting's line in docs/operating.md."""
     default = "the processors" if field.default_factory else as_text(field.default)
     return f"| `VAE_{name.upper()}` | {default} | {field.description} |"
 
@@ -108,4 +108,4 @@ def test_the_readme_has_all_settings() -> None:
     """Name, default, meaning and unit, as the class has them."""
     table = "\n".join(row(name, field) for name, field in Settings.model_fields.items())
 
-    assert table in (REPOSITORY / "README.md").read_text(), f"README.md needs this table:\n{table}"
+    assert table in (REPOSITORY / "docs/operating.md").read_text(), f"docs/operating.md needs this table:\n{table}"
