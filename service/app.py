@@ -46,6 +46,7 @@ def create_app(settings: Settings, autoencoder: Autoencoder, state: State) -> Ed
         max_image_pixels=settings.max_image_pixels,
         max_latent=settings.max_latent,
         max_body_bytes=settings.max_body_bytes,
+        labels=tuple(autoencoder.statistics.labels),
     )
     app = FastAPIOffline(
         title="vae-service",

@@ -65,14 +65,17 @@ def complete(
 
 def set_bounds(schemas: Json, limits: Limits) -> None:
     """Write the limits where a type is bounded by them."""
-    for name in ("Images", "Latents"):
+    for name in ("Images", "Latents", "Digits"):
         schemas[name].update(minItems=1, maxItems=limits.max_items)
     schemas["Image"]["description"] += (
         f" It is brought to {limits.image_width} x {limits.image_height} pixels, white ink on black, as fit says."
     )
     schemas["Latent"].update(minItems=limits.latent_size, maxItems=limits.latent_size)
     schemas["Latent"]["items"].update(minimum=-limits.max_latent, maximum=limits.max_latent)
-    schemas["Steps"].update(maximum=limits.max_items)
+    schemas["Steps"].update(minimum=2, maximum=limits.max_items)
+    schemas["Count"].update(minimum=1, maximum=limits.max_items)
+    if limits.labels:
+        schemas["Digit"].update(enum=limits.labels)
 
 
 def describe_model(model: Autoencoder, ingredients: Ingredients) -> str:

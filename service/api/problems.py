@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from service.api.record import path_of, record_of
-from service.api.schemas import PARENT_TAGS
+from service.api.schemas import UNION_TAGS
 from service.model.errors import InferenceError
 
 MEDIA_TYPE = "application/problem+json"
@@ -120,7 +120,7 @@ def invalid_request(error: ValidationError) -> RefusedError:
     errors = []
     sentences = []
     for details in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_ERRORS]:
-        location = [part for part in details["loc"] if part not in PARENT_TAGS.values()]
+        location = [part for part in details["loc"] if part not in UNION_TAGS.values()]
         detail = JSON_WORDS.get(details["type"], details["msg"])
         errors.append(FieldError(pointer=json_pointer(location), detail=detail))
         sentences.append(f"{field_name(location)}: {detail}")

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.responses import Response
 
 from service.api.json_route import JsonRoute, Operation
+from service.api.latent_schemas import GenerateAnswer, GenerateRequest
 from service.api.problems import DRAINING, Problem, RefusedError
 from service.api.schemas import (
     Health,
@@ -32,7 +33,8 @@ from service.imaging.reader import Picture
 from service.imaging.writer import sheet
 from service.model.autoencoder import Autoencoder, Floats, check_inference
 from service.model.card import ModelCard
-from service.model.latent_space import reconstruct
+from service.model.latent_space import prior_samples, reconstruct, sampler_samples
+from service.model.noise import new_seed
 from service.model.paths import interpolation_path
 
 RELOAD_PATH = "/model/reload"
@@ -101,6 +103,28 @@ def interpolate(body: InterpolateRequest, model: Model) -> InterpolateAnswer:
     )
 
 
+def generate(body: GenerateRequest, model: Model) -> GenerateAnswer:
+    """Draw new digits.
+
+    Latents from the samplers fitted to each digit, or from the prior, decoded. The seed in the answer gives the same
+    latents again.
+    """
+    seed = new_seed() if body.seed is None else body.seed
+    digits = body.digits()
+    count = len(digits) if digits else body.count or 1
+    if body.source == "prior":
+        latents = prior_samples(model.card.latent_size, seed, count, body.temperature)
+    else:
+        labels = np.array(digits) if digits else None
+        latents = sampler_samples(model.statistics, seed, count, labels, body.temperature)
+    return GenerateAnswer(
+        seed=seed,
+        digits=digits,
+        latents=list(latents),
+        images=sheet(model.decode(latents), columns=len(body.digit) if isinstance(body.digit, list) else None),
+    )
+
+
 def latents_of(parents: list[ImageParent | LatentParent], model: Autoencoder) -> list[Floats]:
     """The latent of each parent; all images among them are encoded in one call."""
     images = [parent.image for parent in parents if isinstance(parent, ImageParent)]
@@ -122,6 +146,7 @@ OPERATIONS: dict[str, Operation] = {
     "/encode": encode,
     "/decode": decode,
     "/interpolate": interpolate,
+    "/generate": generate,
 }
 
 

@@ -4,6 +4,7 @@ A request's images become pixels here: what is wrong with one is found, and name
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, ClassVar, Literal, NamedTuple, cast
 
 import numpy as np
@@ -30,6 +31,7 @@ from service.imaging.fit import Fitted
 from service.imaging.reader import Picture, have_size, read_image, read_plain_images
 from service.imaging.writer import Sheet, base64_pngs
 from service.model.autoencoder import Floats
+from service.model.noise import MOST_SEED
 
 DEFAULT_STEPS = 11
 FULL_IMAGES = 8  # that a request may bring, of the most pixels
@@ -47,6 +49,7 @@ class Limits:
     max_image_pixels: int
     max_latent: float
     max_body_bytes: int
+    labels: tuple[int, ...] = ()  # the classes whose place in latent space is known
 
     @property
     def max_pixels(self) -> int:
@@ -103,12 +106,26 @@ def whole_number(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def check_steps(value: int, info: ValidationInfo) -> int:
-    """Refuse more frames than a request may have items."""
+def check_number(least: int, value: int, info: ValidationInfo) -> int:
+    """Refuse a number of images that a request may not ask for."""
     most = limits_of(info).max_items
-    if value > most:
+    if not least <= value <= most:
         raise PydanticCustomError(
-            "steps", "must be 2 to {most} (VAE_MAX_ITEMS); is {steps}", {"most": most, "steps": str(value)[:20]}
+            "number",
+            "must be {least} to {most} (VAE_MAX_ITEMS); is {value}",
+            {"least": least, "most": most, "value": str(value)[:20]},
+        )
+    return value
+
+
+def check_digit(value: int, info: ValidationInfo) -> int:
+    """Refuse a class whose place in latent space is not known."""
+    labels = limits_of(info).labels
+    if value not in labels:
+        raise PydanticCustomError(
+            "digit",
+            "must be one of {labels}; is {value}" if labels else "the model does not tell where its digits lie",
+            {"labels": ", ".join(map(str, labels)), "value": str(value)[:20]},
         )
     return value
 
@@ -214,9 +231,35 @@ Steps = TypeAliasType(
     "Steps",
     Annotated[
         int,
-        Field(ge=2, description="Number of frames, both ends included."),
-        AfterValidator(check_steps),
-        BeforeValidator(whole_number),  # last, or OpenAPI loses the minimum
+        Field(description="Number of frames, both ends included."),
+        AfterValidator(partial(check_number, 2)),
+        BeforeValidator(whole_number),
+    ],
+)
+Count = TypeAliasType(
+    "Count",
+    Annotated[
+        int,
+        Field(description="How many."),
+        AfterValidator(partial(check_number, 1)),
+        BeforeValidator(whole_number),
+    ],
+)
+Seed = TypeAliasType(
+    "Seed",
+    Annotated[
+        int,
+        Field(ge=0, le=MOST_SEED, description="What the noise follows from."),
+        BeforeValidator(whole_number),  # last, or OpenAPI loses the bounds
+    ],
+)
+Digit = TypeAliasType(
+    "Digit",
+    Annotated[
+        int,
+        Field(description="A class of the model's data."),
+        AfterValidator(check_digit),
+        BeforeValidator(whole_number),
     ],
 )
 Fit = Literal["auto", "resize", "none"]
@@ -319,17 +362,17 @@ class LatentParent(Request):
 
 
 # Pydantic puts a union's tag into the place of an error, where ``problems`` takes it out again.
-PARENT_TAGS = {"image": "(image)", "latent": "(latent)"}
+UNION_TAGS = {kind: f"({kind})" for kind in ("image", "latent", "one", "list")}
 
 
 def parent_kind(value: object) -> str | None:
     """The tag of the schema that a parent is to be read with, if it has either an image or a latent."""
-    tags = [tag for kind, tag in PARENT_TAGS.items() if isinstance(value, dict) and kind in value]
+    tags = [UNION_TAGS[kind] for kind in ("image", "latent") if isinstance(value, dict) and kind in value]
     return tags[0] if len(tags) == 1 else None
 
 
 Parent = Annotated[
-    Annotated[ImageParent, Tag(PARENT_TAGS["image"])] | Annotated[LatentParent, Tag(PARENT_TAGS["latent"])],
+    Annotated[ImageParent, Tag(UNION_TAGS["image"])] | Annotated[LatentParent, Tag(UNION_TAGS["latent"])],
     Discriminator(
         parent_kind, custom_error_type="parent", custom_error_message="must have either an image or a latent"
     ),

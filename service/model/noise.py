@@ -6,6 +6,7 @@ operations are used that IEEE 754 rounds in one way: NumPy's logarithm and cosin
 """
 
 import math
+import secrets
 
 import numpy as np
 from numpy.polynomial.polynomial import polyval
@@ -16,6 +17,11 @@ Doubles = NDArray[np.float64]
 MOST_SEED = 2**53 - 1  # every integer to here is a number of JSON to any client
 LOGARITHM = np.array([2 / (2 * power + 1) for power in range(17)])  # 2 artanh(x) / x, in x squared: |x| <= 1/3
 COSINE = np.array([(-1) ** power / math.factorial(2 * power) for power in range(17)])  # in x squared: |x| <= pi
+
+
+def new_seed() -> int:
+    """A seed that nobody foresees, from 0 to ``MOST_SEED``."""
+    return secrets.randbelow(MOST_SEED + 1)
 
 
 def uniforms(seed: int, items: int, each: int) -> Doubles:

@@ -18,6 +18,7 @@ OPERATIONS = [
     "/decode",
     "/reconstruct",
     "/interpolate",
+    "/generate",
     "/v2/models/encoder/infer",
     "/v2/models/decoder/infer",
 ]

@@ -59,7 +59,7 @@ INVALID: list[tuple[str, object, str, str]] = [
         "/interpolate",
         {"start": {"latent": LATENT}, "end": {"latent": LATENT}, "steps": 1},
         "#/steps",
-        "Input should be greater than or equal to 2",
+        "must be 2 to 12 (VAE_MAX_ITEMS); is 1",
     ),
     (
         "/interpolate",
@@ -79,6 +79,19 @@ INVALID: list[tuple[str, object, str, str]] = [
         "#/steps",
         "must be 2 to 12 (VAE_MAX_ITEMS); is 10000000000000000525",
     ),
+    ("/generate", {"count": 0}, "#/count", "must be 1 to 12 (VAE_MAX_ITEMS); is 0"),
+    ("/generate", {"count": 13}, "#/count", "must be 1 to 12 (VAE_MAX_ITEMS); is 13"),
+    ("/generate", {"digit": 2}, "#/digit", "must be one of 0, 1, 3; is 2"),
+    ("/generate", {"digit": "3"}, "#/digit", "Input should be a valid integer"),
+    ("/generate", {"digit": [3, -1]}, "#/digit/1", "must be one of 0, 1, 3; is -1"),
+    ("/generate", {"digit": []}, "#/digit", "must have 1 to 12 items (VAE_MAX_ITEMS); has 0"),
+    ("/generate", {"digit": [3] * 13}, "#/digit", "must have 1 to 12 items (VAE_MAX_ITEMS); has 13"),
+    ("/generate", {"digit": 3, "source": "prior"}, "#/source", "must be sampler where a digit is asked for"),
+    ("/generate", {"source": "posterior"}, "#/source", "Input should be 'sampler' or 'prior'"),
+    ("/generate", {"temperature": -0.1}, "#/temperature", "Input should be greater than or equal to 0"),
+    ("/generate", {"temperature": 3.1}, "#/temperature", "Input should be less than or equal to 3"),
+    ("/generate", {"seed": -1}, "#/seed", "Input should be greater than or equal to 0"),
+    ("/generate", {"seed": 2**53}, "#/seed", "Input should be less than or equal to 9007199254740991"),
 ]
 NOT_JSON: list[tuple[bytes, str]] = [
     (b"", "EOF"),
