@@ -111,6 +111,22 @@ DAMAGES: list[tuple[Damage, str]] = [
         lambda folder: change_statistics(folder, weights=np.zeros(200, np.float32)),
         "the weights are not positive",
     ),
+    (
+        lambda folder: change_statistics(folder, factors=np.zeros((200, 32, 32), np.float32)),
+        "a factor is no Cholesky factor",
+    ),
+    (
+        lambda folder: change_statistics(folder, anomaly_quantiles=np.array([2, 1], np.float32)),
+        "the anomaly quantiles are not ascending",
+    ),
+    (
+        lambda folder: change_statistics(folder, class_temperature=np.zeros((), np.float32)),
+        "or the class temperature not positive",
+    ),
+    (
+        lambda folder: change_statistics(folder, class_temperature=np.ones(2, np.float32)),
+        r"class_temperature is float32 \(2,\) or not finite, not float32 \(\)",
+    ),
 ]
 
 

@@ -1,9 +1,11 @@
 """Where the classes of the training data lie in the latent space: mixtures of Gaussians, to draw new latents from."""
 
 import io
+import math
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -16,10 +18,13 @@ from service.model.noise import Doubles, normals
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
+BLOCK = 16  # latents whose densities are computed at a time: what comes out stays in the processor's cache
+GAUSSIANS = ("weights", "classes", "means", "factors")
+CALIBRATION = ("anomaly_quantiles", "class_temperature")  # older archives lack them
 READ_ERRORS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class LatentStatistics:
     """Gaussians in the latent space, each of one class; all of a class are its mixture. None: nothing is known.
 
@@ -27,12 +32,17 @@ class LatentStatistics:
     classes: int64 (count,), the label that each Gaussian stands for, ascending.
     means: float32 (count, latent).
     factors: float32 (count, latent, latent), the lower Cholesky factors of the covariances.
+    anomaly_quantiles: float32 (quantiles,), ascending: anomaly scores, see ``score``, that equal shares of new digits
+        lie between; none where that was not measured.
+    class_temperature: float32 (), positive: what log-densities are divided by to give probabilities of the classes.
     """
 
     weights: Floats
     classes: Labels
     means: Floats
     factors: Floats
+    anomaly_quantiles: Floats = field(default_factory=lambda: np.empty(0, dtype=np.float32))
+    class_temperature: Floats = field(default_factory=lambda: np.ones((), dtype=np.float32))
 
     @classmethod
     def unknown(cls, latent_size: int) -> Self:
@@ -45,7 +55,8 @@ class LatentStatistics:
         """The statistics in a NumPy archive, for latents of that length. Raises ModelLoadError."""
         try:
             with NpzFile(io.BytesIO(content), allow_pickle=False) as arrays:
-                statistics = cls(**{name: arrays[name] for name in cls.__slots__})
+                named = {name: arrays[name] for name in CALIBRATION if name in arrays}
+                statistics = cls(*(arrays[name] for name in GAUSSIANS), **named)
         except READ_ERRORS as error:
             raise ModelLoadError(f"no archive of latent statistics: {error}") from error
         statistics.check(latent_size)
@@ -59,6 +70,8 @@ class LatentStatistics:
             ("classes", np.int64, (count,)),
             ("means", np.float32, (count, latent_size)),
             ("factors", np.float32, (count, latent_size, latent_size)),
+            ("anomaly_quantiles", np.float32, (self.anomaly_quantiles.size,)),
+            ("class_temperature", np.float32, ()),
         ):
             array = getattr(self, name)
             if array.dtype != kind or array.shape != shape or not np.isfinite(array).all():
@@ -67,6 +80,10 @@ class LatentStatistics:
                 )
         if (self.weights <= 0).any() or (np.diff(self.classes) < 0).any():
             raise ModelLoadError("the weights are not positive, or the classes not ascending")
+        if (np.diagonal(self.factors, axis1=1, axis2=2) <= 0).any():
+            raise ModelLoadError("a factor is no Cholesky factor: its diagonal is not positive")
+        if (np.diff(self.anomaly_quantiles) < 0).any() or self.class_temperature <= 0:
+            raise ModelLoadError("the anomaly quantiles are not ascending, or the class temperature not positive")
 
     @property
     def labels(self) -> list[int]:
@@ -97,3 +114,27 @@ class LatentStatistics:
         for axis, noise in enumerate(temperature * normals(uniform[:, 1:]).T):
             latents += self.factors[chosen, :, axis] * noise[:, np.newaxis]
         return latents.astype(np.float32)
+
+    def class_log_densities(self, latents: Floats) -> Doubles:
+        """The log p(class) p(z|class) in nats, (batch, classes), of latents (batch, latent); classes as ``labels``."""
+        firsts = np.searchsorted(self.classes, self.labels)
+        blocks = [latents[start : start + BLOCK] for start in range(0, len(latents), BLOCK)]
+        by_class: Doubles = np.logaddexp.reduceat(np.concatenate([*map(self._log_densities, blocks)]), firsts, axis=1)
+        return by_class
+
+    def _log_densities(self, latents: Floats) -> Doubles:
+        """Each Gaussian's share of that, (batch, count)."""
+        matrix, offset, heights = self._whitening
+        whitened = (latents @ matrix - offset).reshape(len(latents), *self.means.shape)
+        log_densities: Doubles = heights - 0.5 * np.einsum("nki,nki->nk", whitened, whitened)
+        return log_densities
+
+    @cached_property
+    def _whitening(self) -> tuple[Doubles, Doubles, Doubles]:
+        """What turns a latent into each Gaussian's standard normal, and the logarithm of each one's height."""
+        count, size = self.means.shape
+        inverses = np.linalg.inv(self.factors.astype(np.float64))
+        matrix = inverses.transpose(2, 0, 1).reshape(size, count * size)
+        offset = np.einsum("kij,kj->ki", inverses, self.means).reshape(-1)
+        volumes = np.log(np.diagonal(self.factors, axis1=1, axis2=2), dtype=np.float64).sum(axis=1)
+        return matrix, offset, np.log(self.weights) - volumes - 0.5 * size * math.log(2 * math.pi)

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import training.latent_statistics
 from service.model.autoencoder import Floats
 from service.model.noise import uniforms
 from tests.samples import LATENT_SIZE, fake_statistics
@@ -80,3 +82,12 @@ def test_the_draws_never_change() -> None:
     latents = STATISTICS.draw(uniforms(2014, 3, EACH), np.array([0, 1, 3]), 1.0)
 
     assert latents[:, -1].astype("<f4").tobytes().hex() == GOLDEN
+
+
+def test_log_densities_are_those_of_training() -> None:
+    """By PyTorch's word, for more latents than are computed at a time."""
+    latents = STATISTICS.draw(uniforms(3, 70, EACH), None, 2.0)
+    parts = STATISTICS.weights, STATISTICS.classes, STATISTICS.means, STATISTICS.factors
+    expected = training.latent_statistics.LatentStatistics(*parts).class_log_densities(torch.from_numpy(latents))
+
+    assert STATISTICS.class_log_densities(latents) == pytest.approx(expected.numpy(), rel=1e-5)
