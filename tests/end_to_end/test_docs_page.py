@@ -1,0 +1,166 @@
+"""The documentation in a real browser, that reaches nothing but the service and keeps to the pages' policy.
+
+The screenshots are in pytest's folder for temporary files; ``--basetemp`` chooses it.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Route, sync_playwright
+
+from tests.end_to_end.server import Server, serve
+
+HOST = "service.example"  # no local name: some of what a page would load, it does not on those
+WIDTHS = (1280, 400)
+MILLISECONDS = 60_000  # for anything to come; a slow machine is no failure
+KEY = "a-key-of-some-length"
+
+
+@dataclass
+class Visit:
+    """A page, and what happened on it that should not."""
+
+    page: Page
+    url: str
+    outside: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.set_default_timeout(MILLISECONDS)
+        self.page.route("**/*", self._handle)
+        self.page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _handle(self, route: Route) -> None:
+        if urlsplit(route.request.url).netloc == urlsplit(self.url).netloc:
+            route.continue_()
+        else:
+            self.outside.append(route.request.url)
+            route.abort()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, that knows no other name than the service's."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("no chromium here")
+    with sync_playwright() as playwright:
+        rules = f"--host-resolver-rules=MAP {HOST} 127.0.0.1, MAP * ~NOTFOUND"
+        with playwright.chromium.launch(executable_path=path, args=[rules], timeout=MILLISECONDS) as browser:
+            yield browser
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A server as it comes."""
+    with serve("--workers", "1") as server:
+        yield server
+
+
+@pytest.fixture
+def visit(browser: Browser, server: Server) -> Iterator[Visit]:
+    """A visit that is seen to have gone well."""
+    yield from visit_to(browser, server)
+
+
+def visit_to(browser: Browser, server: Server) -> Iterator[Visit]:
+    """A new page; at the end, nothing from elsewhere has been asked for, and the browser had nothing to complain of."""
+    with browser.new_page() as page:
+        visit = Visit(page, f"http://{HOST}:{server.port}")
+        yield visit
+        assert visit.outside == []
+        assert visit.complaints == []
+
+
+def operations(page: Page, url: str) -> list[Locator]:
+    """Open Swagger UI; give its operations."""
+    page.goto(f"{url}/docs")
+    page.locator(".opblock").first.wait_for()
+    return page.locator(".opblock").all()
+
+
+def executed(visit: Visit, operation: Locator) -> int:
+    """The status that the page shows after a click on Execute."""
+    path = operation.locator(".opblock-summary-path").inner_text().replace("\u200b", "")
+    with visit.page.expect_response(lambda response: urlsplit(response.url).path == path) as sent:
+        operation.locator("button.execute").click()
+    shown = operation.locator(".live-responses-table tbody .response-col_status").first
+    shown.filter(has_text=str(sent.value.status)).wait_for()
+    return sent.value.status
+
+
+def test_every_example_of_every_operation_executes(visit: Visit) -> None:
+    """As it stands, without a key pressed; each answer is 200."""
+    statuses = {}
+    for operation in operations(visit.page, visit.url):
+        operation.locator(".opblock-summary-control").click()
+        operation.locator("button.execute").wait_for()
+        name = operation.get_attribute("id") or ""
+        choice = operation.locator(".opblock-section-request-body .examples-select-element")
+        examples = choice.locator("option").all_inner_texts() if choice.count() else [""]
+        for example in examples:
+            if len(examples) > 1:
+                choice.select_option(label=example)
+            statuses[f"{name} {example}"] = executed(visit, operation)
+        operation.locator(".opblock-summary-control").click()
+
+    assert len(statuses) > 15
+    assert {name: status for name, status in statuses.items() if status != 200} == {}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_swagger_ui_shows_the_model_and_fits_its_window(visit: Visit, tmp_path: Path, width: int) -> None:
+    """With the picture, and room for the words beside or below each group's name."""
+    page = visit.page
+    page.set_viewport_size({"width": width, "height": 900})
+    first, *_ = operations(page, visit.url)
+    check_picture(page)
+    page.screenshot(path=tmp_path / f"docs-{width}.png", full_page=True)
+    first.locator(".opblock-summary-control").click()
+    first.locator("button.execute").wait_for()
+    first.screenshot(path=tmp_path / f"operation-{width}.png")
+
+    boxes = [box for words in page.locator(".opblock-tag small").all() if (box := words.bounding_box())]
+    assert len(boxes) == 3
+    assert all(box["width"] > 4 * box["height"] for box in boxes)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_redoc_shows_the_model_and_the_operations(visit: Visit, tmp_path: Path, width: int) -> None:
+    """With the picture, too."""
+    page = visit.page
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{visit.url}/redoc")
+    page.locator("[data-section-id='tag/Operations/operation/reconstruct']").wait_for()
+    check_picture(page)
+    page.screenshot(path=tmp_path / f"redoc-{width}.png")
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def check_picture(page: Page) -> None:
+    """See that the picture that the page opens with has come."""
+    picture = page.locator("img[alt^='A walk']")
+    picture.wait_for()
+    page.wait_for_function(
+        "picture => picture.complete && picture.naturalWidth > picture.naturalHeight", arg=picture.element_handle()
+    )
+
+
+def test_a_key_opens_what_needs_one(browser: Browser) -> None:
+    """Brought once, it goes with every request: the model is loaded anew."""
+    with serve("--workers", "1", "--docs-without-key", "--reload-endpoint", VAE_API_KEYS=KEY) as server:
+        for visit in visit_to(browser, server):
+            (reload,) = (each for each in operations(visit.page, visit.url) if "reload" in each.inner_text())
+            reload.locator(".opblock-summary-control").click()
+            visit.page.locator(".auth-wrapper .authorize").first.click()
+            visit.page.get_by_label("auth-bearer-value").fill(KEY)
+            visit.page.locator(".auth-btn-wrapper .authorize").first.click()
+            visit.page.locator(".auth-btn-wrapper .btn-done").first.click()
+            assert executed(visit, reload) == 202
