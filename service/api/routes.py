@@ -26,6 +26,8 @@ from service.api.schemas import (
     PosteriorAnswer,
     ReconstructAnswer,
     Reload,
+    ScoreAnswer,
+    ScoresAnswer,
 )
 from service.api.state import State
 from service.imaging.fit import Fitted
@@ -36,6 +38,7 @@ from service.model.card import ModelCard
 from service.model.latent_space import prior_samples, reconstruct, sampler_samples
 from service.model.noise import new_seed
 from service.model.paths import interpolation_path
+from service.model.score import score
 
 RELOAD_PATH = "/model/reload"
 METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
@@ -125,6 +128,31 @@ def generate(body: GenerateRequest, model: Model) -> GenerateAnswer:
     )
 
 
+def score_images(body: ImagesRequest, model: Model) -> ScoresAnswer:
+    """Tell how well the model knows each image.
+
+    How far its reconstruction is, how unusual it is among digits, and which digit it is likely to show; by densities in
+    the latent space, at the posterior mean.
+    """
+    scores, labels = score(model, np.array([image.pixels for image in body.images])), model.statistics.labels
+    percentiles = scores.anomaly_percentile
+    return ScoresAnswer(
+        classes=labels or None,
+        scores=[
+            ScoreAnswer(
+                squared_error=scores.squared_error[index],
+                kl_divergence=scores.kl_divergence[index],
+                elbo=scores.elbo[index],
+                anomaly_percentile=None if percentiles is None else percentiles[index],
+                digit=labels[probabilities.argmax()] if labels else None,
+                probabilities=probabilities.tolist() or None,
+            )
+            for index, probabilities in enumerate(scores.probabilities)
+        ],
+        fitted=fitted(body.images) if body.explain else None,
+    )
+
+
 def latents_of(parents: list[ImageParent | LatentParent], model: Autoencoder) -> list[Floats]:
     """The latent of each parent; all images among them are encoded in one call."""
     images = [parent.image for parent in parents if isinstance(parent, ImageParent)]
@@ -147,6 +175,7 @@ OPERATIONS: dict[str, Operation] = {
     "/decode": decode,
     "/interpolate": interpolate,
     "/generate": generate,
+    "/score": score_images,
 }
 
 

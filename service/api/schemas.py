@@ -441,6 +441,26 @@ class ReconstructAnswer(ImagesAnswer, ExplainedAnswer):
     """One image an item, in the request's order."""
 
 
+class ScoreAnswer(Answer):
+    """How well the model knows one image; what the model cannot tell is absent."""
+
+    squared_error: float = Field(description="From the image to its reconstruction, pixels in [0, 1], summed.")
+    kl_divergence: float = Field(description="From the posterior to the prior, in nats.")
+    elbo: float = Field(description="Of the model's objective, in nats, at the posterior mean.")
+    anomaly_percentile: float | None = Field(
+        None, description="Percentage of digits new to the model that are less unusual: above 99 it is likely no digit."
+    )
+    digit: int | None = Field(None, description="The most likely digit.")
+    probabilities: list[float] | None = Field(None, description="Of each digit, in the order of classes.")
+
+
+class ScoresAnswer(ExplainedAnswer):
+    """How well the model knows images."""
+
+    classes: list[int] | None = Field(None, description="The digits that the model knows.")
+    scores: list[ScoreAnswer] = Field(description="One an image, in the request's order.")
+
+
 class InterpolateAnswer(ExplainedAnswer):
     """The walk, frame by frame."""
 

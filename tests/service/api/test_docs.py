@@ -19,6 +19,7 @@ OPERATIONS = [
     "/reconstruct",
     "/interpolate",
     "/generate",
+    "/score",
     "/v2/models/encoder/infer",
     "/v2/models/decoder/infer",
 ]
