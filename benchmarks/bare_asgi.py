@@ -34,17 +34,17 @@ def encode(body: Json) -> Json:
 
 
 def decode(body: Json) -> Json:
-    return {"images": base64_pngs(sheet(autoencoder.decode(np.array(body["latents"], dtype=np.float32))))}
+    return {"images": base64_pngs(sheet(autoencoder.decode(np.array(body["latents"], dtype=np.float32))).images)}
 
 
 def reconstruct_images(body: Json) -> Json:
-    return {"images": base64_pngs(sheet(reconstruct(autoencoder, read(body["images"]))))}
+    return {"images": base64_pngs(sheet(reconstruct(autoencoder, read(body["images"]))).images)}
 
 
 def interpolate(body: Json) -> Json:
     ends = autoencoder.encode(read([body["start"]["image"], body["end"]["image"]])).mean
     weights, latents = interpolation_path(autoencoder, ends, body["steps"], "linear", closed=False)
-    images = base64_pngs(sheet(autoencoder.decode(latents)))
+    images = base64_pngs(sheet(autoencoder.decode(latents)).images)
     return {"weights": weights.tolist(), "latents": latents.tolist(), "images": images}
 
 

@@ -16,9 +16,9 @@ from service.api.problems import Kind, Problem, RefusedError
 from service.api.record import Record
 from service.api.routes import OPERATIONS
 from service.api.schemas import DEFAULT_STEPS, Ingredients, Limits
-from service.api.uploads import FORM, OPTIONS, PICTURES
+from service.api.uploads import FORM, PICTURES, option_names
 from service.imaging.reader import read_image
-from service.imaging.writer import base64_pngs, sheet
+from service.imaging.writer import base64_pngs, contact_sheet, enlarged, sheet
 from service.model.autoencoder import Autoencoder, Floats, unit_pixels
 from service.model.paths import interpolation_path
 
@@ -70,8 +70,9 @@ def set_bounds(schemas: Json, limits: Limits) -> None:
     schemas["Image"]["description"] += (
         f" It is brought to {limits.image_width} x {limits.image_height} pixels, white ink on black, as fit says."
     )
-    schemas["Latent"].update(minItems=limits.latent_size, maxItems=limits.latent_size)
-    schemas["Latent"]["items"].update(minimum=-limits.max_latent, maximum=limits.max_latent)
+    numbers, _ = schemas["Latent"]["anyOf"]
+    numbers.update(minItems=limits.latent_size, maxItems=limits.latent_size)
+    numbers["items"].update(minimum=-limits.max_latent, maximum=limits.max_latent)
     schemas["Steps"].update(minimum=2, maximum=limits.max_items)
     schemas["Count"].update(minimum=1, maximum=limits.max_items)
     if limits.labels:
@@ -84,10 +85,8 @@ def describe_model(model: Autoencoder, ingredients: Ingredients) -> str:
     _, height, width = card.image_shape
     ends = np.array(ingredients.latents[:2], dtype=np.float32)
     _, latents = interpolation_path(model, ends, DEFAULT_STEPS, "linear", closed=False)
-    walk = (
-        np.concatenate(list(model.decode(latents)), axis=1).repeat(PICTURE_SCALE, axis=0).repeat(PICTURE_SCALE, axis=1)
-    )
-    (picture,) = base64_pngs(sheet(walk[np.newaxis]))
+    walk = contact_sheet(sheet(model.decode(latents), columns=DEFAULT_STEPS))
+    (picture,) = base64_pngs(enlarged(walk, PICTURE_SCALE))
     return (
         f"**{card.name}**, a variational autoencoder of {card.parameters:,} parameters, turns an image of "
         f"{width} x {height} pixels into a point of a latent space of {card.latent_size} dimensions, and back. "
@@ -143,8 +142,8 @@ def describe_uploads(paths: Json, limits: Limits) -> None:
             continue
         described = paths[path]["post"]
         file = {"type": "string", "format": "binary", "description": "A picture of a digit, as it is."}
-        fields = schema.model_json_schema()["properties"]
-        options = {name: fields[name] for name in OPTIONS}
+        fields = schema.model_json_schema(ref_template="#/components/schemas/{model}")["properties"]
+        options = {name: fields[name] for name in option_names(schema)}
         files = {"type": "array", "items": file, "minItems": 1, "maxItems": limits.max_items}
         files["description"] = "In order; files of other names are read too."
         form: Json = {"type": "object", "properties": {"images": files, **options}, "required": ["images"]}

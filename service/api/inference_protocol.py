@@ -30,7 +30,7 @@ from service.api.inference_schemas import (
     graphs_of,
 )
 from service.api.json_route import Answerer, parse_json
-from service.api.post_route import Headers, PostRoute, Reply, Task, check_body_type, text
+from service.api.post_route import JSON, Headers, PostRoute, Reply, Task, check_body_type, text
 from service.api.problems import Problem, not_read
 from service.api.routes import Model, Shared, readyz
 from service.api.schemas import Ingredients, Limits
@@ -85,7 +85,7 @@ def output_tensor(name: str, values: Floats, *, binary: bool) -> OutputTensor:
     return OutputTensor(name=name, shape=shape, parameters=OutputSize(binary_data_size=len(data)), data=data)
 
 
-def tensor_reply(answer: InferAnswer) -> Reply:
+def tensor_reply(answer: InferAnswer, _: object) -> Reply:
     """The answer as JSON, with the numbers that are bytes behind it."""
     content = answer.model_dump_json().encode()
     binary = [output.data for output in answer.outputs if isinstance(output.data, bytes)]
@@ -111,7 +111,8 @@ class InferRoute(PostRoute):
         super().__init__(path, operation, limits.max_body_bytes, admission, **description)
         self._limits = limits
         self._input = graph.input
-        self._answerer = Answerer(operation, autoencoder, lambda _: graph, tensor_reply)
+        self._graph = graph
+        self._answerer = Answerer(operation, autoencoder)
         shape = graph.input.shape
         values_and_rows = sum(prod(shape[:axes]) for axes in range(len(shape) + 1))  # nested, each row is a list
         self._max_parts = limits.max_items * values_and_rows + 64
@@ -133,13 +134,14 @@ class InferRoute(PostRoute):
         item = {"name": tensor.name, "shape": [1, *tensor.shape], "datatype": "FP32", "data": values}
         return {"One item": {"inputs": [item]}}
 
-    def parse(self, content: bytes, content_type: bytes, scope: Scope) -> Task:
+    def parse(self, content: bytes, content_type: bytes, scope: Scope, answer_type: bytes = JSON) -> Task:
         """See ``PostRoute``."""
-        del content_type  # JSON comes first, whatever it is called
+        del content_type, answer_type  # JSON comes first, whatever it is called
         length = json_length(scope["headers"], len(content))
         body = parse_json(content[:length], self._max_parts)
         give_bytes(body, content[length:])
-        return Task(InferRequest.image_count(body, self._limits), partial(self._answerer, body))
+        work = partial(self._answerer, body, self._graph, tensor_reply)
+        return Task(InferRequest.image_count(body, self._limits), work)
 
 
 def json_length(headers: Headers, total: int) -> int:

@@ -9,16 +9,18 @@ import jiter
 from pydantic import BaseModel, ValidationError
 from starlette.types import Scope
 
-from service.api.admission import Admission
+from service.api.admission import LARGE, Admission
 from service.api.post_route import JSON, Headers, PostRoute, Reply, Task, check_body_type
 from service.api.problems import invalid_request, not_read
 from service.api.record import Record
-from service.api.schemas import Context, Ingredients, Limits, Request
-from service.api.uploads import UPLOADS, options_of, read_upload
+from service.api.representations import ANIMATIONS, WRITERS, types_of
+from service.api.schemas import Context, Ingredients, Limits, Request, enlargement
+from service.api.uploads import UPLOADS, option_names, options_of, read_upload
 from service.model.autoencoder import Autoencoder, Floats, Pixels, Posterior
 from service.model.card import ModelCard
 from service.model.statistics import LatentStatistics
 
+BINARY = {"type": "string", "format": "binary"}
 PART_MARKS = (b"[", b"{", b":", b",")
 
 Operation = Callable[[Any, Autoencoder], BaseModel]
@@ -56,11 +58,6 @@ class TimedAutoencoder:
         return pixels
 
 
-def json_reply(answer: BaseModel) -> Reply:
-    """An answer as JSON."""
-    return Reply(answer.model_dump_json(exclude_none=True).encode())
-
-
 class JsonRoute(PostRoute):
     """A POST route whose operation takes one schema, named ``body``, and gives another.
 
@@ -77,10 +74,14 @@ class JsonRoute(PostRoute):
         admission: Admission,
         **description: Any,  # noqa: ANN401 - what FastAPI takes
     ) -> None:
-        super().__init__(path, operation, limits.max_body_bytes, admission, **description)
         self._limits = limits
-        self._answerer = Answerer(operation, autoencoder, partial(context_of, limits))
+        self._answerer = Answerer(operation, autoencoder)
         self._schema = self._answerer.schema
+        self._options = option_names(self._schema)
+        self.answer_types = types_of(self._schema)
+        pictures = {200: {"content": {name.decode(): {"schema": BINARY} for name in self.answer_types[1:]}}}
+        description["responses"] = pictures | description.get("responses", {})
+        super().__init__(path, operation, limits.max_body_bytes, admission, **description)
 
     def check_type(self, content_type: bytes, headers: Headers) -> bytes:
         """Refuse all but JSON in UTF-8, and pictures where they are taken. Raises RefusedError.
@@ -95,21 +96,19 @@ class JsonRoute(PostRoute):
         """See ``PostRoute``."""
         return self._schema.examples(ingredients)
 
-    def parse(self, content: bytes, content_type: bytes, scope: Scope) -> Task:
+    def parse(self, content: bytes, content_type: bytes, scope: Scope, answer_type: bytes = JSON) -> Task:
         """See ``PostRoute``. What a query says counts where the body says nothing."""
         if content_type == JSON:
             body = parse_json(content, self._limits.max_parts)
         else:
-            body = read_upload(content, content_type, self._limits.max_items)
+            body = read_upload(content, content_type, self._limits.max_items, len(self._options))
         if scope["query_string"] and self._schema.takes_files and isinstance(body, dict):
-            body = {**options_of(scope["query_string"]), **body}
+            body = {**options_of(scope["query_string"], self._options), **body}
         images = self._schema.image_count(body, self._limits)
-        return Task(images, partial(self._answerer, body), large=not self._schema.is_light(body, self._limits))
-
-
-def context_of(limits: Limits, content: object) -> Context:
-    """What a body's schema is told: the limits, and the fit that it asks for, before its images are read."""
-    return Context(limits, content.get("fit") if isinstance(content, dict) else None)
+        fit, scale = (body.get("fit"), body.get("scale", 1)) if isinstance(body, dict) else (None, 1)
+        work = partial(self._answerer, body, Context(self._limits, fit, images), WRITERS[answer_type])
+        heavy = answer_type in ANIMATIONS or not self._schema.is_light(body, self._limits)
+        return Task(images, work, LARGE if heavy else images * max(1, enlargement(scale)))
 
 
 def request_schema(operation: Operation) -> type[Request]:
@@ -119,31 +118,28 @@ def request_schema(operation: Operation) -> type[Request]:
 
 
 class Answerer:
-    """From a request's body, parsed, to the reply, through the operation; its schema is told the body's context."""
+    """From a request's body, parsed, to the reply, through the operation."""
 
-    def __init__(
-        self,
-        operation: Operation,
-        autoencoder: Autoencoder,
-        context: Callable[[object], object],
-        to_reply: Callable[[Any], Reply] = json_reply,
-    ) -> None:
+    def __init__(self, operation: Operation, autoencoder: Autoencoder) -> None:
         self.schema = request_schema(operation)
         self._operation = operation
         self._autoencoder = autoencoder
-        self._context = context
-        self._to_reply = to_reply
 
-    def __call__(self, content: object, record: Record) -> Reply:
-        """Answer, and note the times of decoding, inference and encoding. Raises RefusedError."""
+    def __call__(
+        self, content: object, context: object, to_reply: Callable[[Any, Any], Reply], record: Record
+    ) -> Reply:
+        """Answer, and note the times of decoding, inference and encoding. Raises RefusedError.
+
+        The schema is told the context; the reply is made of the operation's answer and the request.
+        """
         started = perf_counter()
         try:
-            body = self.schema.model_validate(content, context=self._context(content))
+            body = self.schema.model_validate(content, context=context)
         except ValidationError as error:
             raise invalid_request(error) from error
         decoded = perf_counter()
         record.decode += decoded - started
-        reply = self._to_reply(self._operation(body, TimedAutoencoder(self._autoencoder, record)))
+        reply = to_reply(self._operation(body, TimedAutoencoder(self._autoencoder, record)), body)
         record.encode = perf_counter() - decoded - record.infer
         return reply
 

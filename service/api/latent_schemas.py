@@ -12,11 +12,12 @@ from service.api.schemas import (
     Answer,
     Count,
     Digit,
+    EncodingRequest,
     ImagesOut,
     Ingredients,
     LatentOut,
     Limits,
-    Request,
+    PicturesRequest,
     Seed,
     check_count,
     limits_of,
@@ -35,7 +36,7 @@ def number_or_list(value: object) -> str:
     return UNION_TAGS["list" if isinstance(value, list) else "one"]
 
 
-class GenerateRequest(Request):
+class GenerateRequest(EncodingRequest, PicturesRequest):
     """New images: how many, of what, and how bold."""
 
     counted = "count"

@@ -10,7 +10,8 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.api.admission import LARGE, Admission
+from service.api.accept import preferred_type
+from service.api.admission import Admission
 from service.api.problems import (
     BODY_TOO_LARGE,
     NOT_ACCEPTABLE,
@@ -24,9 +25,12 @@ from service.api.schemas import Ingredients
 from service.model.errors import InferenceError
 
 JSON = b"application/json"
-ACCEPTED = frozenset({b"*/*", b"application/*", JSON})
+ANYTHING = b"*/*"
+JSON_RANGES = frozenset({ANYTHING, b"application/*", JSON})  # whole values of Accept
 
 Headers = Sequence[tuple[bytes, bytes]]
+
+VARY = ((b"vary", b"accept"),)
 
 
 @dataclass(slots=True)
@@ -43,7 +47,7 @@ class Task:
 
     images: int
     work: Callable[[Record], Reply]
-    large: bool = False  # however few the images are: the work takes long
+    weight: int = 1  # of how many images the work is as much, where that is more
 
 
 class PostRoute(APIRoute, ABC):
@@ -51,6 +55,8 @@ class PostRoute(APIRoute, ABC):
 
     FastAPI knows the schemas from the endpoint's signature, as ever, and describes them; the way between is this one.
     """
+
+    answer_types: tuple[bytes, ...] = (JSON,)  # what its answers can be given as, JSON first
 
     def __init__(
         self,
@@ -72,7 +78,7 @@ class PostRoute(APIRoute, ABC):
         """
 
     @abstractmethod
-    def parse(self, content: bytes, content_type: bytes, scope: Scope) -> Task:
+    def parse(self, content: bytes, content_type: bytes, scope: Scope, answer_type: bytes = JSON) -> Task:
         """Tell what a body asks for; what takes long or much memory is left to the work. Raises RefusedError."""
 
     @abstractmethod
@@ -98,19 +104,19 @@ class PostRoute(APIRoute, ABC):
             await refusal(scope, inference_failed(error))(scope, receive, send)
         else:
             if reply is not None:
-                await send_reply(send, reply)
+                await send_reply(send, reply, VARY if len(self.answer_types) > 1 else ())
 
     async def _answer(self, scope: Scope, receive: Receive) -> Reply | None:
         """The answer to a request; None if its client has gone. Raises RefusedError."""
         self._admission.check_images(1)
-        content_type, length = self._check_headers(scope["headers"])
+        content_type, length, answer_type = self._check_headers(scope["headers"])
         content = await read_body(receive, length, self._max_body_bytes, self._admission)
         if content is None:
             return None
         record = record_of(scope)
         record.bytes_in = len(content)
         started = perf_counter()
-        task = self.parse(content, content_type, scope)
+        task = self.parse(content, content_type, scope, answer_type)
         record.decode = perf_counter() - started
         return await self._compute(task, record, receive)
 
@@ -125,24 +131,23 @@ class PostRoute(APIRoute, ABC):
                 record.queue = perf_counter() - parsed
                 return task.work(record)
 
-            weight = max(task.images, LARGE) if task.large else task.images
-            return await self._admission.compute(work, weight, receive)
+            return await self._admission.compute(work, max(task.images, task.weight), receive)
         finally:
             self._admission.give_images(task.images)
 
-    def _check_headers(self, headers: Headers) -> tuple[bytes, int | None]:
-        """The type that the body is parsed as, and the length that it is said to have, if that is said.
+    def _check_headers(self, headers: Headers) -> tuple[bytes, int | None, bytes]:
+        """The type that the body is parsed as, the length that it is said to have, if it is, and the answer's type.
 
-        Raises RefusedError when the body is too long, of another type or packed, or its client takes no JSON.
+        Raises RefusedError when the body is too long, of another type or packed, or its client takes no such answer.
         """
         content_type = encoding = b""
-        accept = b"*/*"
+        accept = ANYTHING
         length = None
         for name, value in headers:
             if name == b"content-type":
                 content_type = value
             elif name == b"accept":
-                accept = value
+                accept = value if accept is ANYTHING else accept + b"," + value
             elif name == b"content-length":
                 length = int(value)  # digits: the parser of HTTP has seen to it
             elif name == b"content-encoding":
@@ -151,11 +156,10 @@ class PostRoute(APIRoute, ABC):
             content_type = self.check_type(content_type, headers)
         if encoding:
             raise RefusedError(UNSUPPORTED_MEDIA_TYPE, f"Content-Encoding must be absent; is {text(encoding)}")
-        if accept not in ACCEPTED:
-            check_accept(accept)
+        answer_type = JSON if accept in JSON_RANGES else accepted_type(accept, self.answer_types)
         if length is not None and length > self._max_body_bytes:
             raise too_large(f"{length}", self._max_body_bytes)
-        return content_type, length
+        return content_type, length, answer_type
 
 
 class Shortcut:
@@ -187,24 +191,25 @@ def check_body_type(value: bytes, others: Sequence[bytes] = ()) -> bytes:
     if media_type in others:
         return value
     if media_type != JSON:
-        names = b", ".join((JSON, *others)).decode()
-        raise RefusedError(
-            UNSUPPORTED_MEDIA_TYPE,
-            f"Content-Type must be {'one of ' if others else ''}{names}; is {text(value) or 'missing'}",
-        )
+        names = listed((JSON, *others))
+        raise RefusedError(UNSUPPORTED_MEDIA_TYPE, f"Content-Type must be {names}; is {text(value) or 'missing'}")
     charsets = [part.partition(b"=")[2].strip(b'"') for part in parameters if part.startswith(b"charset=")]
     if any(charset not in {b"utf-8", b"utf8"} for charset in charsets):
         raise RefusedError(UNSUPPORTED_MEDIA_TYPE, f"JSON must be in UTF-8; Content-Type is {text(value)}")
     return JSON
 
 
-def check_accept(value: bytes) -> None:
-    """Refuse a client that takes no JSON. Raises RefusedError."""
-    for media_range in value.lower().split(b","):
-        media_type, *parameters = (part.strip() for part in media_range.split(b";"))
-        if media_type in ACCEPTED and not any(part.replace(b" ", b"") in {b"q=0", b"q=0.0"} for part in parameters):
-            return
-    raise RefusedError(NOT_ACCEPTABLE, f"Accept must allow application/json; is {text(value)}")
+def accepted_type(accept: bytes, types: Sequence[bytes]) -> bytes:
+    """The one of these types that a client would rather have. Raises RefusedError where it takes none."""
+    preferred = preferred_type(accept, types)
+    if preferred is None:
+        raise RefusedError(NOT_ACCEPTABLE, f"Accept must allow {listed(types)}; is {text(accept)}", {"Vary": "Accept"})
+    return preferred
+
+
+def listed(types: Sequence[bytes]) -> str:
+    """The names of types, as a message has them."""
+    return ("one of " if len(types) > 1 else "") + b", ".join(types).decode()
 
 
 def text(value: bytes) -> str:
@@ -243,8 +248,8 @@ async def read_body(receive: Receive, length: int | None, most: int, admission: 
         admission.give_bytes(len(pieces))
 
 
-async def send_reply(send: Send, reply: Reply) -> None:
-    """Send an answer of status 200."""
-    headers = [*reply.headers, (b"content-length", b"%d" % len(reply.content))]
+async def send_reply(send: Send, reply: Reply, headers: Headers) -> None:
+    """Send an answer of status 200, with headers beside its own."""
+    headers = [*reply.headers, *headers, (b"content-length", b"%d" % len(reply.content))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": reply.content})

@@ -13,6 +13,8 @@ from service.api.json_route import JsonRoute, Operation
 from service.api.latent_schemas import GenerateAnswer, GenerateRequest
 from service.api.problems import DRAINING, Problem, RefusedError
 from service.api.schemas import (
+    DecodeRequest,
+    EncodeRequest,
     Health,
     ImageParent,
     ImagesAnswer,
@@ -21,10 +23,10 @@ from service.api.schemas import (
     InterpolateRequest,
     LatentParent,
     LatentsAnswer,
-    LatentsRequest,
     Limits,
     PosteriorAnswer,
     ReconstructAnswer,
+    ReconstructRequest,
     Reload,
     ScoreAnswer,
     ScoresAnswer,
@@ -60,7 +62,7 @@ Model = Annotated[Autoencoder, Depends(loaded_model)]
 Shared = Annotated[State, Depends(shared_state)]
 
 
-def encode(body: ImagesRequest, model: Model) -> LatentsAnswer:
+def encode(body: EncodeRequest, model: Model) -> LatentsAnswer:
     """Give the posterior of each image.
 
     Its mean is the image's latent: what `/decode` and `/interpolate` take.
@@ -73,7 +75,7 @@ def encode(body: ImagesRequest, model: Model) -> LatentsAnswer:
     )
 
 
-def decode(body: LatentsRequest, model: Model) -> ImagesAnswer:
+def decode(body: DecodeRequest, model: Model) -> ImagesAnswer:
     """Give the image of each latent.
 
     Any point of the latent space decodes; draws from a standard normal look like new data.
@@ -81,7 +83,7 @@ def decode(body: LatentsRequest, model: Model) -> ImagesAnswer:
     return ImagesAnswer(images=sheet(model.decode(np.array(body.latents, dtype=np.float32))))
 
 
-def reconstruct_images(body: ImagesRequest, model: Model) -> ReconstructAnswer:
+def reconstruct_images(body: ReconstructRequest, model: Model) -> ReconstructAnswer:
     """Encode each image and decode it again.
 
     Decoded from the posterior mean; nothing is drawn at random, so that the same image gives the same answer.

@@ -6,7 +6,7 @@ Nearly all digits that come are of this form, and all that go. Format: RFC 2083.
 import functools
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,10 +84,15 @@ def unfilter(stream: bytes, height: int, width: int) -> Grey:
     return np.frombuffer(image.tobytes(), dtype=np.uint8).reshape(height, width)
 
 
-def write_plain_pngs(images: NDArray[np.uint8]) -> list[bytes]:
-    """Grey images, uint8 (batch, height, width), each as a plain PNG."""
+def deflate(images: NDArray[np.uint8]) -> Iterator[bytes]:
+    """The compressed rows of each grey image of (batch, height, width)."""
     batch, height, width = images.shape
     rows = np.zeros((batch, height, width + 1), dtype=np.uint8)  # each row begins with its filter: 0, none
     rows[:, :, 1:] = images
-    start = beginning(height, width)
-    return [b"".join((start, chunk(b"IDAT", zlib_ng.compress(image.tobytes(), DEFLATE_LEVEL)), END)) for image in rows]
+    return (zlib_ng.compress(image.tobytes(), DEFLATE_LEVEL) for image in rows)
+
+
+def write_plain_pngs(images: NDArray[np.uint8]) -> list[bytes]:
+    """Grey images, uint8 (batch, height, width), each as a plain PNG."""
+    start = beginning(*images.shape[1:])
+    return [b"".join((start, chunk(b"IDAT", data), END)) for data in deflate(images)]

@@ -49,8 +49,9 @@ def test_bounds_are_the_models_and_the_settings(schema: dict[str, Any]) -> None:
     schemas = schema["components"]["schemas"]
 
     assert (schemas["Images"]["minItems"], schemas["Images"]["maxItems"]) == (1, 12)
-    assert (schemas["Latent"]["minItems"], schemas["Latent"]["maxItems"]) == (6, 6)
-    assert (schemas["Latent"]["items"]["minimum"], schemas["Latent"]["items"]["maximum"]) == (-10, 10)
+    numbers, _ = schemas["Latent"]["anyOf"]
+    assert (numbers["minItems"], numbers["maxItems"]) == (6, 6)
+    assert (numbers["items"]["minimum"], numbers["items"]["maximum"]) == (-10, 10)
     assert (schemas["Steps"]["minimum"], schemas["Steps"]["maximum"]) == (2, 12)
     assert "3 x 2 pixels" in schemas["Image"]["description"]
 
@@ -131,14 +132,18 @@ def test_the_page_opens_with_the_model(schema: dict[str, Any], autoencoder: Fake
     assert np.abs(pixels[::3, -9::3].astype(int) - end).max() <= 1
 
 
-@pytest.mark.parametrize("path", ["/encode", "/reconstruct"])
-def test_pictures_without_json_are_described(schema: dict[str, Any], path: str) -> None:
-    """As a body of each format, and as a form; both options are parameters of the query."""
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [("/encode", ["fit", "explain", "encoding"]), ("/reconstruct", ["fit", "explain", "scale"])],
+)
+def test_pictures_without_json_are_described(schema: dict[str, Any], path: str, options: list[str]) -> None:
+    """As a body of each format, and as a form; all options are parameters of the query."""
     operation = schema["paths"][path]["post"]
     form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
 
     assert set(operation["requestBody"]["content"]) == {"application/json", *(name.decode() for name in UPLOADS)}
-    assert [parameter["name"] for parameter in operation["parameters"]] == ["fit", "explain"]
+    assert [parameter["name"] for parameter in operation["parameters"]] == options
+    assert set(form["properties"]) == {"images", *options}
     assert form["properties"]["images"]["maxItems"] == 12
 
 

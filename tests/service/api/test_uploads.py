@@ -150,7 +150,7 @@ def test_a_form_costs_little_whatever_is_in_it(content: bytes, detail: str) -> N
     """Two megabytes of it are read, or refused, within a tenth of a second of processor time."""
     started = time.thread_time()
     with pytest.raises(RefusedError, match=detail):
-        read_upload(content, b"multipart/form-data; boundary=b", 12)
+        read_upload(content, b"multipart/form-data; boundary=b", 12, 2)
     assert time.thread_time() - started < 0.2
 
 

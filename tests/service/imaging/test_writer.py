@@ -13,7 +13,7 @@ from tests.samples import pixels_of
 )
 def test_a_pixel_becomes_the_nearest_grey_level(pixel: float, grey: int) -> None:
     """Clipped to [0, 1] and rounded, not cut."""
-    (text,) = base64_pngs(sheet(np.array([[[pixel]]], dtype=np.float32)))
+    (text,) = base64_pngs(sheet(np.array([[[pixel]]], dtype=np.float32)).images)
 
     assert pixels_of(text).tolist() == [[grey]]
 
@@ -22,4 +22,4 @@ def test_each_image_is_a_png_of_its_own() -> None:
     """Order and shape are kept."""
     pixels = np.arange(24, dtype=np.float32).reshape(4, 2, 3) / np.float32(255)
 
-    assert [pixels_of(text).tolist() for text in base64_pngs(sheet(pixels))] == np.rint(pixels * 255).tolist()
+    assert [pixels_of(text).tolist() for text in base64_pngs(sheet(pixels).images)] == np.rint(pixels * 255).tolist()
