@@ -156,7 +156,7 @@ def check_range(numbers: NDArray[np.floating[Any]], graph: Graph) -> None:
 Numbers = Annotated[
     Floats,
     PlainValidator(read_tensor),
-    WithJsonSchema({"type": "array", "items": {"anyOf": [{"type": "number"}, {"type": "array"}]}}),
+    WithJsonSchema({"type": "array", "items": {"anyOf": [{"type": "number"}, {"type": "array", "items": {}}]}}),
     Field(description="Its numbers by row, in one list or nested as the shape says; absent where they are binary."),
 ]
 

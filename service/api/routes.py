@@ -234,7 +234,7 @@ async def readyz(model: Model, state: Shared) -> Health:
     operation_id="metrics",
     summary="Give counts and times for Prometheus",
     response_class=Response,
-    responses={200: {"description": "One line a figure.", "content": {"text/plain": {}}}},
+    responses={200: {"description": "One line a figure.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 def metrics(model: Model, state: Shared) -> Response:
     """Requests, latencies, images, refusals and more, of all workers, in Prometheus's text format."""
