@@ -20,18 +20,19 @@ import sys
 
 from digits.api.operations import decode, encode, reconstruct
 from digits.client import Client
-from digits.models import ImagesAnswer, ImagesRequest, LatentsAnswer, LatentsRequest, Problem, ReconstructAnswer
+from digits.models import DecodeRequest, EncodeRequest, ReconstructRequest
+from digits.models import ImagesAnswer, LatentsAnswer, Problem, ReconstructAnswer
 
 
 def main(url: str, digit: str) -> None:
     with Client(base_url=url) as client:
-        encoded = encode.sync(client=client, body=ImagesRequest(images=[digit]))
+        encoded = encode.sync(client=client, body=EncodeRequest(images=[digit]))
         assert isinstance(encoded, LatentsAnswer)
-        decoded = decode.sync(client=client, body=LatentsRequest(latents=[encoded.latents[0].mean]))
+        decoded = decode.sync(client=client, body=DecodeRequest(latents=[encoded.latents[0].mean]))
         assert isinstance(decoded, ImagesAnswer)
-        reconstructed = reconstruct.sync(client=client, body=ImagesRequest(images=[digit]))
+        reconstructed = reconstruct.sync(client=client, body=ReconstructRequest(images=[digit]))
         assert isinstance(reconstructed, ReconstructAnswer)
-        refused = decode.sync(client=client, body=LatentsRequest(latents=[[0.0]]))
+        refused = decode.sync(client=client, body=DecodeRequest(latents=[[0.0]]))
         assert isinstance(refused, Problem)
         print(decoded.images[0], reconstructed.images[0], refused.errors[0].pointer if refused.errors else None)
 
