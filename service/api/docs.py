@@ -73,6 +73,7 @@ def set_bounds(schemas: Json, limits: Limits) -> None:
     numbers, _ = schemas["Latent"]["anyOf"]
     numbers.update(minItems=limits.latent_size, maxItems=limits.latent_size)
     numbers["items"].update(minimum=-limits.max_latent, maximum=limits.max_latent)
+    schemas["Waypoints"].update(minItems=2, maxItems=limits.max_items)
     schemas["Steps"].update(minimum=2, maximum=limits.max_items)
     schemas["Count"].update(minimum=1, maximum=limits.max_items)
     if limits.labels:

@@ -1,5 +1,7 @@
 """The bodies of requests and answers of what is done in the latent space alone."""
 
+from collections.abc import Mapping
+from functools import partial
 from itertools import cycle, islice
 from typing import Annotated, Literal
 
@@ -16,30 +18,25 @@ from service.api.schemas import (
     ImagesOut,
     Ingredients,
     LatentOut,
-    Limits,
     PicturesRequest,
     Seed,
     check_count,
     limits_of,
+    number_of,
+    number_or_list,
 )
 
 MOST_TEMPERATURE = 3.0
 
 Digits = TypeAliasType(
     "Digits",
-    Annotated[list[Digit], FailFast(), BeforeValidator(check_count), Field(description="Digits, in turn.")],
+    Annotated[list[Digit], FailFast(), BeforeValidator(partial(check_count, 1)), Field(description="Digits, in turn.")],
 )
-
-
-def number_or_list(value: object) -> str:
-    """The tag of what is to be read: one or several."""
-    return UNION_TAGS["list" if isinstance(value, list) else "one"]
 
 
 class GenerateRequest(EncodingRequest, PicturesRequest):
     """New images: how many, of what, and how bold."""
 
-    counted = "count"
     count: Count | None = Field(None, description="Absent: one of each digit named, else one.")
     digit: (
         Annotated[
@@ -82,11 +79,10 @@ class GenerateRequest(EncodingRequest, PicturesRequest):
         }
 
     @classmethod
-    def image_count(cls, content: object, limits: Limits) -> int:
+    def asked_images(cls, content: Mapping[str, object]) -> float:
         """See ``Request``."""
-        if isinstance(content, dict) and content.get("count") is None and isinstance(content.get("digit"), list):
-            content = {"count": content["digit"]}
-        return super().image_count(content, limits)
+        digits = content.get("digit")
+        return number_of(content.get("count"), len(digits) if isinstance(digits, list) else 1)
 
     def digits(self) -> list[int] | None:
         """The digit of each image, where digits are asked for."""

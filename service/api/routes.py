@@ -3,6 +3,7 @@
 import inspect
 import os
 import signal
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
@@ -16,14 +17,13 @@ from service.api.schemas import (
     DecodeRequest,
     EncodeRequest,
     Health,
-    ImageParent,
     ImagesAnswer,
     ImagesRequest,
     InterpolateAnswer,
     InterpolateRequest,
-    LatentParent,
     LatentsAnswer,
     Limits,
+    Parent,
     PosteriorAnswer,
     ReconstructAnswer,
     ReconstructRequest,
@@ -93,18 +93,18 @@ def reconstruct_images(body: ReconstructRequest, model: Model) -> ReconstructAns
 
 
 def interpolate(body: InterpolateRequest, model: Model) -> InterpolateAnswer:
-    """Walk from one image or latent to another.
+    """Walk from a point of the latent space to another, or through several.
 
-    Straight, in equal steps; the first and the last frame are the ends' own, as `/reconstruct` gives them.
+    Each is an image's posterior mean, a latent, or the mean of a digit; at each the frame is its own, as
+    `/reconstruct` gives it.
     """
-    ends = np.array(latents_of([body.start, body.end], model))
-    weights, latents = interpolation_path(model, ends, body.steps, "linear", closed=False)
-    brought = [parent.image for parent in (body.start, body.end) if isinstance(parent, ImageParent)]
+    points = body.points()
+    weights, latents = interpolation_path(model, latents_of(points, model), body.steps, body.path, closed=body.closed)
     return InterpolateAnswer(
         weights=weights.tolist(),
         latents=list(latents),
-        images=sheet(model.decode(latents), columns=body.steps),
-        fitted=fitted(brought) if body.explain else None,
+        images=sheet(model.decode(latents), columns=len(latents)),
+        fitted=fitted(images_of(points)) if body.explain else None,
     )
 
 
@@ -155,14 +155,18 @@ def score_images(body: ImagesRequest, model: Model) -> ScoresAnswer:
     )
 
 
-def latents_of(parents: list[ImageParent | LatentParent], model: Autoencoder) -> list[Floats]:
-    """The latent of each parent; all images among them are encoded in one call."""
-    images = [parent.image for parent in parents if isinstance(parent, ImageParent)]
-    means = iter(model.encode(np.array([image.pixels for image in images])).mean if images else ())
-    return [
-        np.array(parent.latent, dtype=np.float32) if isinstance(parent, LatentParent) else next(means)
-        for parent in parents
-    ]
+def latents_of(parents: Sequence[Parent], model: Autoencoder) -> Floats:
+    """The latents of parents, (parents, latent); all images among them are encoded in one call."""
+    images = np.array([image.pixels for image in images_of(parents)])
+    posterior_means = iter(model.encode(images).mean if len(images) else ())
+    class_means = iter(model.statistics.class_means([parent.digit for parent in parents if parent.digit is not None]))
+    latents = [next(posterior_means) if parent.image else parent.latent or next(class_means) for parent in parents]
+    return np.array(latents, dtype=np.float32)
+
+
+def images_of(parents: Sequence[Parent]) -> list[Picture]:
+    """The images among parents."""
+    return [parent.image for parent in parents if parent.image]
 
 
 def fitted(images: list[Picture]) -> list[Fitted]:

@@ -3,6 +3,7 @@
 A request's images become pixels here: what is wrong with one is found, and named with its place, as the body is read.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import isqrt
@@ -14,16 +15,16 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Discriminator,
     FailFast,
     Field,
     InstanceOf,
     PlainSerializer,
     PlainValidator,
     SerializationInfo,
-    Tag,
     ValidationInfo,
     WithJsonSchema,
+    field_validator,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
@@ -34,6 +35,7 @@ from service.imaging.reader import Picture, decode_base64, have_size, read_image
 from service.imaging.writer import Sheet, base64_pngs, base64_text, enlarged
 from service.model.autoencoder import Floats
 from service.model.noise import MOST_SEED
+from service.model.paths import Path
 
 DEFAULT_STEPS = 11
 FULL_IMAGES = 8  # that a request may bring, of the most pixels
@@ -64,7 +66,7 @@ class Limits:
     @property
     def max_parts(self) -> int:
         """Most values and names in a body: each item can have a latent's, and a few beside it."""
-        return self.max_items * (self.latent_size + 4) + 64
+        return self.max_items * (self.latent_size + 5) + 64
 
 
 class Ingredients(NamedTuple):
@@ -98,12 +100,14 @@ def limits_of(info: ValidationInfo) -> Limits:
     return cast("Context", info.context).limits
 
 
-def check_count(value: object, info: ValidationInfo) -> object:
+def check_count(least: int, value: object, info: ValidationInfo) -> object:
     """Refuse a list that is too long before any of its items is read."""
     most = limits_of(info).max_items
-    if isinstance(value, list) and not 1 <= len(value) <= most:
+    if isinstance(value, list) and not least <= len(value) <= most:
         raise PydanticCustomError(
-            "count", "must have 1 to {most} items (VAE_MAX_ITEMS); has {count}", {"most": most, "count": len(value)}
+            "count",
+            "must have {least} to {most} items (VAE_MAX_ITEMS); has {count}",
+            {"least": least, "most": most, "count": len(value)},
         )
     return value
 
@@ -123,6 +127,15 @@ def check_number(least: int, value: int, info: ValidationInfo) -> int:
             {"least": least, "most": most, "value": str(value)[:20]},
         )
     return value
+
+
+def check_images(count: float, info: ValidationInfo) -> None:
+    """Refuse what makes more images than a request may ask for."""
+    most = limits_of(info).max_items
+    if count > most:
+        raise PydanticCustomError(
+            "images", "makes {count} images; the most is {most} (VAE_MAX_ITEMS)", {"count": int(count), "most": most}
+        )
 
 
 def check_digit(value: int, info: ValidationInfo) -> int:
@@ -288,13 +301,15 @@ Images = TypeAliasType(
         list[Image],
         FailFast(),
         BeforeValidator(read_plain),
-        BeforeValidator(check_count),
+        BeforeValidator(partial(check_count, 1)),
         Field(description="Images of digits."),
     ],
 )
 Latents = TypeAliasType(
     "Latents",
-    Annotated[list[Latent], FailFast(), BeforeValidator(check_count), Field(description="Points to decode.")],
+    Annotated[
+        list[Latent], FailFast(), BeforeValidator(partial(check_count, 1)), Field(description="Points to decode.")
+    ],
 )
 Steps = TypeAliasType(
     "Steps",
@@ -358,12 +373,21 @@ LatentOut = Annotated[
 ]
 
 
+def number_of(value: object, absent: float = 1) -> float:
+    """How many a field asks for, before it is checked: by a list's length or a number."""
+    return len(value) if isinstance(value, list) else value if isinstance(value, (int, float)) else absent
+
+
+def frames_of(points: float, steps: float, *, closed: bool) -> float:
+    """How many frames a walk through so many points has."""
+    return (points - 1) * (steps - 1) + 1 if not closed else points * (steps - 1)
+
+
 class Request(BaseModel):
     """Base of requests: unknown fields and numbers in strings are refused."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
     counted: ClassVar[str] = ""  # the field that tells how many images are asked for: a list or a number
-    count_if_absent: ClassVar[int] = 1
     takes_files: ClassVar[bool] = False  # whether its images may come as they are, without JSON around them
 
     @classmethod
@@ -382,9 +406,13 @@ class Request(BaseModel):
     @classmethod
     def image_count(cls, content: object, limits: Limits) -> int:
         """How many images a body asks for, 1 to the most, told before it is read into its schema."""
-        value = content.get(cls.counted, cls.count_if_absent) if isinstance(content, dict) else 1
-        count = len(value) if isinstance(value, list) else value if isinstance(value, (int, float)) else 1
-        return int(min(max(count, 1), limits.max_items))
+        asked = cls.asked_images(content) if isinstance(content, dict) else 1
+        return int(min(max(asked, 1), limits.max_items))
+
+    @classmethod
+    def asked_images(cls, content: Mapping[str, object]) -> float:
+        """The same, whatever stands in the body and however many that is."""
+        return number_of(content.get(cls.counted))
 
 
 class Answer(BaseModel):
@@ -469,45 +497,107 @@ class DecodeRequest(PicturesRequest):
         return {"Two latents": {"latents": ingredients.latents[:2]}}
 
 
-class ImageParent(Request):
-    """An end of an interpolation, given as an image: its posterior mean."""
-
-    image: Image
-
-
-class LatentParent(Request):
-    """An end of an interpolation, given as a latent."""
-
-    latent: Latent
-
-
 # Pydantic puts a union's tag into the place of an error, where ``problems`` takes it out again.
-UNION_TAGS = {kind: f"({kind})" for kind in ("image", "latent", "one", "list")}
+UNION_TAGS = {"one": "(one)", "list": "(list)"}
 
 
-def parent_kind(value: object) -> str | None:
-    """The tag of the schema that a parent is to be read with, if it has either an image or a latent."""
-    tags = [UNION_TAGS[kind] for kind in ("image", "latent") if isinstance(value, dict) and kind in value]
-    return tags[0] if len(tags) == 1 else None
+def number_or_list(value: object) -> str:
+    """The tag of what is to be read: one or several."""
+    return UNION_TAGS["list" if isinstance(value, list) else "one"]
 
 
-Parent = Annotated[
-    Annotated[ImageParent, Tag(UNION_TAGS["image"])] | Annotated[LatentParent, Tag(UNION_TAGS["latent"])],
-    Discriminator(
-        parent_kind, custom_error_type="parent", custom_error_message="must have either an image or a latent"
-    ),
-]
+def only_one(schema: dict[str, Any]) -> None:
+    """Tell of an object that it has one of its fields that may be absent, and not as null."""
+    required = len(schema.get("required", []))
+    schema.update(minProperties=required + 1, maxProperties=required + 1)
+    for field in schema["properties"].values():
+        if "anyOf" in field:
+            field.update(field.pop("anyOf")[0])
+            del field["default"]
 
 
-class InterpolateRequest(EncodingRequest, AnimationRequest, FitRequest):
-    """Two ends and the number of frames."""
+class Parent(Request):
+    """A point in latent space, given by one of three."""
 
-    counted = "steps"
-    count_if_absent = DEFAULT_STEPS
+    model_config = ConfigDict(json_schema_extra=only_one)
 
-    start: Parent = Field(description="Where the walk begins.")
-    end: Parent = Field(description="Where the walk ends.")
-    steps: Steps = DEFAULT_STEPS
+    image: Image | None = Field(None, description="Its posterior mean is the point.")
+    latent: Latent | None = Field(None, description="The point itself.")
+    digit: Digit | None = Field(None, description="The mean of its class is the point.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def check_kind(cls, value: object) -> object:
+        """Refuse none of them, or more than one."""
+        kinds = ("image", "latent", "digit")
+        if not isinstance(value, dict) or sum(value.get(kind) is not None for kind in kinds) != 1:
+            raise PydanticCustomError("parent", "must have an image, a latent or a digit, and only one")
+        return value
+
+
+class ParentsRequest(FitRequest):
+    """Base of requests that bring points in latent space."""
+
+    parents_in: ClassVar[tuple[str, ...]]  # the fields that are a point, or a list of them
+
+    @classmethod
+    def is_light(cls, content: object, limits: Limits) -> bool:
+        """Look at those that are images."""
+        fields = [content.get(name) for name in cls.parents_in] if isinstance(content, dict) else []
+        parents = [parent for field in fields for parent in (field if isinstance(field, list) else [field])]
+        images = [parent["image"] for parent in parents if isinstance(parent, dict) and "image" in parent]
+        return have_size(images, limits.image_height, limits.image_width)
+
+
+Waypoints = TypeAliasType(
+    "Waypoints",
+    Annotated[
+        list[Parent],
+        FailFast(),
+        BeforeValidator(partial(check_count, 2)),
+        Field(description="Points in latent space, in order."),
+    ],
+)
+
+
+class InterpolateRequest(EncodingRequest, AnimationRequest, ParentsRequest):
+    """Where to walk, and how."""
+
+    parents_in = ("waypoints", "start", "end")
+
+    waypoints: Waypoints | None = Field(None, description="Two points or more to walk through, not start and end.")
+    start: Parent | None = Field(None, validate_default=True, description="Where the walk begins.")
+    end: Parent | None = Field(None, validate_default=True, description="Where the walk ends.")
+    closed: bool = Field(
+        default=False, description="Whether it goes back to where it began, ending one step before, to be repeated."
+    )
+    path: Path = Field(
+        "linear",
+        description="linear: straight, in equal steps; spherical: along an arc about the origin, straight where there "
+        "is no angle; even: straight, each of a leg's steps changing the picture as much as the next.",
+    )
+    steps: Steps = Field(
+        DEFAULT_STEPS, validate_default=True, description="Frames from a point to the next, both included."
+    )
+
+    @field_validator("start", "end")
+    @classmethod
+    def check_end(cls, value: Parent | None, info: ValidationInfo) -> Parent | None:
+        """Refuse ends beside waypoints, and to have neither."""
+        if "waypoints" in info.data:
+            if value is None and info.data["waypoints"] is None:
+                raise PydanticCustomError("missing", "Field required")
+            if value is not None and info.data["waypoints"] is not None:
+                raise PydanticCustomError("ends", "must be absent where there are waypoints")
+        return value
+
+    @field_validator("steps")
+    @classmethod
+    def check_frames(cls, value: int, info: ValidationInfo) -> int:
+        """Refuse more frames in all legs together than a request may have items."""
+        points = len(info.data.get("waypoints") or "..")
+        check_images(frames_of(points, value, closed=info.data.get("closed", False)), info)
+        return value
 
     @classmethod
     def examples(cls, ingredients: Ingredients) -> dict[str, object]:
@@ -520,14 +610,28 @@ class InterpolateRequest(EncodingRequest, AnimationRequest, FitRequest):
                 "end": {"latent": ingredients.latents[1]},
                 "steps": 5,
             },
+            "From a digit to another, changing evenly": {
+                "start": {"digit": 0},
+                "end": {"digit": 1},
+                "steps": 5,
+                "path": "even",
+            },
+            "Around three digits": {
+                "waypoints": [{"digit": 0}, {"digit": 1}, {"digit": 3}],
+                "closed": True,
+                "steps": 4,
+            },
         }
 
     @classmethod
-    def is_light(cls, content: object, limits: Limits) -> bool:
-        """Look at those of its ends that are images."""
-        ends = (content.get("start"), content.get("end")) if isinstance(content, dict) else ()
-        images = [end["image"] for end in ends if isinstance(end, dict) and "image" in end]
-        return have_size(images, limits.image_height, limits.image_width)
+    def asked_images(cls, content: Mapping[str, object]) -> float:
+        """See ``Request``."""
+        steps = number_of(content.get("steps"), DEFAULT_STEPS)
+        return frames_of(number_of(content.get("waypoints"), 2), steps, closed=content.get("closed") is True)
+
+    def points(self) -> list[Parent]:
+        """Where the walk goes through."""
+        return self.waypoints or [parent for parent in (self.start, self.end) if parent]
 
 
 class PosteriorAnswer(Answer):

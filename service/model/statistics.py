@@ -4,6 +4,7 @@ import io
 import math
 import zipfile
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Self
@@ -91,11 +92,11 @@ class LatentStatistics:
         labels: list[int] = np.unique(self.classes).tolist()
         return labels
 
-    def class_means(self) -> Floats:
-        """The mean of each class in the latent space, float32 (classes, latent), in the order of ``labels``."""
+    def class_means(self, labels: Iterable[int]) -> Floats:
+        """The mean of the mixture of each of these classes, float32 (labels, latent)."""
         means = [
             np.average(self.means[mine], axis=0, weights=self.weights[mine])
-            for mine in (self.classes == label for label in self.labels)
+            for mine in (self.classes == label for label in labels)
         ]
         return np.array(means, dtype=np.float32)
 

@@ -45,13 +45,23 @@ INVALID: list[tuple[str, object, str, str]] = [
         "must have numbers from -10 to 10 (VAE_MAX_LATENT); has -10.5",
     ),
     ("/interpolate", {"start": {"image": FIRST}}, "#/end", "Field required"),
-    ("/interpolate", {"start": {}, "end": {"latent": LATENT}}, "#/start", "must have either an image or a latent"),
-    ("/interpolate", {"start": 1, "end": {"latent": LATENT}}, "#/start", "must have either an image or a latent"),
+    (
+        "/interpolate",
+        {"start": {}, "end": {"latent": LATENT}},
+        "#/start",
+        "must have an image, a latent or a digit, and only one",
+    ),
+    (
+        "/interpolate",
+        {"start": 1, "end": {"latent": LATENT}},
+        "#/start",
+        "must have an image, a latent or a digit, and only one",
+    ),
     (
         "/interpolate",
         {"start": {"image": FIRST, "latent": LATENT}, "end": {"latent": LATENT}},
         "#/start",
-        "must have either an image or a latent",
+        "must have an image, a latent or a digit, and only one",
     ),
     ("/interpolate", {"start": {"image": "x"}, "end": {"latent": LATENT}}, "#/start/image", "not base64"),
     ("/interpolate", {"start": {"latent": [0]}, "end": {"latent": LATENT}}, "#/start/latent", "must have 6 numbers"),
@@ -191,7 +201,7 @@ def test_a_body_of_more_parts_than_make_sense_is_not_parsed(client: Client, cont
     headers = {"Content-Type": "application/json"}
     body = problem(client, 422, "invalid-request", "POST", "/encode", content=content, headers=headers)
 
-    assert "the most is 184, by VAE_MAX_ITEMS" in body["detail"]
+    assert "the most is 196, by VAE_MAX_ITEMS" in body["detail"]
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "image/tiff", None])

@@ -30,7 +30,7 @@ def test_labels_are_the_classes_that_there_are() -> None:
 
 def test_class_means_are_weighted() -> None:
     """Of class 0's two Gaussians, one at 0 and one at 1, the one weighs three times the other."""
-    assert STATISTICS.class_means() == pytest.approx(np.repeat([[0.25], [0.25], [0.75]], LATENT_SIZE, axis=1))
+    assert STATISTICS.class_means([3, 0]) == pytest.approx(np.repeat([[0.75], [0.25]], LATENT_SIZE, axis=1))
 
 
 def test_a_draw_without_a_class_goes_by_the_weights() -> None:
