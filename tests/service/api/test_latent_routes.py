@@ -9,27 +9,50 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from service.api.latent_schemas import GenerateRequest
+from service.api.schemas import InterpolateRequest, Limits, Request
 from service.app import create_app, create_state
 from service.model.noise import MOST_SEED
 from service.model.statistics import LatentStatistics
 from service.settings import Settings
-from tests.samples import LATENT_SIZE, FakeAutoencoder, pixels_of
+from tests.samples import FIRST, HEIGHT, LATENT_SIZE, SECOND, WIDTH, FakeAutoencoder, pixels_of
 from tests.service.conftest import Client
 
+LIMITS = Limits(
+    image_height=HEIGHT,
+    image_width=WIDTH,
+    latent_size=LATENT_SIZE,
+    max_items=256,
+    max_image_bytes=1000,
+    max_image_pixels=1000,
+    max_latent=10,
+    max_body_bytes=1000,
+)
 Ask = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture
-def generate(client: Client) -> Ask:
-    """POST /generate; give the answer."""
+def asking(client: Client, path: str) -> Ask:
+    """A function that posts its keywords to a path, and gives the answer."""
 
     def ask(**body: object) -> dict[str, Any]:
-        answer = client.post("/generate", body)
+        answer = client.post(path, body)
         assert answer.status_code == 200, answer.text
         content: dict[str, Any] = answer.json()
         return content
 
     return ask
+
+
+@pytest.fixture
+def generate(client: Client) -> Ask:
+    """POST /generate."""
+    return asking(client, "/generate")
+
+
+@pytest.fixture
+def interpolate(client: Client) -> Ask:
+    """POST /interpolate."""
+    return asking(client, "/interpolate")
 
 
 def test_generate_gives_one_of_anything_unless_told(generate: Ask) -> None:
@@ -107,3 +130,63 @@ def test_a_model_that_knows_no_classes_draws_from_the_prior_alone(settings: Sett
     schema = client.get("/openapi.json").json()
     operation = schema["paths"]["/generate"]["post"]
     assert list(operation["requestBody"]["content"]["application/json"]["examples"]) == ["From the prior"]
+
+
+def test_a_digit_is_the_mean_of_its_class(interpolate: Ask) -> None:
+    """Of class 0's two Gaussians by their weights; among other parents each keeps its place."""
+    points = [{"digit": 3}, {"image": SECOND}, {"digit": 0}, {"latent": [0.5] * 6}, {"image": FIRST}]
+    answer = interpolate(waypoints=points, steps=2)
+
+    second, first = np.arange(250, 256) / 255, np.arange(6) / 255
+    expected = np.array([[0.75] * 6, second, [0.25] * 6, [0.5] * 6, first])
+    assert np.array(answer["latents"]) == pytest.approx(expected)
+
+
+def test_a_walk_through_several_points_has_each_once(interpolate: Ask, autoencoder: FakeAutoencoder) -> None:
+    """Its weights count the legs; all images are encoded in one call and all frames decoded in one."""
+    autoencoder.batches.clear()
+    answer = interpolate(waypoints=[{"image": FIRST}, {"latent": [1] * 6}, {"image": SECOND}], steps=3)
+
+    assert answer["weights"] == [0, 0.5, 1, 1.5, 2]
+    assert answer["latents"][2] == [1] * 6
+    assert pixels_of(answer["images"][4]).tolist() == pixels_of(SECOND).tolist()
+    assert autoencoder.batches == [2, 5]
+
+
+def test_a_closed_walk_can_be_repeated(interpolate: Ask) -> None:
+    """There and back, without the frame that it began with."""
+    answer = interpolate(start={"latent": [0] * 6}, end={"latent": [1] * 6}, steps=3, closed=True)
+
+    assert answer["weights"] == [0, 0.5, 1, 1.5]
+    assert [latent[0] for latent in answer["latents"]] == [0, 0.5, 1, 0.5]
+
+
+def test_a_spherical_walk_keeps_its_length(interpolate: Ask) -> None:
+    """Half-way of a right angle."""
+    ends = {"start": {"latent": [1, 0, 0, 0, 0, 0]}, "end": {"latent": [0, 1, 0, 0, 0, 0]}}
+
+    assert interpolate(**ends, steps=3, path="spherical")["latents"][1][:2] == pytest.approx([0.5**0.5] * 2)
+    assert interpolate(**ends, steps=3, path="even")["latents"][1][:2] == pytest.approx([0.5] * 2)
+
+
+@pytest.mark.parametrize(
+    ("schema", "body", "images"),
+    [
+        (GenerateRequest, {}, 1),
+        (GenerateRequest, {"digit": [1, 2, 3]}, 3),
+        (GenerateRequest, {"digit": 7}, 1),
+        (GenerateRequest, {"digit": [1, 2, 3], "count": 5}, 5),
+        (GenerateRequest, {"count": 1e300}, LIMITS.max_items),
+        (InterpolateRequest, {}, 11),
+        (InterpolateRequest, {"steps": 3.0}, 3),
+        (InterpolateRequest, {"steps": 3, "closed": True}, 4),
+        (InterpolateRequest, {"waypoints": [0, 0, 0], "steps": 3}, 5),
+        (InterpolateRequest, {"waypoints": [0, 0, 0], "steps": 3, "closed": True}, 6),
+        (InterpolateRequest, {"waypoints": [0] * 100, "steps": 100}, LIMITS.max_items),
+        (InterpolateRequest, {"waypoints": "x", "steps": [], "closed": 7}, 1),
+        (InterpolateRequest, [], 1),
+    ],
+)
+def test_images_are_counted_before_a_body_is_read(schema: type[Request], body: object, images: int) -> None:
+    """Whatever stands in it."""
+    assert schema.image_count(body, LIMITS) == images
