@@ -24,8 +24,9 @@ from service.model.paths import interpolation_path
 
 PICTURE_SCALE = 3
 GENERAL = """\
-Images go in as base64 or as files; they come out as base64 PNGs. Every refusal is an `application/problem+json` that
-names the field. `GET /model` tells more of the model.
+Images go in as base64 or as files. They come out as base64 PNGs; by `Accept`, which is the media type chosen below an
+answer, as a picture or an animation. Every refusal is an `application/problem+json` that names the field. `GET /model`
+tells more of the model.
 """
 TAGS = {
     "Operations": "What the model does with images and latents.",
@@ -143,8 +144,8 @@ def describe_uploads(paths: Json, limits: Limits) -> None:
             continue
         described = paths[path]["post"]
         file = {"type": "string", "format": "binary", "description": "A picture of a digit, as it is."}
-        fields = schema.model_json_schema(ref_template="#/components/schemas/{model}")["properties"]
-        options = {name: fields[name] for name in option_names(schema)}
+        body = schema.model_json_schema(ref_template="#/components/schemas/{model}")
+        options = {name: body["properties"][name] for name in option_names(schema)}
         files = {"type": "array", "items": file, "minItems": 1, "maxItems": limits.max_items}
         files["description"] = "In order; files of other names are read too."
         form: Json = {"type": "object", "properties": {"images": files, **options}, "required": ["images"]}
@@ -153,9 +154,20 @@ def describe_uploads(paths: Json, limits: Limits) -> None:
         content.update({media_type.decode(): {"schema": file} for media_type in PICTURES})
         content[FORM.decode()] = {"schema": form}
         described["parameters"] = [
-            {"name": name, "in": "query", "schema": option, "description": "As in a body, whose word counts first."}
+            {
+                "name": name,
+                "in": "query",
+                "schema": option,
+                "description": f"{definition_of(option, body)['description']} What a body says of it counts first.",
+            }
             for name, option in options.items()
         ]
+
+
+def definition_of(field: Json, schema: Json) -> Json:
+    """What a field is, in its place or where it refers to."""
+    definition: Json = schema["$defs"][field["$ref"].split("/")[-1]] if "$ref" in field else field
+    return definition
 
 
 def ingredients_of(model: Autoencoder, limits: Limits) -> Ingredients:

@@ -605,10 +605,11 @@ class InterpolateRequest(EncodingRequest, AnimationRequest, ParentsRequest):
         first, second = ingredients.images[:2]
         return {
             "From an image to another": {"start": {"image": first}, "end": {"image": second}, "steps": DEFAULT_STEPS},
-            "From an image to a latent": {
+            "From an image to a latent, enlarged": {
                 "start": {"image": first},
                 "end": {"latent": ingredients.latents[1]},
                 "steps": 5,
+                "scale": 4,
             },
             "From a digit to another, changing evenly": {
                 "start": {"digit": 0},

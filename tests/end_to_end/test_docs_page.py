@@ -13,9 +13,11 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, sync_playwright
 
 from tests.end_to_end.server import Server, serve
+from tests.samples import REPOSITORY
 
 HOST = "service.example"  # no local name: some of what a page would load, it does not on those
 WIDTHS = (1280, 400)
+WALK = "img[alt^='A walk']"  # what the pages open with
 MILLISECONDS = 60_000  # for anything to come; a slow machine is no failure
 KEY = "a-key-of-some-length"
 
@@ -113,13 +115,35 @@ def test_every_example_of_every_operation_executes(visit: Visit) -> None:
     assert {name: status for name, status in statuses.items() if status != 200} == {}
 
 
+@pytest.mark.parametrize(
+    ("path", "media_type", "file"),
+    [
+        ("/interpolate", "image/png", None),
+        ("/interpolate", "image/gif", None),
+        ("/reconstruct", "image/png", "seven.png"),
+    ],
+)
+def test_answers_are_shown_as_pictures(visit: Visit, path: str, media_type: str, file: str | None) -> None:
+    """Where such a type is chosen for the answer; a file is taken as it is."""
+    operation = visit.page.locator(".opblock", has_text=path).first
+    operations(visit.page, visit.url)
+    operation.locator(".opblock-summary-control").click()
+    operation.locator(".response[data-code='200'] .content-type").select_option(media_type)
+    if file:
+        operation.get_by_label("Request content type").select_option(media_type)
+        operation.locator("input[type=file]").set_input_files(REPOSITORY / "docs" / file)
+
+    assert executed(visit, operation) == 200
+    check_picture(operation.locator(".live-responses-table img"))
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_swagger_ui_shows_the_model_and_fits_its_window(visit: Visit, tmp_path: Path, width: int) -> None:
     """With the picture, and room for the words beside or below each group's name."""
     page = visit.page
     page.set_viewport_size({"width": width, "height": 900})
     first, *_ = operations(page, visit.url)
-    check_picture(page)
+    check_picture(page.locator(WALK))
     page.screenshot(path=tmp_path / f"docs-{width}.png", full_page=True)
     first.locator(".opblock-summary-control").click()
     first.locator("button.execute").wait_for()
@@ -138,19 +162,17 @@ def test_redoc_shows_the_model_and_the_operations(visit: Visit, tmp_path: Path, 
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"{visit.url}/redoc")
     page.locator("[data-section-id='tag/Operations/operation/reconstruct']").wait_for()
-    check_picture(page)
+    check_picture(page.locator(WALK))
     page.screenshot(path=tmp_path / f"redoc-{width}.png")
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def check_picture(page: Page) -> None:
-    """See that the picture that the page opens with has come."""
-    picture = page.locator("img[alt^='A walk']")
+def check_picture(picture: Locator) -> None:
+    """See that a picture comes."""
     picture.wait_for()
-    page.wait_for_function(
-        "picture => picture.complete && picture.naturalWidth > picture.naturalHeight", arg=picture.element_handle()
-    )
+    picture.page.wait_for_function("picture => picture.complete", arg=picture.element_handle())
+    assert picture.evaluate("picture => picture.naturalWidth") > 0
 
 
 def test_a_key_opens_what_needs_one(browser: Browser) -> None:
