@@ -105,10 +105,12 @@ class JsonRoute(PostRoute):
         if scope["query_string"] and self._schema.takes_files and isinstance(body, dict):
             body = {**options_of(scope["query_string"], self._options), **body}
         images = self._schema.image_count(body, self._limits)
-        fit, scale = (body.get("fit"), body.get("scale", 1)) if isinstance(body, dict) else (None, 1)
-        work = partial(self._answerer, body, Context(self._limits, fit, images), WRITERS[answer_type])
-        heavy = answer_type in ANIMATIONS or not self._schema.is_light(body, self._limits)
-        return Task(images, work, LARGE if heavy else images * max(1, enlargement(scale)))
+        options = body if isinstance(body, dict) else {}
+        context = Context(self._limits, options.get("fit"), images)
+        work = partial(self._answerer, body, context, WRITERS[answer_type])
+        if answer_type in ANIMATIONS or not self._schema.is_light(body, self._limits):
+            return Task(images, work, LARGE)
+        return Task(images, work, images * enlargement(options["scale"]) if "scale" in options else images)
 
 
 def request_schema(operation: Operation) -> type[Request]:

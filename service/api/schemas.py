@@ -155,7 +155,7 @@ def enlargement(scale: object) -> int:
 
     Measured: one at scale 16 takes 54 us longer to write than one at scale 1, less than two more at scale 1 take.
     """
-    return int(min(abs(scale), MOST_SCALE)) ** 2 // ENLARGED if isinstance(scale, (int, float)) else 0
+    return max(1, int(min(abs(scale), MOST_SCALE)) ** 2 // ENLARGED) if isinstance(scale, (int, float)) else 1
 
 
 def check_scale(value: int, info: ValidationInfo) -> int:
@@ -249,14 +249,14 @@ def check_latent(value: list[float], info: ValidationInfo) -> list[float]:
     return value
 
 
-def image_texts(images: Sheet, info: SerializationInfo) -> list[str]:
+def image_texts(images: Sheet, info: "SerializationInfo[PicturesRequest]") -> list[str]:
     """Images as JSON has them, by the scale that their request asks for."""
-    return base64_pngs(enlarged(images.images, cast("PicturesRequest", info.context).scale))
+    return base64_pngs(enlarged(images.images, info.context.scale))
 
 
-def latent_form(latent: Floats, info: SerializationInfo) -> list[float] | str:
+def latent_form(latent: Floats, info: "SerializationInfo[EncodingRequest]") -> list[float] | str:
     """A latent as JSON has it, by the encoding that its request asks for."""
-    if cast("EncodingRequest", info.context).encoding == "base64":
+    if info.context.encoding == "base64":
         return base64_text(latent.astype(FLOAT32).tobytes())
     numbers: list[float] = latent.tolist()
     return numbers

@@ -10,7 +10,7 @@ import struct
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, WebPImagePlugin
 
 from service.imaging.plain_png import END, beginning, chunk, deflate
 
@@ -53,9 +53,8 @@ def write_apng(frames: Frames, duration_ms: int, loop: int) -> bytes:
 def write_webp(frames: Frames, duration_ms: int, loop: int) -> bytes:
     """An animated WebP, lossless, with the least effort: more takes three times as long for the same size."""
     first, *rest = (Image.fromarray(frame) for frame in frames)
-    content = io.BytesIO()
+    how = {"save_all": True, "append_images": rest, "duration": duration_ms, "loop": loop, "lossless": True}
     effort = {"quality": 0, "method": 0, "kmax": 0}
-    first.save(
-        content, "WEBP", save_all=True, append_images=rest, duration=duration_ms, loop=loop, lossless=True, **effort
-    )
+    content = io.BytesIO()
+    first.save(content, WebPImagePlugin.WebPImageFile.format, **how, **effort)
     return content.getvalue()

@@ -1,5 +1,7 @@
 """Every refusal is a problem answer (RFC 9457) that names what is wrong and where."""
 
+import base64
+import struct
 from typing import Any
 
 import pytest
@@ -12,6 +14,14 @@ from tests.service.conftest import Client
 
 TOO_LARGE = grey_png([[0] * 4] * 4)
 LATENT = [0.0] * 6
+ENDS = {"start": {"latent": LATENT}, "end": {"latent": LATENT}}
+
+
+def base64_latent(last: float) -> str:
+    """Zeros and a last number, as little-endian float32 in base64."""
+    return base64.b64encode(struct.pack("<6f", *LATENT[:5], last)).decode()
+
+
 INVALID: list[tuple[str, object, str, str]] = [
     ("/reconstruct", {}, "#/images", "Field required"),
     ("/reconstruct", [], "#", "Input should be an object"),
@@ -35,6 +45,26 @@ INVALID: list[tuple[str, object, str, str]] = [
     ("/encode", {"images": [FIRST, "eA=="]}, "#/images/1", "not a PNG"),
     ("/decode", {"latents": [LATENT, LATENT[:5]]}, "#/latents/1", "must have 6 numbers; has 5"),
     ("/decode", {"latents": [[]]}, "#/latents/0", "must have 6 numbers; has 0"),
+    ("/decode", {"latents": [LATENT, "%"]}, "#/latents/1", "not base64 (standard alphabet, padded, no line breaks)"),
+    ("/decode", {"latents": [base64_latent(0)[:-4]]}, "#/latents/0", "must be 6 float32 numbers, 24 bytes; has 21"),
+    ("/decode", {"latents": [""]}, "#/latents/0", "must be 6 float32 numbers, 24 bytes; has 0"),
+    ("/decode", {"latents": [base64_latent(float("nan"))]}, "#/latents/0/5", "Input should be a finite number"),
+    ("/decode", {"latents": [base64_latent(float("-inf"))]}, "#/latents/0/5", "Input should be a finite number"),
+    ("/decode", {"latents": [base64_latent(10.5)]}, "#/latents/0", "must have numbers from -10 to 10 (VAE_MAX_LATENT)"),
+    ("/decode", {"latents": [7]}, "#/latents/0", "Input should be a valid array"),
+    ("/decode", {"latents": [LATENT], "scale": 0}, "#/scale", "Input should be greater than or equal to 1"),
+    ("/decode", {"latents": [LATENT], "scale": 17}, "#/scale", "Input should be less than or equal to 16"),
+    ("/decode", {"latents": [LATENT], "scale": 2.5}, "#/scale", "Input should be a valid integer"),
+    ("/decode", {"latents": [LATENT], "scale": "2"}, "#/scale", "Input should be a valid integer"),
+    ("/decode", {"latents": [LATENT], "scale": 14}, "#/scale", "must be 1 to 13 for 1 images"),
+    ("/decode", {"latents": [LATENT], "encoding": "base64"}, "#/encoding", "Extra inputs are not permitted"),
+    ("/encode", {"images": [FIRST], "encoding": "hex"}, "#/encoding", "Input should be 'floats' or 'base64'"),
+    ("/encode", {"images": [FIRST], "scale": 1}, "#/scale", "Extra inputs are not permitted"),
+    ("/interpolate", {**ENDS, "duration_ms": 19}, "#/duration_ms", "Input should be greater than or equal to 20"),
+    ("/interpolate", {**ENDS, "duration_ms": 10001}, "#/duration_ms", "Input should be less than or equal to 10000"),
+    ("/interpolate", {**ENDS, "duration_ms": True}, "#/duration_ms", "Input should be a valid integer"),
+    ("/interpolate", {**ENDS, "loop": -1}, "#/loop", "Input should be greater than or equal to 0"),
+    ("/interpolate", {**ENDS, "loop": 65536}, "#/loop", "Input should be less than or equal to 65535"),
     ("/decode", {"latents": [[*LATENT[:5], "1"]]}, "#/latents/0/5", "Input should be a valid number"),
     ("/decode", {"latents": [[*LATENT[:5], True]]}, "#/latents/0/5", "Input should be a valid number"),
     ("/decode", {"latents": [[*LATENT[:5], None]]}, "#/latents/0/5", "Input should be a valid number"),

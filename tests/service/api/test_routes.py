@@ -1,5 +1,7 @@
 """The endpoints, around a fake whose reconstruction of an image is the image."""
 
+import base64
+
 import numpy as np
 import pytest
 
@@ -77,6 +79,30 @@ def test_interpolate_has_11_steps_unless_told(client: Client) -> None:
 
     assert answer["weights"] == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
     assert len(answer["images"]) == len(answer["latents"]) == 11
+
+
+def floats(text: str) -> list[float]:
+    """The numbers of a latent in base64."""
+    numbers: list[float] = np.frombuffer(base64.b64decode(text, validate=True), "<f4").tolist()
+    return numbers
+
+
+def test_latents_go_both_ways_in_base64(client: Client) -> None:
+    """Little-endian float32, the same numbers as in JSON; either form is taken, one beside the other."""
+    images = {"images": [SECOND, FIRST]}
+    plain = client.post("/encode", images).json()["latents"]
+    assert client.post("/encode", {**images, "encoding": "floats"}).json()["latents"] == plain
+    encoded = client.post("/encode", {**images, "encoding": "base64"}).json()["latents"]
+    assert [{name: floats(text) for name, text in posterior.items()} for posterior in encoded] == plain
+
+    latents = [encoded[0]["mean"], plain[1]["mean"]]
+    decoded = client.post("/decode", {"latents": [posterior["mean"] for posterior in plain]}).json()
+    assert client.post("/decode", {"latents": latents}).json() == decoded
+
+    ends = {"start": {"latent": latents[0]}, "end": {"latent": latents[1]}, "steps": 3}
+    walk = client.post("/interpolate", ends).json()
+    other = client.post("/interpolate", {**ends, "encoding": "base64"}).json()
+    assert {**other, "latents": [floats(text) for text in other["latents"]]} == walk
 
 
 def test_a_whole_number_may_be_written_as_a_fraction(client: Client) -> None:

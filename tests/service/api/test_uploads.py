@@ -89,6 +89,28 @@ def test_options_are_in_the_query(client: Client) -> None:
         assert send(client, f"/encode?{query}", content).json()["errors"][0]["pointer"] == pointer
 
 
+def test_options_have_their_types(client: Client) -> None:
+    """Whole numbers, words, true and false, as in JSON; a form's are the same as a query's."""
+    expected = client.post("/reconstruct", {"images": [FIRST], "scale": 3, "explain": True, "fit": "none"}).json()
+
+    assert send(client, "/reconstruct?scale=3&explain=true&fit=none", FILE).json() == expected
+    options = {"scale": "3", "explain": "true", "fit": "none"}
+    assert client.request("POST", "/reconstruct", files={"a": FILE}, data=options).json() == expected
+    base64_latents = client.post("/encode", {"images": [FIRST], "encoding": "base64"}).json()
+    assert send(client, "/encode?encoding=base64&scale=3", FILE).json() == base64_latents
+    for query, pointer, detail in (
+        ("scale=0", "#/scale", "Input should be greater than or equal to 1"),
+        ("scale=-1", "#/scale", "Input should be greater than or equal to 1"),
+        ("scale=2.5", "#/scale", "Input should be a valid integer"),
+        ("scale=true", "#/scale", "Input should be a valid integer"),
+        ("scale=" + "9" * 5000, "#/scale", "Input should be a valid integer"),
+        ("explain=1", "#/explain", "Input should be a valid boolean"),
+        ("fit=1", "#/fit", "Input should be 'auto', 'resize' or 'none'"),
+    ):
+        (error,) = send(client, f"/reconstruct?{query}", FILE).json()["errors"]
+        assert (error["pointer"], error["detail"]) == (pointer, detail)
+
+
 def test_several_files_are_a_form(client: Client) -> None:
     """In order, whatever the names of files and fields; options are fields or in the query."""
     files = [("a", ("x.png", FILE)), ("images", ("y", OTHER_FILE)), ("a", ("y.jpg", file_of(LARGE, "PNG")))]

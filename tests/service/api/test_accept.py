@@ -1,0 +1,35 @@
+"""Which of the offered types a client is given, by RFC 9110, 12.5.1."""
+
+import pytest
+
+from service.api.accept import preferred_type
+
+OFFERS = (b"application/json", b"image/png", b"image/gif")
+
+
+@pytest.mark.parametrize(
+    ("accept", "preferred"),
+    [
+        (b"*/*", b"application/json"),
+        (b"image/*", b"image/png"),
+        (b"image/gif", b"image/gif"),
+        (b"IMAGE/GIF ; Q=0.1", b"image/gif"),
+        (b"image/png, application/json", b"application/json"),
+        (b"image/png, */*;q=0.5", b"image/png"),
+        (b"*/*;q=0.5, image/png", b"image/png"),
+        (b"application/json;q=0.2, image/*;q=0.8, image/png;q=0.1", b"image/gif"),
+        (b"image/*, application/json;q=0.999", b"image/png"),
+        (b"*/*, application/json;q=0", b"image/png"),
+        (b"image/png;q=0.0, image/*;q=0.000", None),
+        (b"text/html, application/json; charset=utf-8;\tq=0.3", b"application/json"),
+        (b"image/png;q=high, application/json;q=0.5", b"image/png"),
+        (b"image/png;q=-1, application/json;q=2", b"application/json"),
+        (b"application/xml", None),
+        (b"*/*;q=0", None),
+        (b"", None),
+        (b";;,/,*,q=1", None),
+    ],
+)
+def test_the_greatest_weight_wins(accept: bytes, preferred: bytes | None) -> None:
+    """The narrowest range tells a type's weight; of equals the first is given; what is no weight counts as 1."""
+    assert preferred_type(accept, OFFERS) == preferred
