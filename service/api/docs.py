@@ -66,7 +66,7 @@ def complete(
 
 def set_bounds(schemas: Json, limits: Limits) -> None:
     """Write the limits where a type is bounded by them."""
-    for name in ("Images", "Latents", "Digits"):
+    for name in ("Images", "Latents", "Digits", "Terms", "Dimensions"):
         schemas[name].update(minItems=1, maxItems=limits.max_items)
     schemas["Image"]["description"] += (
         f" It is brought to {limits.image_width} x {limits.image_height} pixels, white ink on black, as fit says."
@@ -76,6 +76,8 @@ def set_bounds(schemas: Json, limits: Limits) -> None:
     numbers["items"].update(minimum=-limits.max_latent, maximum=limits.max_latent)
     schemas["Waypoints"].update(minItems=2, maxItems=limits.max_items)
     schemas["Steps"].update(minimum=2, maximum=limits.max_items)
+    schemas["Dimension"].update(minimum=0, maximum=limits.latent_size - 1)
+    schemas["Offset"].update(minimum=-limits.max_latent, maximum=limits.max_latent)
     schemas["Count"].update(minimum=1, maximum=limits.max_items)
     if limits.labels:
         schemas["Digit"].update(enum=limits.labels)

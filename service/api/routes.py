@@ -4,6 +4,7 @@ import inspect
 import os
 import signal
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Annotated
 
 import numpy as np
@@ -11,7 +12,17 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.responses import Response
 
 from service.api.json_route import JsonRoute, Operation
-from service.api.latent_schemas import GenerateAnswer, GenerateRequest
+from service.api.latent_schemas import (
+    ArithmeticAnswer,
+    ArithmeticRequest,
+    GenerateAnswer,
+    GenerateRequest,
+    InterpolateAnswer,
+    InterpolateRequest,
+    Parent,
+    TraverseAnswer,
+    TraverseRequest,
+)
 from service.api.problems import DRAINING, Problem, RefusedError
 from service.api.schemas import (
     DecodeRequest,
@@ -19,11 +30,8 @@ from service.api.schemas import (
     Health,
     ImagesAnswer,
     ImagesRequest,
-    InterpolateAnswer,
-    InterpolateRequest,
     LatentsAnswer,
     Limits,
-    Parent,
     PosteriorAnswer,
     ReconstructAnswer,
     ReconstructRequest,
@@ -37,8 +45,15 @@ from service.imaging.reader import Picture
 from service.imaging.writer import sheet
 from service.model.autoencoder import Autoencoder, Floats, check_inference
 from service.model.card import ModelCard
-from service.model.latent_space import prior_samples, reconstruct, sampler_samples
-from service.model.noise import new_seed
+from service.model.latent_space import (
+    posterior_samples,
+    prior_samples,
+    reconstruct,
+    sampler_samples,
+    share_within_data,
+    traversal,
+    weighted_sum,
+)
 from service.model.paths import interpolation_path
 from service.model.score import score
 
@@ -65,12 +80,16 @@ Shared = Annotated[State, Depends(shared_state)]
 def encode(body: EncodeRequest, model: Model) -> LatentsAnswer:
     """Give the posterior of each image.
 
-    Its mean is the image's latent: what `/decode` and `/interpolate` take.
+    Its mean is the image's latent: what `/decode` and `/interpolate` take. With sample, draws from it come beside it.
     """
     posterior = model.encode(np.array([image.pixels for image in body.images]))
-    pairs = zip(posterior.mean, posterior.log_variance, strict=True)
+    draws = map(list, posterior_samples(posterior, body.seed, body.samples)) if body.sample else repeat(None)
     return LatentsAnswer(
-        latents=[PosteriorAnswer(mean=mean, log_variance=log) for mean, log in pairs],
+        latents=[
+            PosteriorAnswer(mean=mean, log_variance=log_variance, samples=samples)
+            for mean, log_variance, samples in zip(posterior.mean, posterior.log_variance, draws, strict=False)
+        ],
+        seed=body.seed if body.sample else None,
         fitted=fitted(body.images) if body.explain else None,
     )
 
@@ -86,10 +105,17 @@ def decode(body: DecodeRequest, model: Model) -> ImagesAnswer:
 def reconstruct_images(body: ReconstructRequest, model: Model) -> ReconstructAnswer:
     """Encode each image and decode it again.
 
-    Decoded from the posterior mean; nothing is drawn at random, so that the same image gives the same answer.
+    Decoded from the posterior mean, so that the same image gives the same answer; with sample, from draws from the
+    posterior, as many of each image as asked for, those of the first image first.
     """
-    images = sheet(reconstruct(model, np.array([image.pixels for image in body.images])))
-    return ReconstructAnswer(images=images, fitted=fitted(body.images) if body.explain else None)
+    pixels = np.array([image.pixels for image in body.images])
+    seed = body.seed if body.sample else None
+    columns = body.samples if body.samples > 1 else None
+    return ReconstructAnswer(
+        images=sheet(reconstruct(model, pixels, seed, body.samples), columns),
+        seed=seed,
+        fitted=fitted(body.images) if body.explain else None,
+    )
 
 
 def interpolate(body: InterpolateRequest, model: Model) -> InterpolateAnswer:
@@ -114,16 +140,15 @@ def generate(body: GenerateRequest, model: Model) -> GenerateAnswer:
     Latents from the samplers fitted to each digit, or from the prior, decoded. The seed in the answer gives the same
     latents again.
     """
-    seed = new_seed() if body.seed is None else body.seed
     digits = body.digits()
     count = len(digits) if digits else body.count or 1
     if body.source == "prior":
-        latents = prior_samples(model.card.latent_size, seed, count, body.temperature)
+        latents = prior_samples(model.card.latent_size, body.seed, count, body.temperature)
     else:
         labels = np.array(digits) if digits else None
-        latents = sampler_samples(model.statistics, seed, count, labels, body.temperature)
+        latents = sampler_samples(model.statistics, body.seed, count, labels, body.temperature)
     return GenerateAnswer(
-        seed=seed,
+        seed=body.seed,
         digits=digits,
         latents=list(latents),
         images=sheet(model.decode(latents), columns=len(body.digit) if isinstance(body.digit, list) else None),
@@ -155,6 +180,42 @@ def score_images(body: ImagesRequest, model: Model) -> ScoresAnswer:
     )
 
 
+def arithmetic(body: ArithmeticRequest, model: Model) -> ArithmeticAnswer:
+    """Add up points of the latent space, each times a weight.
+
+    A three less the mean of the threes and the mean of the eights is an eight in the same hand. A sum that lies
+    farther out than the data does decodes badly: it is drawn back, unless clip is false.
+    """
+    latents = latents_of(body.terms, model)
+    total = weighted_sum(latents, np.array([term.weight for term in body.terms]))
+    clipped = share_within_data(total) if body.clip else 1.0
+    latent = total * np.float32(clipped)
+    return ArithmeticAnswer(
+        latent=latent,
+        clipped=clipped,
+        images=sheet(model.decode(latent[np.newaxis])),
+        fitted=fitted(images_of(body.terms)) if body.explain else None,
+    )
+
+
+def traverse(body: TraverseRequest, model: Model) -> TraverseAnswer:
+    """Move about a point of the latent space, one coordinate at a time.
+
+    A grid: each row moves one coordinate from the first offset to the last, while the others stay.
+    """
+    (start,) = latents_of([body.start], model)
+    first, last = body.range
+    offsets = np.linspace(first, last, body.steps)
+    latents = traversal(start, body.rows(), offsets)
+    return TraverseAnswer(
+        dimensions=body.rows(),
+        offsets=offsets.tolist(),
+        latents=list(latents),
+        images=sheet(model.decode(latents), columns=body.steps),
+        fitted=fitted(images_of([body.start])) if body.explain else None,
+    )
+
+
 def latents_of(parents: Sequence[Parent], model: Autoencoder) -> Floats:
     """The latents of parents, (parents, latent); all images among them are encoded in one call."""
     images = np.array([image.pixels for image in images_of(parents)])
@@ -181,6 +242,8 @@ OPERATIONS: dict[str, Operation] = {
     "/decode": decode,
     "/interpolate": interpolate,
     "/generate": generate,
+    "/arithmetic": arithmetic,
+    "/traverse": traverse,
     "/score": score_images,
 }
 

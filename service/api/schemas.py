@@ -24,7 +24,6 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     field_validator,
-    model_validator,
 )
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
@@ -34,8 +33,7 @@ from service.imaging.fit import Fitted
 from service.imaging.reader import Picture, decode_base64, have_size, read_image, read_plain_images
 from service.imaging.writer import Sheet, base64_pngs, base64_text, enlarged
 from service.model.autoencoder import Floats
-from service.model.noise import MOST_SEED
-from service.model.paths import Path
+from service.model.noise import MOST_SEED, new_seed
 
 DEFAULT_STEPS = 11
 FULL_IMAGES = 8  # that a request may bring, of the most pixels
@@ -378,11 +376,6 @@ def number_of(value: object, absent: float = 1) -> float:
     return len(value) if isinstance(value, list) else value if isinstance(value, (int, float)) else absent
 
 
-def frames_of(points: float, steps: float, *, closed: bool) -> float:
-    """How many frames a walk through so many points has."""
-    return (points - 1) * (steps - 1) + 1 if not closed else points * (steps - 1)
-
-
 class Request(BaseModel):
     """Base of requests: unknown fields and numbers in strings are refused."""
 
@@ -477,11 +470,49 @@ class ImagesRequest(FitRequest):
         return isinstance(images, list) and have_size(images, limits.image_height, limits.image_width)
 
 
-class EncodeRequest(EncodingRequest, ImagesRequest):
+class SamplesRequest(ImagesRequest):
+    """Base of requests that may ask for draws from the posterior."""
+
+    sample: bool = Field(
+        default=False, description="Whether to draw from the posterior at random instead of taking its mean."
+    )
+    samples: Count = Field(1, description="How many draws of each image; only with sample.")
+    seed: Seed = Field(
+        default_factory=new_seed, description="What the noise follows from; only with sample. Absent: a new one."
+    )
+
+    @field_validator("samples", "seed")
+    @classmethod
+    def check_sample(cls, value: int, info: ValidationInfo) -> int:
+        """Refuse what would have no effect."""
+        if not info.data.get("sample", True):
+            raise PydanticCustomError("sample", "must be absent unless sample is true")
+        return value
+
+    @field_validator("samples")
+    @classmethod
+    def check_draws(cls, value: int, info: ValidationInfo) -> int:
+        """Refuse more draws in all than a request may have items."""
+        check_images(value * len(info.data.get("images", ".")), info)
+        return value
+
+    @classmethod
+    def examples(cls, ingredients: Ingredients) -> dict[str, object]:
+        """See ``Request``."""
+        samples = {"images": ingredients.images[:2], "sample": True, "samples": 3, "seed": 1}
+        return {**super().examples(ingredients), "Three draws of each image": samples}
+
+    @classmethod
+    def asked_images(cls, content: Mapping[str, object]) -> float:
+        """See ``Request``."""
+        return super().asked_images(content) * number_of(content.get("samples"))
+
+
+class EncodeRequest(EncodingRequest, SamplesRequest):
     """Images to encode."""
 
 
-class ReconstructRequest(PicturesRequest, ImagesRequest):
+class ReconstructRequest(PicturesRequest, SamplesRequest):
     """Images to reconstruct."""
 
 
@@ -506,140 +537,12 @@ def number_or_list(value: object) -> str:
     return UNION_TAGS["list" if isinstance(value, list) else "one"]
 
 
-def only_one(schema: dict[str, Any]) -> None:
-    """Tell of an object that it has one of its fields that may be absent, and not as null."""
-    required = len(schema.get("required", []))
-    schema.update(minProperties=required + 1, maxProperties=required + 1)
-    for field in schema["properties"].values():
-        if "anyOf" in field:
-            field.update(field.pop("anyOf")[0])
-            del field["default"]
-
-
-class Parent(Request):
-    """A point in latent space, given by one of three."""
-
-    model_config = ConfigDict(json_schema_extra=only_one)
-
-    image: Image | None = Field(None, description="Its posterior mean is the point.")
-    latent: Latent | None = Field(None, description="The point itself.")
-    digit: Digit | None = Field(None, description="The mean of its class is the point.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def check_kind(cls, value: object) -> object:
-        """Refuse none of them, or more than one."""
-        kinds = ("image", "latent", "digit")
-        if not isinstance(value, dict) or sum(value.get(kind) is not None for kind in kinds) != 1:
-            raise PydanticCustomError("parent", "must have an image, a latent or a digit, and only one")
-        return value
-
-
-class ParentsRequest(FitRequest):
-    """Base of requests that bring points in latent space."""
-
-    parents_in: ClassVar[tuple[str, ...]]  # the fields that are a point, or a list of them
-
-    @classmethod
-    def is_light(cls, content: object, limits: Limits) -> bool:
-        """Look at those that are images."""
-        fields = [content.get(name) for name in cls.parents_in] if isinstance(content, dict) else []
-        parents = [parent for field in fields for parent in (field if isinstance(field, list) else [field])]
-        images = [parent["image"] for parent in parents if isinstance(parent, dict) and "image" in parent]
-        return have_size(images, limits.image_height, limits.image_width)
-
-
-Waypoints = TypeAliasType(
-    "Waypoints",
-    Annotated[
-        list[Parent],
-        FailFast(),
-        BeforeValidator(partial(check_count, 2)),
-        Field(description="Points in latent space, in order."),
-    ],
-)
-
-
-class InterpolateRequest(EncodingRequest, AnimationRequest, ParentsRequest):
-    """Where to walk, and how."""
-
-    parents_in = ("waypoints", "start", "end")
-
-    waypoints: Waypoints | None = Field(None, description="Two points or more to walk through, not start and end.")
-    start: Parent | None = Field(None, validate_default=True, description="Where the walk begins.")
-    end: Parent | None = Field(None, validate_default=True, description="Where the walk ends.")
-    closed: bool = Field(
-        default=False, description="Whether it goes back to where it began, ending one step before, to be repeated."
-    )
-    path: Path = Field(
-        "linear",
-        description="linear: straight, in equal steps; spherical: along an arc about the origin, straight where there "
-        "is no angle; even: straight, each of a leg's steps changing the picture as much as the next.",
-    )
-    steps: Steps = Field(
-        DEFAULT_STEPS, validate_default=True, description="Frames from a point to the next, both included."
-    )
-
-    @field_validator("start", "end")
-    @classmethod
-    def check_end(cls, value: Parent | None, info: ValidationInfo) -> Parent | None:
-        """Refuse ends beside waypoints, and to have neither."""
-        if "waypoints" in info.data:
-            if value is None and info.data["waypoints"] is None:
-                raise PydanticCustomError("missing", "Field required")
-            if value is not None and info.data["waypoints"] is not None:
-                raise PydanticCustomError("ends", "must be absent where there are waypoints")
-        return value
-
-    @field_validator("steps")
-    @classmethod
-    def check_frames(cls, value: int, info: ValidationInfo) -> int:
-        """Refuse more frames in all legs together than a request may have items."""
-        points = len(info.data.get("waypoints") or "..")
-        check_images(frames_of(points, value, closed=info.data.get("closed", False)), info)
-        return value
-
-    @classmethod
-    def examples(cls, ingredients: Ingredients) -> dict[str, object]:
-        """See ``Request``."""
-        first, second = ingredients.images[:2]
-        return {
-            "From an image to another": {"start": {"image": first}, "end": {"image": second}, "steps": DEFAULT_STEPS},
-            "From an image to a latent, enlarged": {
-                "start": {"image": first},
-                "end": {"latent": ingredients.latents[1]},
-                "steps": 5,
-                "scale": 4,
-            },
-            "From a digit to another, changing evenly": {
-                "start": {"digit": 0},
-                "end": {"digit": 1},
-                "steps": 5,
-                "path": "even",
-            },
-            "Around three digits": {
-                "waypoints": [{"digit": 0}, {"digit": 1}, {"digit": 3}],
-                "closed": True,
-                "steps": 4,
-            },
-        }
-
-    @classmethod
-    def asked_images(cls, content: Mapping[str, object]) -> float:
-        """See ``Request``."""
-        steps = number_of(content.get("steps"), DEFAULT_STEPS)
-        return frames_of(number_of(content.get("waypoints"), 2), steps, closed=content.get("closed") is True)
-
-    def points(self) -> list[Parent]:
-        """Where the walk goes through."""
-        return self.waypoints or [parent for parent in (self.start, self.end) if parent]
-
-
 class PosteriorAnswer(Answer):
     """The posterior q(z|x) of one image, a diagonal Gaussian."""
 
     mean: LatentOut = Field(description="Its mean: the image's latent.")
     log_variance: LatentOut = Field(description="Natural logarithm of its variance.")
+    samples: list[LatentOut] | None = Field(None, description="With sample: draws from it.")
 
 
 class ExplainedAnswer(Answer):
@@ -650,7 +553,13 @@ class ExplainedAnswer(Answer):
     )
 
 
-class LatentsAnswer(ExplainedAnswer):
+class SampledAnswer(Answer):
+    """Base of answers that may have been drawn at random."""
+
+    seed: int | None = Field(None, description="With sample: gives the same noise again.")
+
+
+class LatentsAnswer(SampledAnswer, ExplainedAnswer):
     """Posteriors of images."""
 
     latents: list[PosteriorAnswer] = Field(description="One posterior an image, in the request's order.")
@@ -662,8 +571,8 @@ class ImagesAnswer(Answer):
     images: ImagesOut
 
 
-class ReconstructAnswer(ImagesAnswer, ExplainedAnswer):
-    """One image an item, in the request's order."""
+class ReconstructAnswer(SampledAnswer, ImagesAnswer, ExplainedAnswer):
+    """One image an item, in the request's order; with samples, all draws of the first image first."""
 
 
 class ScoreAnswer(Answer):
@@ -684,14 +593,6 @@ class ScoresAnswer(ExplainedAnswer):
 
     classes: list[int] | None = Field(None, description="The digits that the model knows.")
     scores: list[ScoreAnswer] = Field(description="One an image, in the request's order.")
-
-
-class InterpolateAnswer(ExplainedAnswer):
-    """The walk, frame by frame."""
-
-    weights: list[float] = Field(description="The end's share of each frame, from 0 to 1 in equal steps.")
-    latents: list[LatentOut] = Field(description="The latent of each frame.")
-    images: ImagesOut
 
 
 class Health(Answer):

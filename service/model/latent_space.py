@@ -11,9 +11,15 @@ from service.model.statistics import Labels, LatentStatistics
 RADIUS = 1.5  # of the data, in square roots of the latent's length: 99.9 % of test digits lie within
 
 
-def reconstruct(autoencoder: Autoencoder, images: Pixels) -> Floats:
-    """Decode the posterior means of uint8 images (batch, height, width): pixels, same shape, in [0, 1]."""
-    return autoencoder.decode(autoencoder.encode(images).mean)
+def reconstruct(autoencoder: Autoencoder, images: Pixels, seed: int | None = None, samples: int = 1) -> Floats:
+    """Decode uint8 images (batch, height, width) again: pixels in [0, 1], from the posterior means, same shape.
+
+    With a seed, from so many draws from each posterior instead: (batch * samples, height, width), the first image's
+    first.
+    """
+    posterior = autoencoder.encode(images)
+    latents = posterior.mean if seed is None else np.concatenate(posterior_samples(posterior, seed, samples))
+    return autoencoder.decode(latents)
 
 
 def posterior_samples(posterior: Posterior, seed: int, samples: int) -> Floats:
@@ -57,8 +63,8 @@ def share_within_data(latent: Floats) -> float:
 
 
 def traversal(start: Floats, dimensions: list[int], offsets: Doubles) -> Floats:
-    """A grid (dimensions, offsets, latent) of a latent (latent,): row by row one of its coordinates is moved."""
+    """Latents (dimensions * offsets, latent) about one, (latent,): for each dimension, each offset added to it."""
     grid = np.tile(start.astype(np.float64), (len(dimensions), len(offsets), 1))
-    for row, dimension in enumerate(dimensions):
-        grid[row, :, dimension] += offsets
-    return grid.astype(np.float32)
+    for row, dimension in zip(grid, dimensions, strict=True):
+        row[:, dimension] += offsets
+    return np.concatenate(grid).astype(np.float32)

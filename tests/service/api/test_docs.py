@@ -13,12 +13,15 @@ from service.settings import Settings
 from tests.samples import FakeAutoencoder, pixels_of
 from tests.service.conftest import Client
 
+SAMPLES = ["sample", "samples", "seed"]
 OPERATIONS = [
     "/encode",
     "/decode",
     "/reconstruct",
     "/interpolate",
     "/generate",
+    "/arithmetic",
+    "/traverse",
     "/score",
     "/v2/models/encoder/infer",
     "/v2/models/decoder/infer",
@@ -134,7 +137,7 @@ def test_the_page_opens_with_the_model(schema: dict[str, Any], autoencoder: Fake
 
 @pytest.mark.parametrize(
     ("path", "options"),
-    [("/encode", ["fit", "explain", "encoding"]), ("/reconstruct", ["fit", "explain", "scale"])],
+    [("/encode", ["fit", "explain", *SAMPLES, "encoding"]), ("/reconstruct", ["fit", "explain", *SAMPLES, "scale"])],
 )
 def test_pictures_without_json_are_described(schema: dict[str, Any], path: str, options: list[str]) -> None:
     """As a body of each format, and as a form; all options are parameters of the query."""

@@ -1,5 +1,6 @@
 """What is done in the latent space, around a fake whose images are its latents."""
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -8,14 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from service.api.latent_schemas import GenerateRequest
-from service.api.schemas import InterpolateRequest, Limits, Request
+from service.api.latent_schemas import ArithmeticRequest, GenerateRequest, InterpolateRequest, TraverseRequest
+from service.api.schemas import EncodeRequest, Limits, ReconstructRequest, Request
 from service.app import create_app, create_state
 from service.model.noise import MOST_SEED
 from service.model.statistics import LatentStatistics
 from service.settings import Settings
-from tests.samples import FIRST, HEIGHT, LATENT_SIZE, SECOND, WIDTH, FakeAutoencoder, pixels_of
+from tests.samples import FIRST, HEIGHT, LATENT_SIZE, SECOND, WIDTH, FakeAutoencoder, pixels_of, png
 from tests.service.conftest import Client
 
 LIMITS = Limits(
@@ -28,6 +30,9 @@ LIMITS = Limits(
     max_latent=10,
     max_body_bytes=1000,
 )
+PICTURE = Image.new("L", (24, 16), 255)
+PICTURE.paste(0, (4, 3, 19, 13))
+LARGE = png(PICTURE)
 Ask = Callable[..., dict[str, Any]]
 
 
@@ -169,6 +174,140 @@ def test_a_spherical_walk_keeps_its_length(interpolate: Ask) -> None:
     assert interpolate(**ends, steps=3, path="even")["latents"][1][:2] == pytest.approx([0.5] * 2)
 
 
+@hypothesis_settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, MOST_SEED), st.integers(1, 3), st.integers(1, 4))
+def test_samples_are_drawn_from_each_images_posterior(client: Client, seed: int, images: int, samples: int) -> None:
+    """The same whatever the number of images and samples; those that are decoded are those that are told."""
+    all_images = [FIRST, SECOND, FIRST]
+    everything = {"images": all_images, "sample": True, "samples": 4, "seed": seed}
+    some = {"images": all_images[:images], "sample": True, "samples": samples, "seed": seed}
+    encoded, many = (asking(client, "/encode")(**body) for body in (some, everything))
+    decoded = asking(client, "/reconstruct")(**some)
+
+    assert encoded["seed"] == decoded["seed"] == seed
+    for posterior, other in zip(encoded["latents"], many["latents"][:images], strict=True):
+        assert posterior["mean"] == other["mean"]
+        assert posterior["samples"] == other["samples"][:samples]
+    latents = np.concatenate([posterior["samples"] for posterior in encoded["latents"]])
+    pictures = np.array([pixels_of(image).ravel() for image in decoded["images"]])
+    assert pictures == pytest.approx(latents.clip(0, 1) * 255, abs=0.51)
+
+
+def test_the_service_draws_a_seed_where_none_is_given(client: Client) -> None:
+    """And tells it; without sample it tells of none."""
+    reconstruct = asking(client, "/reconstruct")
+    first, second = (reconstruct(images=[FIRST], sample=True) for _ in range(2))
+
+    assert first["seed"] != second["seed"]
+    assert reconstruct(images=[FIRST], sample=True, seed=first["seed"]) == first
+    assert list(reconstruct(images=[FIRST])) == ["images"]
+    assert list(reconstruct(images=[FIRST], sample=False)) == ["images"]
+
+
+def test_samples_of_a_picture_without_json(client: Client) -> None:
+    """Its options are in the query."""
+    content = base64.b64decode(FIRST)
+    headers = {"Content-Type": "image/png"}
+    answer = client.request(
+        "POST", "/reconstruct?sample=true&samples=3&seed=5", content=content, headers=headers
+    ).json()
+
+    assert answer == asking(client, "/reconstruct")(images=[FIRST], sample=True, samples=3, seed=5)
+    assert len(answer["images"]) == 3
+
+
+def test_arithmetic_adds_up_points(client: Client, autoencoder: FakeAutoencoder) -> None:
+    """Images, latents and digits, each times its weight, with one call of each graph."""
+    autoencoder.batches.clear()
+    terms = [
+        {"weight": 2, "latent": [0.5] * 6},
+        {"weight": -1, "image": FIRST},
+        {"weight": 1, "digit": 0},
+        {"weight": -0.5, "image": SECOND},
+    ]
+    answer = asking(client, "/arithmetic")(terms=terms)
+
+    expected = 2 * 0.5 - np.arange(6) / 255 + 0.25 - 0.5 * np.arange(250, 256) / 255
+    assert answer["latent"] == pytest.approx(expected.tolist(), abs=1e-6)
+    assert answer["clipped"] == 1
+    (image,) = answer["images"]
+    assert pixels_of(image).ravel() == pytest.approx(expected * 255, abs=0.51)
+    assert autoencoder.batches == [2, 1]
+
+
+@pytest.mark.parametrize("clip", [True, False])
+def test_arithmetic_draws_a_sum_back_to_the_data(client: Client, *, clip: bool) -> None:
+    """To one and a half times the square root of the latent's length, in its own direction, unless told not to."""
+    answer = asking(client, "/arithmetic")(terms=[{"weight": 10, "latent": [1] * 6}], clip=clip)
+
+    assert np.linalg.norm(answer["latent"]) == pytest.approx((1.5 if clip else 10) * 6**0.5)
+    assert answer["clipped"] == pytest.approx(0.15 if clip else 1)
+    assert len(set(answer["latent"])) == 1
+
+
+def test_traverse_moves_one_coordinate_a_row(client: Client, autoencoder: FakeAutoencoder) -> None:
+    """From the first offset to the last, whichever is larger; all in one call."""
+    autoencoder.batches.clear()
+    answer = asking(client, "/traverse")(start={"image": FIRST}, dimensions=[5, 0], range=[0.5, -0.5], steps=3)
+
+    start = np.arange(6) / 255
+    expected = np.tile(start, (6, 1))
+    expected[:3, 5] += [0.5, 0, -0.5]
+    expected[3:, 0] += [0.5, 0, -0.5]
+    assert answer["dimensions"] == [5, 0]
+    assert answer["offsets"] == [0.5, 0, -0.5]
+    assert np.array(answer["latents"]) == pytest.approx(expected, abs=1e-6)
+    assert len(answer["images"]) == 6
+    assert autoencoder.batches == [1, 6]
+
+
+def test_traverse_takes_a_dimension_by_itself(client: Client) -> None:
+    """Eleven offsets from -3 to 3 unless told."""
+    traverse = asking(client, "/traverse")
+    answer = traverse(start={"digit": 3}, dimensions=2)
+
+    assert answer == traverse(start={"digit": 3}, dimensions=[2])
+    assert answer["offsets"] == pytest.approx(np.arange(-3, 3.1, 0.6))
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "shape"),
+    [
+        ("/traverse", {"start": {"digit": 3}, "dimensions": [0, 1], "steps": 5}, (2, 5)),
+        ("/generate", {"digit": [0, 1, 3], "count": 6}, (2, 3)),
+        ("/reconstruct", {"images": [FIRST, SECOND], "sample": True, "samples": 5}, (2, 5)),
+        ("/interpolate", {"waypoints": [{"digit": 0}, {"digit": 1}, {"digit": 3}], "steps": 3}, (1, 5)),
+        ("/arithmetic", {"terms": [{"weight": 1, "digit": 3}]}, (1, 1)),
+    ],
+)
+def test_a_contact_sheet_shows_what_belongs_together(
+    client: Client, path: str, body: dict[str, Any], shape: tuple[int, int]
+) -> None:
+    """A row for each dimension, a column for each digit, a row for each image's samples, a walk in one row."""
+    answer = client.request("POST", path, json=body, headers={"Accept": "image/png"})
+    rows, columns = shape
+
+    assert answer.headers["content-type"] == "image/png"
+    assert pixels_of(base64.b64encode(answer.content).decode()).shape == (rows * HEIGHT, columns * WIDTH)
+
+
+@pytest.mark.parametrize(
+    ("path", "schema", "body"),
+    [
+        ("/interpolate", InterpolateRequest, {"waypoints": [{"image": LARGE}, {"digit": 3}], "steps": 2}),
+        ("/arithmetic", ArithmeticRequest, {"terms": [{"weight": 1, "image": LARGE}, {"weight": 1, "digit": 1}]}),
+        ("/traverse", TraverseRequest, {"start": {"image": LARGE}, "dimensions": 0}),
+    ],
+)
+def test_an_image_of_any_size_is_fitted(client: Client, path: str, schema: type[Request], body: dict[str, Any]) -> None:
+    """And told of where the request asks for that; work that takes so long is done beside the event loop."""
+    (fitted,) = asking(client, path)(**body, explain=True)["fitted"]
+
+    assert fitted["inverted"]
+    assert not schema.is_light(body, LIMITS)
+    assert "fitted" not in asking(client, path)(**body)
+
+
 @pytest.mark.parametrize(
     ("schema", "body", "images"),
     [
@@ -177,6 +316,11 @@ def test_a_spherical_walk_keeps_its_length(interpolate: Ask) -> None:
         (GenerateRequest, {"digit": 7}, 1),
         (GenerateRequest, {"digit": [1, 2, 3], "count": 5}, 5),
         (GenerateRequest, {"count": 1e300}, LIMITS.max_items),
+        (ReconstructRequest, {"images": [0, 0], "sample": True, "samples": 3}, 6),
+        (EncodeRequest, {"images": [0, 0]}, 2),
+        (ArithmeticRequest, {"terms": [0, 0, 0]}, 3),
+        (TraverseRequest, {"dimensions": [0, 1, 2]}, 33),
+        (TraverseRequest, {"dimensions": 7, "steps": 5}, 5),
         (InterpolateRequest, {}, 11),
         (InterpolateRequest, {"steps": 3.0}, 3),
         (InterpolateRequest, {"steps": 3, "closed": True}, 4),

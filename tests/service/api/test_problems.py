@@ -158,6 +158,39 @@ INVALID: list[tuple[str, object, str, str]] = [
         "#/path",
         "Input should be 'linear', 'spherical' or 'even'",
     ),
+    *(
+        problem
+        for path in ("/encode", "/reconstruct")
+        for problem in (
+            (path, {"images": [FIRST], "seed": 1}, "#/seed", "must be absent unless sample is true"),
+            (path, {"images": [FIRST], "sample": False, "samples": 2}, "#/samples", "must be absent unless sample is"),
+            (path, {"images": [FIRST], "sample": True, "samples": 0}, "#/samples", "must be 1 to 12 (VAE_MAX_ITEMS)"),
+            (path, {"images": [FIRST], "sample": True, "seed": 2**53}, "#/seed", "Input should be less than or equal"),
+            (
+                path,
+                {"images": [FIRST, FIRST], "sample": True, "samples": 7},
+                "#/samples",
+                "makes 14 images; the most is 12 (VAE_MAX_ITEMS)",
+            ),
+        )
+    ),
+    ("/arithmetic", {"terms": []}, "#/terms", "must have 1 to 12 items (VAE_MAX_ITEMS); has 0"),
+    ("/arithmetic", {"terms": [{"digit": 1}]}, "#/terms/0/weight", "Field required"),
+    ("/arithmetic", {"terms": [{"weight": 1}]}, "#/terms/0", "must have an image, a latent or a digit, and only one"),
+    ("/arithmetic", {"terms": [{"weight": 101, "digit": 1}]}, "#/terms/0/weight", "Input should be less than or equal"),
+    ("/arithmetic", {"terms": [{"weight": 1, "digit": 2}]}, "#/terms/0/digit", "must be one of 0, 1, 3; is 2"),
+    ("/traverse", {"start": {"digit": 0}}, "#/dimensions", "Field required"),
+    ("/traverse", {"start": {"digit": 0}, "dimensions": 6}, "#/dimensions", "must be 0 to 5; is 6"),
+    ("/traverse", {"start": {"digit": 0}, "dimensions": [0, -1]}, "#/dimensions/1", "must be 0 to 5; is -1"),
+    ("/traverse", {"start": {"digit": 0}, "dimensions": []}, "#/dimensions", "must have 1 to 12 items"),
+    ("/traverse", {"start": {"digit": 0}, "dimensions": 0, "range": [0]}, "#/range", "List should have at least 2"),
+    (
+        "/traverse",
+        {"start": {"digit": 0}, "dimensions": 0, "range": [0, 11]},
+        "#/range/1",
+        "must be -10 to 10 (VAE_MAX_LATENT); is 11",
+    ),
+    ("/traverse", {"start": {"digit": 0}, "dimensions": [0, 1]}, "#/steps", "makes 22 images; the most is 12"),
     ("/generate", {"count": 0}, "#/count", "must be 1 to 12 (VAE_MAX_ITEMS); is 0"),
     ("/generate", {"count": 13}, "#/count", "must be 1 to 12 (VAE_MAX_ITEMS); is 13"),
     ("/generate", {"digit": 2}, "#/digit", "must be one of 0, 1, 3; is 2"),

@@ -28,6 +28,14 @@ def test_a_reconstruction_decodes_the_mean(autoencoder: FakeAutoencoder) -> None
     assert reconstruct(autoencoder, images) == pytest.approx(images / 255)
 
 
+def test_a_reconstruction_with_a_seed_decodes_samples(autoencoder: FakeAutoencoder) -> None:
+    """Those of the first image first."""
+    images = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    samples = posterior_samples(autoencoder.encode(images), 5, 3)
+
+    assert np.array_equal(reconstruct(autoencoder, images, 5, 3), samples.reshape(6, 2, 3))
+
+
 def test_posterior_samples_have_its_mean_and_variance(random: np.random.Generator) -> None:
     """Of each image and coordinate by itself."""
     mean, log_variance = random.normal(size=(2, 3, 5)).astype(np.float32)
@@ -76,4 +84,4 @@ def test_a_traversal_moves_one_coordinate_a_row() -> None:
     """By each offset; the others stay."""
     grid = traversal(np.array([1, 2, 3], np.float32), [2, 0], np.array([-1, 0.5]))
 
-    assert grid.tolist() == [[[1, 2, 2], [1, 2, 3.5]], [[0, 2, 3], [1.5, 2, 3]]]
+    assert grid.tolist() == [[1, 2, 2], [1, 2, 3.5], [0, 2, 3], [1.5, 2, 3]]
