@@ -17,7 +17,9 @@ from training.vae import VAE, sample_posterior
 
 MATRIX_SIZE = 2048
 REPEATS = 10
-RECIPE = Recipe(objective="bernoulli", epochs=3, schedule="constant")
+RECIPE = Recipe(
+    objective="bernoulli", epochs=3, batch_size=128, learning_rate=1e-3, schedule="constant", mean_pixel_bias=False
+)
 
 
 class TextbookDigits(Dataset[Tensor]):

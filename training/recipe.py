@@ -34,11 +34,11 @@ class Recipe:
     importance_samples: int = 5
     binarize: bool = False
     epochs: int = 200
-    batch_size: int = 128
-    learning_rate: float = 1e-3
+    batch_size: int = 256
+    learning_rate: float = 5e-3
     schedule: Schedule = "cosine"
     averaging: float = 0.999
-    mean_pixel_bias: bool = False
+    mean_pixel_bias: bool = True
     hidden_size: int = 256
     latent_size: int = 32
     seed: int = 0
