@@ -5,12 +5,14 @@ The number is how many cases each operation gets at the least. All of schemathes
 
 import base64
 import re
+import struct
 import subprocess
 import sys
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from math import isqrt
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,10 +23,12 @@ from hypothesis.strategies import SearchStrategy
 from schemathesis.cli import schemathesis as command
 
 from fuzz.png_mutator import content_of, picture
+from service.api.schemas import ENLARGED, MOST_SCALE
 from service.api.uploads import PICTURES
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 SERVER = (".venv/bin/python", "-m", "service", "--port", "0")  # the runtime's environment, not this one
+ANY_SCALE = isqrt(ENLARGED)
 answers: dict[str, Counter[int]] = {}  # of each operation, how many of each status
 
 
@@ -86,6 +90,11 @@ def file(seed: int) -> bytes:
     return content_of(picture(Random(seed)))  # noqa: S311 - Hypothesis's number repeats it
 
 
+def latent(numbers: list[float]) -> str:
+    """Numbers as the base64 of little-endian float32."""
+    return base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode()
+
+
 files = st.integers(0, 2**32).map(file)
 schemathesis.openapi.format("binary", files)
 for media_type in PICTURES:
@@ -118,8 +127,18 @@ def infer_schema(tensor: dict[str, Any], outputs: list[str]) -> dict[str, Any]:
 
 @schemathesis.hook
 def before_load_schema(_: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
-    """Make images as above: no schema can say what a PNG is. Nor can it say that a tensor's numbers fit its shape."""
-    raw_schema["components"]["schemas"]["Image"] = {"type": "string", "format": "image"}
+    """Make images and latents as above: no schema can say what their base64 is.
+
+    Nor can it say that a tensor's numbers fit its shape.
+    """
+    schemas = raw_schema["components"]["schemas"]
+    schemas["Image"] = {"type": "string", "format": "image"}
+    numbers, text = schemas["Latent"]["anyOf"]
+    text["format"] = "latent"
+    sizes = {f"{bound}_size": numbers[f"{bound}Items"] for bound in ("min", "max")}
+    bounds = {f"{bound}_value": numbers["items"][f"{bound}imum"] for bound in ("min", "max")}
+    latents = st.lists(st.floats(**bounds, width=32), **sizes).map(latent)
+    schemathesis.openapi.format("latent", latents)
     for path, operations in raw_schema["paths"].items():
         if path.endswith("/infer"):
             request, answer = operations["post"]["requestBody"], operations["post"]["responses"]["200"]
@@ -128,6 +147,21 @@ def before_load_schema(_: schemathesis.HookContext, raw_schema: dict[str, Any]) 
             (answered,) = answer["content"]["application/json"]["examples"].values()
             outputs = [output["name"] for output in answered["value"]["outputs"]]
             body["schema"] = infer_schema(example["value"]["inputs"][0], outputs)
+
+
+@schemathesis.hook
+def map_case(_: schemathesis.HookContext, case: schemathesis.Case) -> schemathesis.Case:
+    """Accept one of the types that an answer is described with, and enlarge no more than any number of images may be.
+
+    OpenAPI takes no parameter of the name Accept; and a bound that goes by several fields is more than it can say.
+    """
+    types = sorted(case.operation.definition.raw["responses"]["200"]["content"])
+    if "image/png" in types:
+        case.headers["Accept"] = Random(repr(case.body)).choice(types)  # noqa: S311 - the same for the same body
+    for options in (case.body, case.query):
+        if isinstance(options, dict) and options.get("scale") in range(ANY_SCALE, MOST_SCALE + 1):
+            options["scale"] = ANY_SCALE
+    return case
 
 
 @schemathesis.hook
