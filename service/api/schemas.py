@@ -484,8 +484,8 @@ class SamplesRequest(ImagesRequest):
     @field_validator("samples", "seed")
     @classmethod
     def check_sample(cls, value: int, info: ValidationInfo) -> int:
-        """Refuse what would have no effect."""
-        if not info.data.get("sample", True):
+        """Refuse what would have no effect; but not the default, which some clients write out."""
+        if not info.data.get("sample", True) and (info.field_name, value) != ("samples", 1):
             raise PydanticCustomError("sample", "must be absent unless sample is true")
         return value
 
