@@ -183,7 +183,7 @@ def score_images(body: ImagesRequest, model: Model) -> ScoresAnswer:
 def arithmetic(body: ArithmeticRequest, model: Model) -> ArithmeticAnswer:
     """Add up points of the latent space, each times a weight.
 
-    A three less the mean of the threes and the mean of the eights is an eight in the same hand. A sum that lies
+    A four, less the mean of all fours, and with the mean of all nines, is a nine in the same hand. A sum that lies
     farther out than the data does decodes badly: it is drawn back, unless clip is false.
     """
     latents = latents_of(body.terms, model)
