@@ -1,11 +1,16 @@
 """Random numbers follow from their seed and their place alone."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.model.noise import MOST_SEED, cosine, logarithm, normals, uniforms
+from tests.samples import REPOSITORY
 
 SEEDS = st.integers(0, MOST_SEED)
 COUNTS = st.integers(1, 9)
@@ -34,6 +39,16 @@ def test_the_numbers_never_change() -> None:
     draws = normals(uniforms(2014, 3, 6)).astype("<f4")
 
     assert [draw.tobytes().hex() for draw in draws] == GOLDEN
+
+
+def test_the_numbers_do_not_depend_on_the_processor() -> None:
+    """Nor on how many at once NumPy computes: a process without wide instructions gives the same doubles."""
+    program = "from service.model.noise import *; import sys; sys.stdout.buffer.write(normals(uniforms(7, 50, 64)))"
+    narrow = {**os.environ, "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4"}
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    content = subprocess.run(command, cwd=REPOSITORY, env=narrow, check=True, capture_output=True).stdout  # noqa: S603 - this test's own
+
+    assert content == normals(uniforms(7, 50, 64)).tobytes()
 
 
 def test_normals_are_normal() -> None:
