@@ -167,9 +167,8 @@ def describe_uploads(paths: Json, limits: Limits) -> None:
 
 
 def definition_of(field: Json, schema: Json) -> Json:
-    """What a field is, in its place or where it refers to."""
-    definition: Json = schema["$defs"][field["$ref"].split("/")[-1]] if "$ref" in field else field
-    return definition
+    """What a field is, by what it refers to and what it says itself."""
+    return {**schema["$defs"][field["$ref"].split("/")[-1]], **field} if "$ref" in field else field
 
 
 def ingredients_of(model: Autoencoder, limits: Limits) -> Ingredients:

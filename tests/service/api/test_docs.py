@@ -146,6 +146,7 @@ def test_pictures_without_json_are_described(schema: dict[str, Any], path: str, 
 
     assert set(operation["requestBody"]["content"]) == {"application/json", *(name.decode() for name in UPLOADS)}
     assert [parameter["name"] for parameter in operation["parameters"]] == options
+    assert operation["parameters"][options.index("samples")]["description"].startswith("How many draws of each image")
     assert set(form["properties"]) == {"images", *options}
     assert form["properties"]["images"]["maxItems"] == 12
 
