@@ -12,7 +12,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from math import isqrt
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -23,12 +22,12 @@ from hypothesis.strategies import SearchStrategy
 from schemathesis.cli import schemathesis as command
 
 from fuzz.png_mutator import content_of, picture
-from service.api.schemas import ENLARGED, MOST_SCALE
 from service.api.uploads import PICTURES
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 SERVER = (".venv/bin/python", "-m", "service", "--port", "0")  # the runtime's environment, not this one
-ANY_SCALE = isqrt(ENLARGED)
+# So few that any of them may come together: 8 x 16 images, each 4 x 4 times as large, is within the default limits.
+MOST_OF_MANY = {"images": 8, "waypoints": 8, "dimensions": 8, "steps": 16, "samples": 16, "scale": 4}
 answers: dict[str, Counter[int]] = {}  # of each operation, how many of each status
 
 
@@ -129,10 +128,12 @@ def infer_schema(tensor: dict[str, Any], outputs: list[str]) -> dict[str, Any]:
 def before_load_schema(_: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
     """Make images and latents as above: no schema can say what their base64 is.
 
-    Nor can it say that a tensor's numbers fit its shape.
+    Nor can it say that a tensor's numbers fit its shape. A walk has ends or waypoints.
     """
     schemas = raw_schema["components"]["schemas"]
     schemas["Image"] = {"type": "string", "format": "image"}
+    walk = schemas["InterpolateRequest"]
+    walk["anyOf"] = [given(start="object", end="object"), given(waypoints="array")]
     numbers, text = schemas["Latent"]["anyOf"]
     text["format"] = "latent"
     sizes = {f"{bound}_size": numbers[f"{bound}Items"] for bound in ("min", "max")}
@@ -147,21 +148,47 @@ def before_load_schema(_: schemathesis.HookContext, raw_schema: dict[str, Any]) 
             (answered,) = answer["content"]["application/json"]["examples"].values()
             outputs = [output["name"] for output in answered["value"]["outputs"]]
             body["schema"] = infer_schema(example["value"]["inputs"][0], outputs)
+        for operation in operations.values():
+            parameters = operation.get("parameters", [])
+            parameters[:] = [each for each in parameters if each["name"] not in {"samples", "seed"}]  # need sample
+
+
+def given(**types: str) -> dict[str, Any]:
+    """A schema of objects that have these fields, not null."""
+    return {"required": list(types), "properties": {name: {"type": kind} for name, kind in types.items()}}
 
 
 @schemathesis.hook
 def map_case(_: schemathesis.HookContext, case: schemathesis.Case) -> schemathesis.Case:
-    """Accept one of the types that an answer is described with, and enlarge no more than any number of images may be.
+    """Accept one of the types that an answer is described with: OpenAPI takes no parameter of the name Accept.
 
-    OpenAPI takes no parameter of the name Accept; and a bound that goes by several fields is more than it can say.
+    Of what should be taken, let the fields agree: a bound that goes by several of them is more than a schema can say.
     """
     types = sorted(case.operation.definition.raw["responses"]["200"]["content"])
     if "image/png" in types:
         case.headers["Accept"] = Random(repr(case.body)).choice(types)  # noqa: S311 - the same for the same body
-    for options in (case.body, case.query):
-        if isinstance(options, dict) and options.get("scale") in range(ANY_SCALE, MOST_SCALE + 1):
-            options["scale"] = ANY_SCALE
+    wanted = case.meta and case.meta.generation.mode == schemathesis.GenerationMode.POSITIVE
+    if wanted and isinstance(case.body, dict):
+        agree(case.body)
     return case
+
+
+def agree(fields: dict[str, Any]) -> None:
+    """Take away what contradicts another field of a request, or makes too much of it."""
+    if fields.get("digit") is not None:
+        fields.pop("source", None)
+    if fields.get("waypoints") is not None:
+        fields.pop("start", None)
+        fields.pop("end", None)
+    if "images" in fields and fields.get("sample") not in {True, "true"}:
+        fields.pop("samples", None)
+        fields.pop("seed", None)
+    for name, most in MOST_OF_MANY.items():
+        value = fields.get(name)
+        if isinstance(value, list):
+            fields[name] = value[:most]
+        elif isinstance(value, (int, float)):
+            fields[name] = min(value, most)
 
 
 @schemathesis.hook

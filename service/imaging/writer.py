@@ -21,9 +21,12 @@ class Sheet:
 
 
 def sheet(pixels: NDArray[np.float32], columns: int | None = None) -> Sheet:
-    """Pixels (count, height, width) in [0, 1] as grey images, clipped and rounded; about as many rows as columns."""
+    """Pixels (count, height, width) in [0, 1] as grey images, clipped and rounded.
+
+    Unless told, they stand in about as many rows as columns.
+    """
     grey = np.rint(pixels.clip(0, 1) * 255).astype(np.uint8)
-    return Sheet(grey, columns or math.ceil(math.sqrt(len(grey))))
+    return Sheet(grey, min(columns or math.ceil(math.sqrt(len(grey))), len(grey)))
 
 
 def enlarged(images: Grey, scale: int) -> Grey:

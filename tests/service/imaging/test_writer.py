@@ -79,6 +79,13 @@ def test_a_sheet_is_about_square_unless_told(count: int, columns: int) -> None:
     assert sheet(np.zeros((count, 2, 3), dtype=np.float32)).columns == columns
 
 
+def test_a_sheet_is_no_wider_than_its_images() -> None:
+    """Fewer images than columns stand in one row, with nothing beside them."""
+    pictures = sheet(np.ones((3, 2, 4), dtype=np.float32), columns=10)
+
+    assert contact_sheet(pictures).tolist() == [[[255] * 12] * 2]
+
+
 @given(st.binary())
 def test_bytes_come_back_from_their_text(content: bytes) -> None:
     """As Python's own base64 reads it, strictly."""
