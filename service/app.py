@@ -12,9 +12,9 @@ from service.api.inference_protocol import infer_routes, protocol_router
 from service.api.metrics import Metrics
 from service.api.post_route import Shortcut
 from service.api.routes import OPERATIONS, RELOAD_PATH, add_reload, operation_routes, status_router
-from service.api.schemas import Limits
 from service.api.state import State
 from service.api.telemetry import telemetry, tracer_provider
+from service.api.values import Limits
 from service.logs import AccessLog
 from service.model.autoencoder import Autoencoder
 from service.model.onnx_autoencoder import OnnxAutoencoder

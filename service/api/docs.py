@@ -15,8 +15,9 @@ from service.api.post_route import JSON, PostRoute
 from service.api.problems import Kind, Problem, RefusedError
 from service.api.record import Record
 from service.api.routes import OPERATIONS
-from service.api.schemas import DEFAULT_STEPS, Ingredients, Limits
+from service.api.schemas import Ingredients
 from service.api.uploads import FORM, PICTURES, option_names
+from service.api.values import DEFAULT_STEPS, Limits
 from service.imaging.reader import read_image
 from service.imaging.writer import base64_pngs, contact_sheet, enlarged, sheet
 from service.model.autoencoder import Autoencoder, Floats, unit_pixels

@@ -33,7 +33,8 @@ from service.api.json_route import Answerer, parse_json
 from service.api.post_route import JSON, Headers, PostRoute, Reply, Task, check_body_type, text
 from service.api.problems import Problem, not_read
 from service.api.routes import Model, Shared, readyz
-from service.api.schemas import Ingredients, Limits
+from service.api.schemas import Ingredients
+from service.api.values import Limits
 from service.model.autoencoder import Autoencoder, Floats
 
 TAG = "Open Inference Protocol"

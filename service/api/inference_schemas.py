@@ -12,7 +12,8 @@ from pydantic import AfterValidator, Field, PlainValidator, SkipValidation, Vali
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from service.api.schemas import Answer, Limits, Request
+from service.api.schemas import Answer, Request
+from service.api.values import Limits
 from service.model.autoencoder import Autoencoder, Floats
 
 VERSION = "1"

@@ -14,8 +14,9 @@ from service.api.post_route import JSON, Headers, PostRoute, Reply, Task, check_
 from service.api.problems import invalid_request, not_read
 from service.api.record import Record
 from service.api.representations import ANIMATIONS, WRITERS, types_of
-from service.api.schemas import Context, Ingredients, Limits, Request, enlargement
+from service.api.schemas import Ingredients, Request
 from service.api.uploads import UPLOADS, option_names, options_of, read_upload
+from service.api.values import Context, Limits, enlargement
 from service.model.autoencoder import Autoencoder, Floats, Pixels, Posterior
 from service.model.card import ModelCard
 from service.model.statistics import LatentStatistics

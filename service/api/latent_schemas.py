@@ -21,24 +21,26 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from service.api.schemas import (
-    DEFAULT_STEPS,
-    UNION_TAGS,
     AnimationRequest,
     Answer,
-    Count,
-    Digit,
     EncodingRequest,
     ExplainedAnswer,
     FitRequest,
-    Image,
     ImagesAnswer,
     ImagesOut,
     Ingredients,
-    Latent,
     LatentOut,
-    Limits,
     PicturesRequest,
     Request,
+)
+from service.api.values import (
+    DEFAULT_STEPS,
+    UNION_TAGS,
+    Count,
+    Digit,
+    Image,
+    Latent,
+    Limits,
     Seed,
     Steps,
     check_count,

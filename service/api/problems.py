@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from service.api.record import path_of, record_of
-from service.api.schemas import UNION_TAGS
+from service.api.values import UNION_TAGS
 from service.model.errors import InferenceError
 
 MEDIA_TYPE = "application/problem+json"

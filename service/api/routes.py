@@ -31,7 +31,6 @@ from service.api.schemas import (
     ImagesAnswer,
     ImagesRequest,
     LatentsAnswer,
-    Limits,
     PosteriorAnswer,
     ReconstructAnswer,
     ReconstructRequest,
@@ -40,6 +39,7 @@ from service.api.schemas import (
     ScoresAnswer,
 )
 from service.api.state import State
+from service.api.values import Limits
 from service.imaging.fit import Fitted
 from service.imaging.reader import Picture
 from service.imaging.writer import sheet

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from service.api.latent_schemas import ArithmeticRequest, GenerateRequest, InterpolateRequest, TraverseRequest
-from service.api.schemas import EncodeRequest, Limits, ReconstructRequest, Request
+from service.api.schemas import EncodeRequest, ReconstructRequest, Request
+from service.api.values import Limits
 from service.app import create_app, create_state
 from service.model.noise import MOST_SEED
 from service.model.statistics import LatentStatistics

@@ -14,7 +14,7 @@ from service.api.json_route import JsonRoute
 from service.api.post_route import JSON
 from service.api.representations import ANIMATIONS, PNG
 from service.api.routes import OPERATIONS
-from service.api.schemas import Limits
+from service.api.values import Limits
 from service.app import create_app, create_state
 from service.model.autoencoder import Pixels
 from service.settings import Settings
