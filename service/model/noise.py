@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
 
-MOST_SEED = 2**53 - 1  # every integer to here is a number of JSON to any client
+SEED_BITS = 53  # every integer of so many is a number of JSON to any client
+MOST_SEED = 2**SEED_BITS - 1
 LOGARITHM = np.array([2 / (2 * power + 1) for power in range(17)])  # 2 artanh(x) / x, in x squared: |x| <= 1/3
 COSINE = np.array([(-1) ** power / math.factorial(2 * power) for power in range(17)])  # in x squared: |x| <= pi
 
 
 def new_seed() -> int:
     """A seed that nobody foresees, from 0 to ``MOST_SEED``."""
-    return secrets.randbelow(MOST_SEED + 1)
+    return secrets.randbits(SEED_BITS)
 
 
 def uniforms(seed: int, items: int, each: int) -> Doubles:
