@@ -35,7 +35,10 @@ def create_state(settings: Settings, access_log: AccessLog | None = None) -> Sta
 
 
 def create_app(settings: Settings, autoencoder: Autoencoder, state: State) -> Edge:
-    """The application that serves an autoencoder. Raises OSError or ValueError if the API keys cannot be read."""
+    """The application that serves an autoencoder.
+
+    Raises OSError or ValueError if the API keys cannot be read, ModelLoadError if the model card's examples cannot.
+    """
     _, height, width = autoencoder.card.image_shape
     limits = Limits(
         image_height=height,

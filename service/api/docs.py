@@ -18,9 +18,11 @@ from service.api.routes import OPERATIONS
 from service.api.schemas import Ingredients
 from service.api.uploads import FORM, PICTURES, option_names
 from service.api.values import DEFAULT_STEPS, Limits
+from service.imaging.errors import ImageError
 from service.imaging.reader import read_image
 from service.imaging.writer import base64_pngs, contact_sheet, enlarged, sheet
 from service.model.autoencoder import Autoencoder, Floats, unit_pixels
+from service.model.errors import ModelLoadError
 from service.model.paths import interpolation_path
 
 PICTURE_SCALE = 3
@@ -52,7 +54,10 @@ Json = dict[str, Any]
 def complete(
     app: FastAPI, limits: Limits, model: Autoencoder, operations: Iterable[PostRoute], *, keys_needed: bool
 ) -> None:
-    """Fill in the application's OpenAPI schema, once all routes are there, the operations among them."""
+    """Fill in the application's OpenAPI schema, once all routes are there, the operations among them.
+
+    Raises ModelLoadError.
+    """
     schema = app.openapi()  # kept by FastAPI until a route is added
     ingredients = ingredients_of(model, limits)
     schema["info"]["description"] = f"{describe_model(model, ingredients)}\n\n{GENERAL}"
@@ -173,10 +178,13 @@ def definition_of(field: Json, schema: Json) -> Json:
 
 
 def ingredients_of(model: Autoencoder, limits: Limits) -> Ingredients:
-    """What examples are made of, by this model."""
+    """What examples are made of, by this model. Raises ModelLoadError if its card's images are none of its size."""
     images = model.card.examples
     size = (limits.image_height, limits.image_width)
-    pixels = np.array([read_image(image, *size, limits.max_image_pixels, "none").pixels for image in images])
+    try:
+        pixels = np.array([read_image(image, *size, limits.max_image_pixels, "none").pixels for image in images])
+    except ImageError as error:
+        raise ModelLoadError(f"the examples in the model card: {error}") from error
     rows = unit_pixels(pixels).reshape(len(images), -1)
     return Ingredients(images, rounded(rows, 2), rounded(model.encode(pixels).mean, 3))
 

@@ -9,8 +9,9 @@ from pydantic import SecretStr
 
 from service.api.uploads import UPLOADS
 from service.app import create_app, create_state
+from service.model.errors import ModelLoadError
 from service.settings import Settings
-from tests.samples import FakeAutoencoder, pixels_of
+from tests.samples import FIRST, FakeAutoencoder, fake_card, grey_png, pixels_of
 from tests.service.conftest import Client
 
 SAMPLES = ["sample", "samples", "seed"]
@@ -180,6 +181,15 @@ def test_examples_are_the_cards(schema: dict[str, Any], autoencoder: FakeAutoenc
     requests = schema["paths"]["/encode"]["post"]["requestBody"]["content"]["application/json"]["examples"]
 
     assert requests["Two images"]["value"] == {"images": autoencoder.card.examples}
+
+
+@pytest.mark.parametrize(("example", "reason"), [("bm8=", "not a PNG"), (grey_png([[0]]), "1 x 1 pixels")])
+def test_a_card_whose_examples_do_not_fit_is_refused(settings: Settings, example: str, reason: str) -> None:
+    """In one line, before the service starts."""
+    model = FakeAutoencoder(fake_card().model_copy(update={"examples": [FIRST, example]}))
+
+    with pytest.raises(ModelLoadError, match=f"examples in the model card: {reason}"):
+        create_app(settings, model, create_state(settings))
 
 
 def test_the_page_asks_for_a_key_where_one_is_needed(settings: Settings, autoencoder: FakeAutoencoder) -> None:
