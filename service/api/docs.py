@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -54,20 +56,32 @@ Json = dict[str, Any]
 def complete(
     app: FastAPI, limits: Limits, model: Autoencoder, operations: Iterable[PostRoute], *, keys_needed: bool
 ) -> None:
-    """Fill in the application's OpenAPI schema, once all routes are there, the operations among them.
+    """Let the application's OpenAPI schema be filled in when it is first asked for, which takes a tenth of a second.
 
-    Raises ModelLoadError.
+    All routes must be there, the operations among them. Raises ModelLoadError.
     """
-    schema = app.openapi()  # kept by FastAPI until a route is added
     ingredients = ingredients_of(model, limits)
-    schema["info"]["description"] = f"{describe_model(model, ingredients)}\n\n{GENERAL}"
-    schema["tags"] = [{"name": name, "description": description} for name, description in TAGS.items()]
-    set_bounds(schema["components"]["schemas"], limits)
-    describe_responses(schema, keys_needed=keys_needed)
-    set_examples(schema["paths"], ingredients, operations)
-    describe_uploads(schema["paths"], limits)
-    if keys_needed:
-        set_security(schema)
+    plain, lock = app.openapi, Lock()  # the schema is asked for in threads
+
+    @cache
+    def filled() -> Json:
+        app.openapi_schema = None  # or it would be filled twice, where the first time failed
+        schema = plain()
+        schema["info"]["description"] = f"{describe_model(model, ingredients)}\n\n{GENERAL}"
+        schema["tags"] = [{"name": name, "description": description} for name, description in TAGS.items()]
+        set_bounds(schema["components"]["schemas"], limits)
+        describe_responses(schema, keys_needed=keys_needed)
+        set_examples(schema["paths"], ingredients, operations)
+        describe_uploads(schema["paths"], limits)
+        if keys_needed:
+            set_security(schema)
+        return schema
+
+    def openapi() -> Json:
+        with lock:
+            return filled()
+
+    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation has it
 
 
 def set_bounds(schemas: Json, limits: Limits) -> None:

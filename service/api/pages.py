@@ -7,11 +7,14 @@ from importlib.resources import files
 
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 PAGES = ("/docs", "/redoc")
 SCRIPTS = "/static-offline-docs"
-PATHS = (*PAGES, "/openapi.json", SCRIPTS)
+SCHEMA = "/openapi.json"
+PATHS = (*PAGES, SCHEMA, SCRIPTS)
 SWAGGER_UI = {
     "tryItOutEnabled": True,
     "displayRequestDuration": True,
@@ -35,6 +38,8 @@ def complete(app: FastAPI) -> None:
     for route in list(app.routes):
         if isinstance(route, APIRoute) and route.path in PAGES:
             guard_page(app, route)
+        elif isinstance(route, Route) and route.path == SCHEMA:
+            make_beside(app, route)
     app.add_api_route(f"{SCRIPTS}/{REDOC_SCRIPT}", redoc_script, include_in_schema=False)
     app.router.routes.insert(0, app.router.routes.pop())  # before the package's own
 
@@ -54,6 +59,18 @@ def guard_page(app: FastAPI, route: APIRoute) -> None:
 
     app.router.routes.remove(route)
     app.add_api_route(route.path, guarded, include_in_schema=False)
+
+
+def make_beside(app: FastAPI, route: Route) -> None:
+    """Let the schema be made beside the event loop, which would stand still meanwhile."""
+
+    async def schema(request: Request) -> Response:
+        await run_in_threadpool(app.openapi)
+        response: Response = await route.endpoint(request)
+        return response
+
+    app.router.routes.remove(route)
+    app.add_api_route(route.path, schema, include_in_schema=False)
 
 
 def page_policy(page: bytes) -> str:

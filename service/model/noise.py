@@ -9,7 +9,6 @@ import math
 import secrets
 
 import numpy as np
-from numpy.polynomial.polynomial import polyval
 from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
@@ -54,11 +53,19 @@ def logarithm(values: Doubles) -> Doubles:
     """The natural logarithm of positive numbers, within 1e-15."""
     fraction, exponent = np.frexp(values)  # from 1/2 to 1
     ratio = (fraction - 1) / (fraction + 1)
-    logarithms: Doubles = exponent * math.log(2) + ratio * polyval(ratio * ratio, LOGARITHM)
+    logarithms: Doubles = exponent * math.log(2) + ratio * polynomial(ratio * ratio, LOGARITHM)
     return logarithms
 
 
 def cosine(angles: Doubles) -> Doubles:
     """The cosine of angles from -pi to pi, within 1e-14."""
-    cosines: Doubles = polyval(angles * angles, COSINE)
+    cosines: Doubles = polynomial(angles * angles, COSINE)
     return cosines
+
+
+def polynomial(values: Doubles, coefficients: Doubles) -> Doubles:
+    """The sum of coefficients, the constant first, times powers of the values, by Horner's scheme."""
+    sums = np.full_like(values, coefficients[-1])
+    for coefficient in coefficients[-2::-1]:
+        sums = sums * values + coefficient
+    return sums
