@@ -25,9 +25,9 @@ INTRODUCTION = """\
 # Results
 
 `make bench`, or `make bench-rivals` with the other frameworks too: {rounds} alternating rounds of {seconds} s, wrk with
-{connections} connections, the servers on one core and the load on another. Every thread of a server is kept to its core,
-as a container of one core would: the threads that ONNX Runtime makes unless told otherwise leave it by themselves, and
-took a second one. Requests rotate through many different digits; all servers were seen to answer the same. Ratios are medians over rounds, with the lowest and the highest;
+{connections} connections, the servers on one core and the load on another. Every thread of a server is kept to its
+core, as in a container of one core: ONNX Runtime's own threads would leave it. Requests rotate through many different
+digits; all servers were seen to answer the same. Ratios are medians over rounds, with the lowest and the highest;
 absolute rates depend on the machine and the minute.
 
 The textbook service is what a tutorial on FastAPI and ONNX Runtime would write; bare ASGI is this service's own codec
