@@ -25,7 +25,7 @@ def read(content: bytes) -> tuple[NDArray[np.uint8], list[int], int]:
         played: int = image.info.get("loop", 1)
         if image.format == "GIF" and "loop" in image.info:  # it tells how often it is played again
             played = played and played + 1
-    return np.array([pixels for pixels, _ in shown]), [duration for _, duration in shown], played
+    return np.array([pixels for pixels, _ in shown]), [round(duration) for _, duration in shown], played
 
 
 @pytest.mark.parametrize("write", [write_gif, write_apng])
