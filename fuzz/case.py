@@ -15,6 +15,7 @@ from service.imaging.reader import Picture, read_image, read_plain_images
 
 HEIGHT, WIDTH = 28, 28
 MOST_SECONDS = 0.1
+AGAIN = 3  # readings of a case that took longer
 MOST_BYTES = 64 * 1024 * 1024
 MOST_PIXELS = 100_000  # the time grows with them; a busy machine must not look like a slow reader
 Reader = Callable[[str, int, int], NDArray[np.uint8]]
@@ -50,18 +51,16 @@ def read_fitted(text: str, height: int, width: int) -> NDArray[np.uint8]:
 def check(read: Reader, text: str, records: Records) -> None:
     """Read a text. Raises AssertionError when that gives no image or ImageError, or costs more than a case may.
 
-    Seconds are the thread's own: on a busy machine the clock counts other people's work. Bytes are what the peak of
-    resident memory grows by: whichever allocator asks for them, and whoever swallows its refusal.
+    Seconds are the thread's own: on a busy machine the clock counts other people's work. What takes too many is read
+    again, and its best time counts: a slow case is slow each time, a machine that stands still is not. Bytes are what
+    the peak of resident memory grows by: whichever allocator asks for them, and whoever swallows its refusal.
     """
     forget_peak()
     before = peak_bytes()
-    start = time.thread_time()
-    try:
-        pixels = read(text, HEIGHT, WIDTH)
-    except ImageError:
-        pixels = None
-    seconds = time.thread_time() - start
+    pixels, seconds = timed(read, text)
     taken = peak_bytes() - before
+    if seconds > MOST_SECONDS:
+        seconds = min(timed(read, text)[1] for _ in range(AGAIN))
 
     records.count(seconds, taken, image=pixels is not None)
     if pixels is not None and (pixels.shape, pixels.dtype.name) != ((HEIGHT, WIDTH), "uint8"):
@@ -70,6 +69,16 @@ def check(read: Reader, text: str, records: Records) -> None:
         raise AssertionError(f"{seconds:.3f} s")
     if taken > MOST_BYTES:
         raise AssertionError(f"{taken} bytes")
+
+
+def timed(read: Reader, text: str) -> tuple[NDArray[np.uint8] | None, float]:
+    """What is read from a text, None where it is refused, and the seconds that this took."""
+    start = time.thread_time()
+    try:
+        pixels = read(text, HEIGHT, WIDTH)
+    except ImageError:
+        pixels = None
+    return pixels, time.thread_time() - start
 
 
 def forget_peak() -> None:
