@@ -7,12 +7,11 @@ import torch
 from torch import Tensor
 
 from training.exported_model import Floats
-from training.objective import log_importance_weight, log_mean_exp
+from training.objective import PROBABILITY_EPSILON, log_importance_weight, log_mean_exp
 from training.vae import sample_posterior
 
 IMPORTANCE_SAMPLES = 5_000  # what published likelihoods of MNIST are estimated with
 BATCH_SIZE = 500  # latents decoded at a time: what comes out stays in the processor's cache
-PIXEL_EPSILON = 1e-7  # float32 pixels cannot tell a probability from 1 any closer
 
 LogLikelihood = Callable[[Tensor, Tensor], Tensor]
 
@@ -46,5 +45,5 @@ def negative_log_likelihoods(
 
 def bernoulli_log_likelihood(pixels: Tensor, decoded: Tensor) -> Tensor:
     """The log p(x|z) in nats, float64 (batch,), of one image's pixels, each 0 or 1, given decoded (batch, ...)."""
-    probability = (decoded - (1 - pixels)).abs_().clamp_(min=PIXEL_EPSILON)
+    probability = (decoded - (1 - pixels)).abs_().clamp_(min=PROBABILITY_EPSILON)
     return probability.log_().flatten(start_dim=1).sum(dim=1, dtype=torch.float64)

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 ObjectiveName = Literal["squared-error", "bernoulli", "importance-weighted"]
 LOG_2_PI = math.log(2 * math.pi)
-LOGIT_EPSILON = 1e-7  # float32 pixels cannot tell a probability from 1 any closer
+PROBABILITY_EPSILON = 1e-7  # float32 pixels cannot tell a probability from 1 any closer
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -92,7 +92,7 @@ class Objective:
 
     def loss_of_decoded(self, pixels: Tensor, decoded: Tensor) -> Tensor:
         """The same, in float64, of decoded pixels in [0, 1] instead of logits."""
-        return self.reconstruction_loss(pixels.double(), torch.logit(decoded.double(), eps=LOGIT_EPSILON))
+        return self.reconstruction_loss(pixels.double(), torch.logit(decoded.double(), eps=PROBABILITY_EPSILON))
 
     def loss(self, pixels: Tensor, mean: Tensor, log_variance: Tensor, latent: Tensor, logits: Tensor) -> Loss:
         """The loss of a batch of pixels, given the posterior (batch, latent) and ``samples`` draws from it.

@@ -104,7 +104,7 @@ def row(name: str, field: FieldInfo) -> str:
     return f"| `VAE_{name.upper()}` | {default} | {field.description} |"
 
 
-def test_the_readme_has_all_settings() -> None:
+def test_the_documentation_has_all_settings() -> None:
     """Name, default, meaning and unit, as the class has them."""
     table = "\n".join(row(name, field) for name, field in Settings.model_fields.items())
 
