@@ -11,6 +11,7 @@ from service.imaging.errors import ImageError, damaged
 from service.imaging.plain_png import END, SIGNATURE, chunk
 
 MOST_CHUNKS = 1000  # a digit has a few; 120,000 empty ones fit into a request, and took Pillow 0.8 s
+MOST_COLOURS = 256  # of a palette, so of its transparency too: with more, Pillow fails after it has read the picture
 ONCE = (b"IHDR", b"PLTE", b"tRNS")  # in the order that they come in, all before the data
 
 
@@ -20,7 +21,7 @@ def pixel_chunks(content: bytes) -> bytes:
     for kind, data in chunks(content):
         if kind in found:
             found[kind].append(data)
-    if any(len(found[kind]) > 1 for kind in ONCE):
+    if any(len(found[kind]) > 1 for kind in ONCE) or len(b"".join(found[b"tRNS"])) > MOST_COLOURS:
         raise damaged("PNG")
     once = [chunk(kind, data) for kind in ONCE for data in found[kind]]
     return b"".join((SIGNATURE, *once, chunk(b"IDAT", b"".join(found[b"IDAT"])), END))

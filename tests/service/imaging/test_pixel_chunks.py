@@ -90,9 +90,10 @@ def test_palette_transparency_and_data_are_kept() -> None:
         COLOUR[:HEADER_END] + b"\xff\xff\xff\xff" + COLOUR[HEADER_END + 4 :],
         COLOUR[:HEADER_END] + COLOUR[len(SIGNATURE) :],
         COLOUR[:HEADER_END] + chunk(b"PLTE", bytes(3)) * 2 + COLOUR[HEADER_END:],
+        PALETTE.replace(chunk(b"tRNS", bytes([0, 80, 160, 255])), chunk(b"tRNS", bytes(257))),
     ],
 )
 def test_chunks_that_are_damaged_or_come_twice_are_refused(content: bytes) -> None:
-    """Cut anywhere, a wrong checksum, a length past the end, a second header, a second palette."""
+    """Cut anywhere, a wrong checksum, a length past the end, a second header or palette, too much transparency."""
     with pytest.raises(ImageError, match="damaged or truncated"):
         pixel_chunks(content)
