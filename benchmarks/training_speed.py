@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from training.mnist import Digits
 from training.objective import binary_cross_entropy, kl_divergence
 from training.recipe import Recipe
-from training.train import Trainer, fast_products
+from training.train import Trainer, fast_products, keep_freed_memory
 from training.vae import VAE, sample_posterior
 
 MATRIX_SIZE = 2048
@@ -22,19 +22,23 @@ RECIPE = Recipe(
 )
 
 
-class TextbookDigits(Dataset[Tensor]):
-    """Digits that become pictures, and pictures that become tensors, one by one: as torchvision's MNIST gives them."""
+class TextbookDigits(Dataset[tuple[Tensor, int]]):
+    """Digits that become pictures, and pictures that become tensors, one by one, as torchvision's MNIST gives them.
+
+    Its own transform, ToTensor, takes the same way: bytes (height, width, channels), then channels first, then floats.
+    """
 
     def __init__(self, digits: Digits) -> None:
-        self.images = digits.images[:, 0]
+        self.images, self.labels = digits.images[:, 0], digits.labels
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index: int) -> Tensor:
-        """Give one digit's pixels in [0, 1]."""
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Give one digit's pixels in [0, 1] and its label."""
         picture = Image.fromarray(self.images[index].numpy())
-        return torch.from_numpy(np.array(picture)).unsqueeze(0).float() / 255
+        content = torch.from_numpy(np.array(picture)).reshape(picture.height, picture.width, 1)
+        return content.permute(2, 0, 1).contiguous().float().div(255), int(self.labels[index])
 
 
 def textbook_epochs(digits: Digits, epochs: int) -> list[tuple[float, float]]:
@@ -46,7 +50,7 @@ def textbook_epochs(digits: Digits, epochs: int) -> list[tuple[float, float]]:
     results = []
     for _ in range(epochs):
         started, total = time.perf_counter(), 0.0
-        for pixels in loader:
+        for pixels, _ in loader:
             mean, log_variance = model.encoder(pixels)
             logits = model.decoder.logits(sample_posterior(mean, log_variance))
             loss = (binary_cross_entropy(pixels, logits) + kl_divergence(mean, log_variance)).sum()
@@ -59,7 +63,8 @@ def textbook_epochs(digits: Digits, epochs: int) -> list[tuple[float, float]]:
 
 
 def our_epochs(digits: Digits) -> list[tuple[float, float]]:
-    """Seconds and mean loss of each of our epochs."""
+    """Seconds and mean loss of each of our epochs, in a process set up as ``python -m training`` is."""
+    keep_freed_memory()
     results = []
     started = time.perf_counter()
     for result in Trainer(digits, RECIPE, torch.device("cpu")).epochs():

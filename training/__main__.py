@@ -27,7 +27,7 @@ from training.objective import ObjectiveName
 from training.recipe import Recipe, RecipeError, Schedule, read_recipe
 from training.summary import summary as describe
 from training.tensorboard import EpochLog, epoch_log
-from training.train import EpochResult, Trainer, TrainingError, read_checkpoint
+from training.train import EpochResult, Trainer, TrainingError, keep_freed_memory, read_checkpoint
 
 DEFAULTS = Recipe()
 RUNS = Path("runs")
@@ -277,4 +277,5 @@ def main(source: DataSource | None = None, arguments: list[str] | None = None) -
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     main()

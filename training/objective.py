@@ -57,11 +57,15 @@ def log_mean_exp(log_weights: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What training minimises and the two parts of the negative ELBO, each in nats, shape (batch,)."""
+    """What training minimises and the two parts of the negative ELBO, each in nats, shape (batch,).
+
+    shares: (samples, batch), of each draw in the gradient, 1 together: arXiv:1509.00519, equation 14.
+    """
 
     total: Tensor
     reconstruction: Tensor
     kl: Tensor
+    shares: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +107,8 @@ class Objective:
         repeated = pixels.expand(self.samples, *pixels.shape).flatten(end_dim=1)
         reconstruction = self.reconstruction_loss(repeated, logits).reshape(self.samples, -1)
         kl = kl_divergence(mean, log_variance)
-        if self.name == "importance-weighted":
-            draws = latent.reshape(self.samples, *mean.shape)
-            total = -log_mean_exp(log_importance_weight(-reconstruction, draws, mean, log_variance))
-        else:
-            total = reconstruction[0] + kl
-        return Loss(total, reconstruction.mean(dim=0), kl)
+        if self.name != "importance-weighted":
+            return Loss(reconstruction[0] + kl, reconstruction[0], kl, torch.ones_like(reconstruction))
+        draws = latent.reshape(self.samples, *mean.shape)
+        log_weights = log_importance_weight(-reconstruction, draws, mean, log_variance)
+        return Loss(-log_mean_exp(log_weights), reconstruction.mean(dim=0), kl, log_weights.softmax(dim=0))

@@ -1,0 +1,62 @@
+"""The gradient of the loss, worked out by hand: for a network this small, autograd's calls cost as much as its sums."""
+
+import torch
+from torch import Tensor, nn
+
+from training.objective import Loss, Objective
+from training.vae import VAE
+
+
+@torch.no_grad()
+def set_gradients(model: VAE, objective: Objective, pixels: Tensor, noise: Tensor) -> Loss:
+    """Set the gradient of each parameter to that of the mean loss of a batch; give the loss.
+
+    The chain rule from the logits back to the pixels, through z = mean + deviation * noise. ``g`` is always the
+    gradient by what comes out of the layer before.
+
+    pixels: (batch, pixels) in [0, 1].
+    noise: (samples, batch, latent), drawn from N(0, I).
+    """
+    encoder, decoder = model.encoder, model.decoder
+    seen = encoder.hidden(pixels).relu_()
+    mean, log_variance = encoder.mean(seen), encoder.log_variance(seen)
+    deviation = torch.exp(0.5 * log_variance)
+    latent = (mean + deviation * noise).flatten(end_dim=1)
+    drawn = decoder.hidden(latent).relu_()
+    logits = decoder.output(drawn)
+    loss = objective.loss(pixels, mean, log_variance, latent, logits)
+
+    shares = loss.shares.reshape(-1, 1) / len(pixels)
+    g = backward(decoder.output, drawn, shares * logit_gradient(objective, pixels, logits))
+    g = backward(decoder.hidden, latent, g.mul_(drawn > 0))
+    if objective.name == "importance-weighted":
+        g += shares * latent  # -log p(z); -log q(z|x) has the same noise wherever the posterior goes
+        mean_kl, log_variance_kl = torch.zeros_like(mean), torch.full_like(mean, -0.5)
+    else:
+        mean_kl, log_variance_kl = mean, 0.5 * (deviation.square() - 1)
+    g = g.reshape(noise.shape)
+    g_mean = g.sum(dim=0) + mean_kl / len(pixels)
+    g_log_variance = 0.5 * deviation * (g * noise).sum(dim=0) + log_variance_kl / len(pixels)
+    g = backward(encoder.mean, seen, g_mean) + backward(encoder.log_variance, seen, g_log_variance)
+    set_layer(encoder.hidden, pixels, g.mul_(seen > 0))
+    return loss
+
+
+def logit_gradient(objective: Objective, pixels: Tensor, logits: Tensor) -> Tensor:
+    """The gradient of the reconstruction loss by each logit, (samples * batch, pixels)."""
+    decoded = torch.sigmoid(logits)
+    difference = (decoded.reshape(-1, *pixels.shape) - pixels).flatten(end_dim=1)
+    if objective.name == "squared-error":
+        return difference.mul_(2 * objective.c).mul_(decoded.sub_(decoded.square()))
+    return difference
+
+
+def backward(layer: nn.Linear, inputs: Tensor, g: Tensor) -> Tensor:
+    """Set a layer's gradients from that by its outputs (batch, out); give that by its inputs (batch, in)."""
+    set_layer(layer, inputs, g)
+    return g @ layer.weight
+
+
+def set_layer(layer: nn.Linear, inputs: Tensor, g: Tensor) -> None:
+    """Set a layer's gradients from that by its outputs."""
+    layer.weight.grad, layer.bias.grad = g.t() @ inputs, g.sum(dim=0)
