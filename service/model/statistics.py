@@ -89,7 +89,7 @@ class LatentStatistics:
     @property
     def labels(self) -> list[int]:
         """The classes that there are, ascending."""
-        labels: list[int] = np.unique(self.classes).tolist()
+        labels: list[int] = sorted(set(self.classes.tolist()))  # np.unique would import numpy.ma: a megabyte
         return labels
 
     def class_means(self, labels: Iterable[int]) -> Floats:
