@@ -10,6 +10,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
 from benchmarks import bare_asgi
 from benchmarks.servers import LOAD_CORE, SERVER_CORE, Running, Server, drive, running, service
 from benchmarks.training_speed import RECIPE, training_rows
@@ -28,6 +31,7 @@ LIBRARIES = (
     "zlib_ng.zlib_ng, concurrent.futures, "
     "pydantic.v1"  # which FastAPI imports for the first route of any application
 )
+STAGES = ("decode", "infer", "encode")
 QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 
 
@@ -54,6 +58,7 @@ def tables(compared: dict[str, Server], rounds: int, seconds: int) -> Iterator[T
     yield latencies(compared, seconds)
     yield connections(compared, rounds, seconds)
     yield batches(compared, rounds, seconds)
+    yield stages(seconds)
     yield everything_on(rounds, seconds)
     yield two_workers(rounds, seconds)
     yield start_and_memory()
@@ -131,6 +136,37 @@ def batches(compared: dict[str, Server], rounds: int, seconds: int) -> Table:
     )
 
 
+def stages(seconds: int) -> Table:
+    """What a request's processor time goes to: the service counts its stages, the rest is HTTP, the log and checks."""
+    rows = []
+    for items in (1, 64):
+        workload = reconstruct_workload(items)
+        with running(service(), workload) as server:
+            before = stage_seconds(server.url)
+            whole = cost(server, workload, 5 * seconds)
+            after = stage_seconds(server.url)
+        requests = (after["images"] - before["images"]) / items
+        spent = [(after[stage] - before[stage]) / requests for stage in STAGES]
+        rows.append([f"{items}", *(f"{1e6 * each:,.0f}" for each in (*spent, whole - sum(spent), whole))])
+    return Table(
+        "Where the time goes",
+        "`/reconstruct`; microseconds a request: reading the body with its images, both graphs, writing the answer "
+        "with its images, and the rest of the processor time: the kernel, the HTTP server, limits, ids, counts, the "
+        "log.",
+        ["images", *STAGES, "rest", "together"],
+        rows,
+    )
+
+
+def stage_seconds(url: str) -> dict[str, float]:
+    """Seconds that each stage of /reconstruct has taken so far, and its images, from the service's own metrics."""
+    page = httpx.get(f"{url}/metrics").text
+    samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
+    seconds = {each.labels["stage"]: each.value for each in samples if each.name == "vae_stage_seconds_total"}
+    images = sum(each.value for each in samples if each.name == "vae_images_total")
+    return {**seconds, "images": images}
+
+
 def work_alone(batch: int) -> float:
     """Seconds of processor time for reading, reconstructing and writing so many digits in this process."""
     bodies = [json.loads(body) for body in reconstruct_workload(batch).bodies]
@@ -181,7 +217,7 @@ def two_workers(rounds: int, seconds: int) -> Table:
         running(service("--workers", "1"), workload, core=None) as one,
         running(service("--workers", "2"), workload, core=None) as two,
     ):
-        pairs = [(cost(one, workload, seconds, 16), cost(two, workload, seconds, 16)) for _ in range(2 * rounds)]
+        pairs = [(cost(one, workload, seconds, 16), cost(two, workload, seconds, 16)) for _ in range(4 * rounds)]
     gain = statistics.median(2 * alone / both for alone, both in pairs)
     return Table(
         "Two workers",
