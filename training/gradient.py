@@ -11,8 +11,8 @@ from training.vae import VAE
 def set_gradients(model: VAE, objective: Objective, pixels: Tensor, noise: Tensor) -> Loss:
     """Set the gradient of each parameter to that of the mean loss of a batch; give the loss.
 
-    The chain rule from the logits back to the pixels, through z = mean + deviation * noise. ``g`` is always the
-    gradient by what comes out of the layer before.
+    The chain rule from the logits back to the pixels, through z = mean + deviation * noise (arXiv:1312.6114, 2.4);
+    ``g`` is the gradient by what the layer before gives. Of importance-weighted draws each counts by its share.
 
     pixels: (batch, pixels) in [0, 1].
     noise: (samples, batch, latent), drawn from N(0, I).
@@ -27,7 +27,7 @@ def set_gradients(model: VAE, objective: Objective, pixels: Tensor, noise: Tenso
     loss = objective.loss(pixels, mean, log_variance, latent, logits)
 
     shares = loss.shares.reshape(-1, 1) / len(pixels)
-    g = backward(decoder.output, drawn, shares * logit_gradient(objective, pixels, logits))
+    g = backward(decoder.output, drawn, logit_gradient(objective, pixels, logits).mul_(shares))
     g = backward(decoder.hidden, latent, g.mul_(drawn > 0))
     if objective.name == "importance-weighted":
         g += shares * latent  # -log p(z); -log q(z|x) has the same noise wherever the posterior goes
