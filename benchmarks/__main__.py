@@ -43,6 +43,7 @@ def main(
     output: Annotated[Path, typer.Option(help="Folder for RESULTS.md and throughput.png.")] = HERE,
 ) -> None:
     """Time every operation on each server, in alternating rounds."""
+    output.mkdir(parents=True, exist_ok=True)
     everything = list(workloads())
     compared = servers()
     results: dict[Workload, Rounds] = {}
