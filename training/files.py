@@ -17,5 +17,5 @@ def write_file(path: Path, content: bytes) -> None:
         Path(name).chmod(0o644)
         Path(name).replace(path)
     except BaseException:
-        Path(name).unlink()
+        Path(name).unlink(missing_ok=True)  # Ctrl-C may come when it is renamed already
         raise

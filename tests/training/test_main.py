@@ -255,7 +255,8 @@ def test_ctrl_c_leaves_the_last_checkpoint_whole(tmp_path: Path) -> None:
     """A real process on a run without end is interrupted; what it leaves can be read and resumed."""
     checkpoint = tmp_path / "checkpoint.pt"
     program = (
-        "import sys; from tests.conftest import SAMPLE; from training.__main__ import main; main(SAMPLE, sys.argv[1:])"
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"  # a shell's job may ignore it
+        "from tests.conftest import SAMPLE; from training.__main__ import main; main(SAMPLE, sys.argv[1:])"
     )
     arguments = ["train", "--checkpoint", checkpoint, "--data", DATA, "--epochs", "1000000", "--train-size", "64"]
     process = subprocess.Popen(  # noqa: S603 - this project's own command
