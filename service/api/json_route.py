@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import jiter
 from pydantic import BaseModel, ValidationError
@@ -15,6 +15,7 @@ from service.api.problems import invalid_request, not_read
 from service.api.record import Record
 from service.api.representations import ANIMATIONS, WRITERS, types_of
 from service.api.schemas import Ingredients, Request
+from service.api.together import Rows, ask
 from service.api.uploads import UPLOADS, option_names, options_of, read_upload
 from service.api.values import Context, Limits, enlargement
 from service.model.autoencoder import Autoencoder, Floats, Pixels, Posterior
@@ -24,11 +25,12 @@ from service.model.statistics import LatentStatistics
 BINARY = {"type": "string", "format": "binary"}
 PART_MARKS = (b"[", b"{", b":", b",")
 
+T = TypeVar("T", bound=Rows)
 Operation = Callable[[Any, Autoencoder], BaseModel]
 
 
 class TimedAutoencoder:
-    """An autoencoder for one request, that notes how long it computes."""
+    """An autoencoder for one request, computed together with others', that notes how long it computes and waits."""
 
     def __init__(self, autoencoder: Autoencoder, record: Record) -> None:
         self._autoencoder = autoencoder
@@ -46,17 +48,18 @@ class TimedAutoencoder:
 
     def encode(self, pixels: Pixels | Floats) -> Posterior:
         """See ``Autoencoder``."""
-        started = perf_counter()
-        posterior = self._autoencoder.encode(pixels)
-        self._record.infer += perf_counter() - started
-        return posterior
+        return self._ask(self._autoencoder.encode, pixels)
 
     def decode(self, latents: Floats) -> Floats:
         """See ``Autoencoder``."""
+        return self._ask(self._autoencoder.decode, latents)
+
+    def _ask(self, function: Callable[[Any], T], rows: Pixels | Floats) -> T:
         started = perf_counter()
-        pixels = self._autoencoder.decode(latents)
-        self._record.infer += perf_counter() - started
-        return pixels
+        answer, seconds = ask(function, rows)
+        self._record.infer += seconds
+        self._record.queue += perf_counter() - started - seconds
+        return answer
 
 
 class JsonRoute(PostRoute):
@@ -135,7 +138,7 @@ class Answerer:
 
         The schema is told the context; the reply is made of the operation's answer and the request.
         """
-        started = perf_counter()
+        started, queued = perf_counter(), record.queue
         try:
             body = self.schema.model_validate(content, context=context)
         except ValidationError as error:
@@ -143,7 +146,7 @@ class Answerer:
         decoded = perf_counter()
         record.decode += decoded - started
         reply = to_reply(self._operation(body, TimedAutoencoder(self._autoencoder, record)), body)
-        record.encode = perf_counter() - decoded - record.infer
+        record.encode = perf_counter() - decoded - record.infer - (record.queue - queued)
         return reply
 
 

@@ -22,6 +22,10 @@ class Posterior:
     mean: Floats
     log_variance: Floats
 
+    def __getitem__(self, images: slice) -> "Posterior":
+        """That of some of the images."""
+        return Posterior(self.mean[images], self.log_variance[images])
+
 
 class Autoencoder(Protocol):
     """Encoder and decoder of one model, each a single batched call."""

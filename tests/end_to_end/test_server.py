@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -69,6 +70,30 @@ def test_a_batch_equals_one_by_one(client: httpx.Client, images: list[str]) -> N
     for text, image in zip(batch, images[:30], strict=True):
         (alone,) = reconstruct(client, [image])
         assert np.abs(pixels_of(alone).astype(int) - pixels_of(text)).max() <= 1
+
+
+def test_requests_computed_together_get_what_each_gets_alone(client: httpx.Client, images: list[str]) -> None:
+    """Of 16 clients at a time, which ask for different things, and sometimes for what is refused."""
+
+    def ask(number: int) -> httpx.Response:
+        image = images[number]
+        if number % 4 == 0:
+            return client.post("/interpolate", json={"start": {"image": image}, "end": {"image": images[0]}})
+        if number % 4 == 1:
+            return client.post("/reconstruct", json={"images": [image, "no picture"]})
+        return client.post("/reconstruct", json={"images": [image]})
+
+    with ThreadPoolExecutor(16) as clients:
+        together = list(clients.map(ask, range(200)))
+
+    for number, answer in enumerate(together):
+        alone = ask(number)
+        assert answer.status_code == alone.status_code
+        if number % 4 == 1:
+            assert answer.json()["errors"] == alone.json()["errors"]
+        else:
+            for text, expected in zip(answer.json()["images"], alone.json()["images"], strict=True):
+                assert np.abs(pixels_of(text).astype(int) - pixels_of(expected)).max() <= 1
 
 
 def test_an_interpolation_ends_at_the_reconstructions(client: httpx.Client, images: list[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from starlette.types import Message, Receive
 
-from service.api.admission import LARGE, ROUND, Admission, has_gone
+from service.api.admission import FEW, LARGE, ROUND, Admission, has_gone
 from service.api.metrics import Metrics
 from service.api.problems import OVERLOADED, RefusedError
 
@@ -19,8 +19,10 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def admission(metrics: Metrics) -> Admission:
-    """Takes in 20 images, and bodies of 1,600 bytes in all."""
-    return Admission(max_pending_images=20, max_body_bytes=100, metrics=metrics)
+    """Takes in 20 images, and bodies of 1,600 bytes in all; has as many requests at hand as make rounds."""
+    admission = Admission(max_pending_images=20, max_body_bytes=100, metrics=metrics)
+    admission.turns.at_hand = range(FEW)
+    return admission
 
 
 def client(*, gone: bool) -> Receive:
@@ -116,6 +118,22 @@ def test_the_loop_looks_at_its_sockets_between_rounds(admission: Admission) -> N
 
     assert [name for name in order if name != "probe"] == ["0", "1", "2", "3", "4", "5"]
     assert order.index("probe") < order.index("4")
+
+
+@pytest.mark.parametrize(("at_hand", "order"), [(FEW - 1, "work, look"), (FEW, "look, work")])
+def test_work_waits_for_a_round_where_there_are_others_to_wait_for(
+    admission: Admission, at_hand: int, order: str
+) -> None:
+    """With few requests at hand it is done as it comes."""
+    done: list[str] = []
+    admission.turns.at_hand = range(at_hand)
+
+    async def look() -> None:
+        done.append("look")
+
+    gather(lambda: admission.compute(lambda: done.append("work"), 1, client(gone=False)), look)
+
+    assert ", ".join(done) == order
 
 
 def test_large_work_is_done_one_at_a_time_beside_the_loop(admission: Admission) -> None:
