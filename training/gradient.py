@@ -9,10 +9,13 @@ from training.vae import VAE
 
 @torch.no_grad()
 def set_gradients(model: VAE, objective: Objective, pixels: Tensor, noise: Tensor) -> Loss:
-    """Set the gradient of each parameter to that of the mean loss of a batch; give the loss.
+    """Set the gradient of each parameter, by the mean loss of a batch; give the loss.
 
     The chain rule from the logits back to the pixels, through z = mean + deviation * noise (arXiv:1312.6114, 2.4);
-    ``g`` is the gradient by what the layer before gives. Of importance-weighted draws each counts by its share.
+    ``g`` is the gradient by what the layer before gives. The encoder's is taken along z alone, as if q's density did
+    not depend on the encoder elsewhere: the same in the mean, and nothing where q is the posterior
+    (arXiv:1703.09194). Of importance-weighted draws each counts by its share, for the encoder by the share's square
+    (arXiv:1810.04152).
 
     pixels: (batch, pixels) in [0, 1].
     noise: (samples, batch, latent), drawn from N(0, I).
@@ -29,14 +32,9 @@ def set_gradients(model: VAE, objective: Objective, pixels: Tensor, noise: Tenso
     shares = loss.shares.reshape(-1, 1) / len(pixels)
     g = backward(decoder.output, drawn, logit_gradient(objective, pixels, logits).mul_(shares))
     g = backward(decoder.hidden, latent, g.mul_(drawn > 0))
-    if objective.name == "importance-weighted":
-        g += shares * latent  # -log p(z); -log q(z|x) has the same noise wherever the posterior goes
-        mean_kl, log_variance_kl = torch.zeros_like(mean), torch.full_like(mean, -0.5)
-    else:
-        mean_kl, log_variance_kl = mean, 0.5 * (deviation.square() - 1)
-    g = g.reshape(noise.shape)
-    g_mean = g.sum(dim=0) + mean_kl / len(pixels)
-    g_log_variance = 0.5 * deviation * (g * noise).sum(dim=0) + log_variance_kl / len(pixels)
+    g += shares * (latent - (noise / deviation).flatten(end_dim=1))  # -log p(z) + log q(z|x)
+    g = g.mul_(loss.shares.reshape(-1, 1)).reshape(noise.shape)
+    g_mean, g_log_variance = g.sum(dim=0), 0.5 * deviation * (g * noise).sum(dim=0)
     g = backward(encoder.mean, seen, g_mean) + backward(encoder.log_variance, seen, g_log_variance)
     set_layer(encoder.hidden, pixels, g.mul_(seen > 0))
     return loss
