@@ -24,7 +24,7 @@ from training.exported_model import ExportedModel, ModelError, read_measured_car
 from training.mnist import DataError, DataSource, fashion_mnist
 from training.model_card import measures
 from training.objective import ObjectiveName
-from training.recipe import Recipe, RecipeError, Schedule, read_recipe
+from training.recipe import OptimizerName, Recipe, RecipeError, Schedule, read_recipe
 from training.summary import summary as describe
 from training.tensorboard import EpochLog, epoch_log
 from training.train import EpochResult, Trainer, TrainingError, keep_freed_memory, read_checkpoint
@@ -82,8 +82,11 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter a flag
     ] = DEFAULTS.importance_samples,
     binarize: Annotated[bool, typer.Option(help="Draw each pixel black or white anew each time.")] = DEFAULTS.binarize,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the digits.")] = DEFAULTS.epochs,
+    optimizer: Annotated[OptimizerName, typer.Option(help="What takes the steps.")] = DEFAULTS.optimizer,
     batch_size: Annotated[int, typer.Option(min=1, help="Digits a step.")] = DEFAULTS.batch_size,
-    learning_rate: Annotated[float, typer.Option(min=1e-9, help="Adam's step size.")] = DEFAULTS.learning_rate,
+    learning_rate: Annotated[
+        float, typer.Option(min=1e-9, help="How far a step goes, in Adam's terms.")
+    ] = DEFAULTS.learning_rate,
     schedule: Annotated[Schedule, typer.Option(help="What the step size does over the run.")] = DEFAULTS.schedule,
     averaging: Annotated[
         float, typer.Option(min=0.0, max=0.999999, help="Decay of the weights' moving average; 0 for none.")
@@ -109,6 +112,7 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter a flag
         importance_samples,
         binarize,
         epochs,
+        optimizer,
         batch_size,
         learning_rate,
         schedule,

@@ -7,6 +7,7 @@ from typing import Literal
 
 from training.objective import ObjectiveName
 
+OptimizerName = Literal["muon", "adam"]
 Schedule = Literal["cosine", "constant"]
 
 
@@ -21,8 +22,11 @@ class Recipe:
     objective, c, importance_samples: see ``training.objective.Objective``.
     binarize: draw each pixel anew, black or white, every time an image is seen (dynamic binarisation).
     epochs: passes over all images.
+    optimizer: ``adam`` (arXiv:1412.6980), or ``muon`` (https://kellerjordan.github.io/posts/muon/), which moves
+        matrices as far in every direction and leaves the biases to Adam.
     batch_size: images a step.
-    learning_rate: Adam's step size; with the schedule ``cosine`` it falls to 0 over the run (arXiv:1608.03983).
+    learning_rate: Adam's step size, and Muon's in Adam's terms (arXiv:2502.16982, equation 4); with the schedule
+        ``cosine`` it falls to 0 over the run (arXiv:1608.03983).
     averaging: decay in [0, 1) of the moving average of weights that is exported; 0 exports the last weights.
     mean_pixel_bias: start the last layer's biases where its pixels are the mean image, not at random.
     hidden_size, latent_size: of the network; the reference's are 256 and 32.
@@ -34,10 +38,11 @@ class Recipe:
     importance_samples: int = 5
     binarize: bool = False
     epochs: int = 200
-    batch_size: int = 256
-    learning_rate: float = 5e-3
+    optimizer: OptimizerName = "muon"
+    batch_size: int = 512
+    learning_rate: float = 1e-2
     schedule: Schedule = "cosine"
-    averaging: float = 0.999
+    averaging: float = 0.99
     mean_pixel_bias: bool = True
     hidden_size: int = 256
     latent_size: int = 32

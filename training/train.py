@@ -1,4 +1,4 @@
-"""The training loop: Adam on the negative ELBO, one epoch at a time, with checkpoints that resume exactly."""
+"""The training loop: steps down the negative ELBO, one epoch at a time, with checkpoints that resume exactly."""
 
 import ctypes
 import io
@@ -25,6 +25,7 @@ from training.vae import VAE
 CHECKPOINT_FORMAT = 1
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 LARGEST_ARRAY, MOST_KEPT = 2**25, 2**30  # bytes; glibc takes no larger threshold of the first kind
+MATRIX = 2  # dimensions
 AVERAGING_INTERVAL = 8  # steps: each pass over the weights waits for memory
 
 
@@ -61,7 +62,7 @@ class Trainer:
             self.model.decoder.start_at(self.pixels.mean(dim=0))
         decay = recipe.averaging**AVERAGING_INTERVAL
         self.averaged = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(decay))
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=recipe.learning_rate, fused=True)
+        self.optimizers = optimizers(self.model, recipe)
         self.generator = torch.Generator(device).manual_seed(recipe.seed)
 
     def epochs(self) -> Iterator[EpochResult]:
@@ -87,10 +88,11 @@ class Trainer:
         return result
 
     def set_learning_rate(self, epochs_done: float) -> None:
-        """Set Adam's step size for this point of the run, as the schedule has it."""
+        """Set the step size for this point of the run, as the schedule has it."""
         if self.recipe.schedule == "cosine":
             share = 0.5 * (1 + math.cos(math.pi * epochs_done / self.recipe.epochs))
-            self.optimizer.param_groups[0]["lr"] = self.recipe.learning_rate * share
+            for optimizer in self.optimizers:
+                optimizer.param_groups[0]["lr"] = self.recipe.learning_rate * share
 
     def _step(self, pixels: Tensor) -> Tensor:
         """Take one step on a batch; give its summed loss, reconstruction loss and KL divergence, shape (3,)."""
@@ -99,7 +101,8 @@ class Trainer:
         shape = (self.objective.samples, len(pixels), self.model.latent_size)
         noise = torch.randn(shape, generator=self.generator, device=pixels.device)
         loss = set_gradients(self.model, self.objective, pixels, noise)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         return torch.stack([part.sum() for part in (loss.total, loss.reconstruction, loss.kl)])
 
     def save(self, path: Path) -> None:
@@ -114,7 +117,7 @@ class Trainer:
             "history": [asdict(result) for result in self.history],
             "model": self.model.state_dict(),
             "averaged": self.averaged.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "generator": self.generator.get_state(),
         }
         torch.save(state, content)
@@ -130,9 +133,23 @@ class Trainer:
             raise TrainingError(f"{path} was made with {'; '.join(differing)}")
         self.model.load_state_dict(state["model"])
         self.averaged.load_state_dict(state["averaged"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, its_state in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(its_state)
         self.generator.set_state(state["generator"])
         self.epochs_done, self.history = state["epochs_done"], state["history"]
+
+
+def optimizers(model: VAE, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """What takes the steps of a recipe. Muon is for matrices only, and leaves the biases to Adam."""
+    rate = recipe.learning_rate
+    if recipe.optimizer == "adam":
+        return [torch.optim.Adam(model.parameters(), lr=rate, fused=True)]
+    matrices = [parameter for parameter in model.parameters() if parameter.dim() == MATRIX]
+    biases = [parameter for parameter in model.parameters() if parameter.dim() < MATRIX]
+    return [
+        torch.optim.Muon(matrices, lr=rate, weight_decay=0, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.Adam(biases, lr=rate, fused=True),
+    ]
 
 
 @contextmanager
@@ -175,8 +192,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         if state["format"] == CHECKPOINT_FORMAT:
             history = [EpochResult(**result) for result in state.get("history", [])]
-            recipe = Recipe(**{"mean_pixel_bias": False, **state["recipe"]})
-            return {**state, "recipe": recipe, "history": history}
+            recipe = Recipe(**{"mean_pixel_bias": False, "optimizer": "adam", **state["recipe"]})
+            optimizers = state.get("optimizers") or [state["optimizer"]]
+            return {**state, "recipe": recipe, "history": history, "optimizers": optimizers}
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, pickle.UnpicklingError, EOFError) as error:
         raise TrainingError(f"{path} is not a checkpoint of this program: {error}") from error
     raise TrainingError(f"{path} is a checkpoint of format {state['format']}, not {CHECKPOINT_FORMAT}")

@@ -57,6 +57,7 @@ def test_the_card_tells_how_the_model_came_to_be(card: dict[str, Any], source: D
     assert card["training"] == {
         "binarize": False,
         "epochs": 3,
+        "optimizer": "adam",
         "batch_size": 64,
         "learning_rate": 1e-3,
         "schedule": "cosine",

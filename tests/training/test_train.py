@@ -13,6 +13,7 @@ from training.recipe import Recipe
 from training.train import Trainer, TrainingError, binarize, read_checkpoint, trained_model
 
 CPU = torch.device("cpu")
+MUON = replace(SMALL, optimizer="muon", learning_rate=5e-2)
 
 
 def equal(first: Any, second: Any) -> bool:  # a state of any depth
@@ -28,6 +29,7 @@ def equal(first: Any, second: Any) -> bool:  # a state of any depth
     "recipe",
     [
         SMALL,
+        MUON,
         replace(SMALL, objective="bernoulli"),
         replace(SMALL, objective="bernoulli", binarize=True, schedule="constant"),
         replace(SMALL, objective="importance-weighted", importance_samples=3, binarize=True),
@@ -41,22 +43,22 @@ def test_the_loss_falls(train_digits: Digits, recipe: Recipe) -> None:
     assert losses[0] * 0.9 > losses[1] > losses[2]
 
 
+@pytest.mark.parametrize("recipe", [SMALL, MUON])
 @pytest.mark.parametrize("epochs_before", [1, 2])
 def test_a_resumed_run_equals_an_uninterrupted_one(
-    train_digits: Digits, checkpoint: Path, tmp_path: Path, epochs_before: int
+    train_digits: Digits, tmp_path: Path, recipe: Recipe, epochs_before: int
 ) -> None:
-    """Bit for bit: weights, averages, optimizer, random state."""
-    recipe = SMALL
+    """Bit for bit: weights, averages, optimizers, random state."""
     first = Trainer(train_digits, recipe, CPU)
-    for _ in zip(range(epochs_before), first.epochs(), strict=False):
-        first.save(tmp_path / "part.pt")
+    for result in first.epochs():
+        first.save(tmp_path / f"{result.epoch}.pt")
     second = Trainer(train_digits, recipe, CPU)
-    second.resume(tmp_path / "part.pt")
+    second.resume(tmp_path / f"{epochs_before}.pt")
     for _ in second.epochs():
-        second.save(tmp_path / "whole.pt")
+        second.save(tmp_path / "resumed.pt")
 
     assert second.epochs_done == recipe.epochs
-    assert equal(read_checkpoint(tmp_path / "whole.pt"), read_checkpoint(checkpoint))
+    assert equal(read_checkpoint(tmp_path / "resumed.pt"), read_checkpoint(tmp_path / "3.pt"))
 
 
 def test_the_seed_decides_the_run(train_digits: Digits) -> None:
@@ -84,10 +86,11 @@ def test_a_checkpoint_keeps_every_epochs_losses(train_digits: Digits, checkpoint
 
 
 def test_a_checkpoint_of_before_can_be_resumed(train_digits: Digits, checkpoint: Path, tmp_path: Path) -> None:
-    """One that names neither losses nor the recipe's later fields: these had their defaults."""
+    """One that names neither losses nor the recipe's later fields: these had their defaults, the optimizer was Adam."""
     state = torch.load(checkpoint, weights_only=True)
     del state["history"]
-    for name in ("importance_samples", "mean_pixel_bias", "hidden_size", "latent_size"):
+    (state["optimizer"],) = state.pop("optimizers")
+    for name in ("importance_samples", "optimizer", "mean_pixel_bias", "hidden_size", "latent_size"):
         del state["recipe"][name]
     torch.save(state, tmp_path / "old.pt")
     trainer = Trainer(train_digits, SMALL, CPU)
@@ -95,6 +98,22 @@ def test_a_checkpoint_of_before_can_be_resumed(train_digits: Digits, checkpoint:
 
     assert (trainer.epochs_done, trainer.history) == (3, [])
     assert trained_model(tmp_path / "old.pt")[1]["recipe"] == SMALL
+
+
+def test_muon_moves_matrices_as_far_in_every_direction(train_digits: Digits) -> None:
+    """And as far as Adam does in time, by 0.2 of the step size in the root mean square; biases are Adam's."""
+    before = Trainer(train_digits, MUON, CPU).model.state_dict()
+    trainer = Trainer(train_digits, replace(MUON, epochs=1, batch_size=512, averaging=0.0), CPU)
+    list(trainer.epochs())
+    moved = {name: (value - before[name]) / MUON.learning_rate for name, value in trainer.model.state_dict().items()}
+
+    for name, value in moved.items():
+        if name.endswith("bias"):
+            assert value.abs().median() == pytest.approx(1, abs=0.01)
+        else:
+            assert value.square().mean().sqrt() == pytest.approx(0.2, rel=0.5)
+    singular = torch.linalg.svdvals(moved["decoder.hidden.weight"])
+    assert singular.max() < 3 * singular.min()
 
 
 def test_the_last_biases_can_start_at_the_mean_image(train_digits: Digits) -> None:
@@ -160,13 +179,13 @@ def test_training_leaves_the_precision_of_products_as_it_was(train_digits: Digit
 
 def test_the_learning_rate_falls_along_a_cosine(train_digits: Digits) -> None:
     """Full at the start, half in the middle, nothing at the end."""
-    trainer = Trainer(train_digits, SMALL, CPU)
+    trainer = Trainer(train_digits, MUON, CPU)
     rates = []
     for epochs_done in (0, 1.5, 3):
         trainer.set_learning_rate(epochs_done)
-        rates.append(trainer.optimizer.param_groups[0]["lr"])
+        rates.append([optimizer.param_groups[0]["lr"] for optimizer in trainer.optimizers])
 
-    assert rates == pytest.approx([1e-3, 5e-4, 0])
+    assert rates == [pytest.approx([rate, rate]) for rate in (5e-2, 2.5e-2, 0)]
 
 
 def test_binarized_pixels_are_white_as_often_as_they_are_bright() -> None:
