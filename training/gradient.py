@@ -21,22 +21,22 @@ def set_gradients(model: VAE, objective: Objective, pixels: Tensor, noise: Tenso
     noise: (samples, batch, latent), drawn from N(0, I).
     """
     encoder, decoder = model.encoder, model.decoder
-    seen = encoder.hidden(pixels).relu_()
-    mean, log_variance = encoder.mean(seen), encoder.log_variance(seen)
+    encoder_hidden = encoder.hidden(pixels).relu_()
+    mean, log_variance = encoder.mean(encoder_hidden), encoder.log_variance(encoder_hidden)
     deviation = torch.exp(0.5 * log_variance)
     latent = (mean + deviation * noise).flatten(end_dim=1)
-    drawn = decoder.hidden(latent).relu_()
-    logits = decoder.output(drawn)
+    decoder_hidden = decoder.hidden(latent).relu_()
+    logits = decoder.output(decoder_hidden)
     loss = objective.loss(pixels, mean, log_variance, latent, logits)
 
     shares = loss.shares.reshape(-1, 1) / len(pixels)
-    g = backward(decoder.output, drawn, logit_gradient(objective, pixels, logits).mul_(shares))
-    g = backward(decoder.hidden, latent, g.mul_(drawn > 0))
+    g = backward(decoder.output, decoder_hidden, logit_gradient(objective, pixels, logits).mul_(shares))
+    g = backward(decoder.hidden, latent, g.mul_(decoder_hidden > 0))
     g += shares * (latent - (noise / deviation).flatten(end_dim=1))  # -log p(z) + log q(z|x)
     g = g.mul_(loss.shares.reshape(-1, 1)).reshape(noise.shape)
     g_mean, g_log_variance = g.sum(dim=0), 0.5 * deviation * (g * noise).sum(dim=0)
-    g = backward(encoder.mean, seen, g_mean) + backward(encoder.log_variance, seen, g_log_variance)
-    set_layer(encoder.hidden, pixels, g.mul_(seen > 0))
+    g = backward(encoder.mean, encoder_hidden, g_mean) + backward(encoder.log_variance, encoder_hidden, g_log_variance)
+    set_layer(encoder.hidden, pixels, g.mul_(encoder_hidden > 0))
     return loss
 
 
