@@ -18,6 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from training.files import write_file
 from training.gradient import set_gradients
 from training.mnist import Digits
+from training.muon import Muon
 from training.objective import Objective
 from training.recipe import Recipe
 from training.vae import VAE
@@ -146,10 +147,7 @@ def optimizers(model: VAE, recipe: Recipe) -> list[torch.optim.Optimizer]:
         return [torch.optim.Adam(model.parameters(), lr=rate, fused=True)]
     matrices = [parameter for parameter in model.parameters() if parameter.dim() == MATRIX]
     biases = [parameter for parameter in model.parameters() if parameter.dim() < MATRIX]
-    return [
-        torch.optim.Muon(matrices, lr=rate, weight_decay=0, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.Adam(biases, lr=rate, fused=True),
-    ]
+    return [Muon(matrices, lr=rate), torch.optim.Adam(biases, lr=rate, fused=True)]
 
 
 @contextmanager

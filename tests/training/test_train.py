@@ -100,20 +100,18 @@ def test_a_checkpoint_of_before_can_be_resumed(train_digits: Digits, checkpoint:
     assert trained_model(tmp_path / "old.pt")[1]["recipe"] == SMALL
 
 
-def test_muon_moves_matrices_as_far_in_every_direction(train_digits: Digits) -> None:
-    """And as far as Adam does in time, by 0.2 of the step size in the root mean square; biases are Adam's."""
+def test_matrices_are_muons_and_biases_adams(train_digits: Digits) -> None:
+    """In a first step, Adam moves all numbers as far, and Muon moves a matrix as far in all directions."""
     before = Trainer(train_digits, MUON, CPU).model.state_dict()
     trainer = Trainer(train_digits, replace(MUON, epochs=1, batch_size=512, averaging=0.0), CPU)
     list(trainer.epochs())
     moved = {name: (value - before[name]) / MUON.learning_rate for name, value in trainer.model.state_dict().items()}
 
-    for name, value in moved.items():
-        if name.endswith("bias"):
-            assert value.abs().median() == pytest.approx(1, abs=0.01)
-        else:
-            assert value.square().mean().sqrt() == pytest.approx(0.2, rel=0.5)
-    singular = torch.linalg.svdvals(moved["decoder.hidden.weight"])
-    assert singular.max() < 3 * singular.min()
+    assert [value.abs().median() for name, value in moved.items() if name.endswith("bias")] == pytest.approx(
+        [1] * 5, abs=0.01
+    )
+    values = torch.linalg.svdvals(moved["decoder.hidden.weight"])
+    assert values.max() < 3 * values.min()
 
 
 def test_the_last_biases_can_start_at_the_mean_image(train_digits: Digits) -> None:
