@@ -47,11 +47,17 @@ def orthogonal(matrix: Tensor) -> Tensor:
         return orthogonal(matrix.t()).t()
     scaled = matrix / matrix.norm().clamp(min=SMALLEST)
     square = scaled @ scaled.t()
-    factors = torch.eye(len(square), dtype=square.dtype, device=square.device)
-    for _ in range(ITERATIONS):
-        factor = torch.addmm(square, square, square, beta=B, alpha=C)
-        factor.diagonal().add_(A)
-        factors = factor @ factors
+    factors = factor = polynomial(square)
+    for _ in range(ITERATIONS - 1):
         square = factor @ square @ factor
+        factor = polynomial(square)
+        factors = factor @ factors
     nearest: Tensor = factors @ scaled
     return nearest
+
+
+def polynomial(square: Tensor) -> Tensor:
+    """A I + B square + C square^2."""
+    result = torch.addmm(square, square, square, beta=B, alpha=C)
+    result.diagonal().add_(A)
+    return result

@@ -183,16 +183,16 @@ def binarize(pixels: Tensor, generator: torch.Generator) -> Tensor:
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """The state in a checkpoint, on the CPU. Raises TrainingError, naming the file, if it is not one.
 
-    What older checkpoints do not name had its default when they were made, the last biases a random start; they kept
-    no history.
+    What older checkpoints do not name had its default when they were made, the last biases a random start; they had one
+    optimizer, Adam, and kept no history.
     """
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         if state["format"] == CHECKPOINT_FORMAT:
             history = [EpochResult(**result) for result in state.get("history", [])]
             recipe = Recipe(**{"mean_pixel_bias": False, "optimizer": "adam", **state["recipe"]})
-            optimizers = state.get("optimizers") or [state["optimizer"]]
-            return {**state, "recipe": recipe, "history": history, "optimizers": optimizers}
+            states = state.get("optimizers") or [state["optimizer"]]
+            return {**state, "recipe": recipe, "history": history, "optimizers": states}
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, pickle.UnpicklingError, EOFError) as error:
         raise TrainingError(f"{path} is not a checkpoint of this program: {error}") from error
     raise TrainingError(f"{path} is a checkpoint of format {state['format']}, not {CHECKPOINT_FORMAT}")
