@@ -43,15 +43,19 @@ class Question(NamedTuple):
 class Fiber(greenlet):
     """Does one piece of work after the other: the first stack of a new one takes 30 us to get."""
 
-    def run(self, work: Work) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.switch()  # to where it waits: what a fiber is started with it holds for ever
+
+    def run(self) -> None:
         """Do work as it comes; give back each question, and None at the end of each piece."""
         while True:
-            function, future = work
+            function, future = self.give(None)
             try:
                 future.set_result(function())
             except Exception as error:  # noqa: BLE001 - goes to whoever waits for the work
                 future.set_exception(error)
-            work = self.give(None)
+            del function, future  # or an idle fiber would hold the last request's images
 
     def give(self, value: object) -> Any:  # noqa: ANN401 - work after None, an answer after a question
         """Hand something to who runs the fiber, and wait for what comes back."""

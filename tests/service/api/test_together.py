@@ -1,6 +1,7 @@
 """Work that is done together gets what it would get alone, in fewer calls of the model."""
 
 import asyncio
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -139,3 +140,19 @@ def test_the_time_of_a_joint_call_is_shared_by_the_rows() -> None:
     assert second == pytest.approx(3 * first)
     assert alone == 0
     assert ask(double, numbers(1))[1] > 0
+
+
+def test_an_idle_fiber_holds_nothing_of_the_last_work() -> None:
+    """Neither what it worked on nor what came of it."""
+
+    class Thing:
+        """Something large."""
+
+    async def run() -> list[weakref.ref[Thing]]:
+        thing, future = Thing(), asyncio.get_running_loop().create_future()
+        together.do([Work(lambda thing=thing: [thing, Thing()], future)])  # type: ignore[misc]
+        return [weakref.ref(each) for each in future.result()]
+
+    together = Together()
+
+    assert [reference() for reference in asyncio.run(run())] == [None, None]
