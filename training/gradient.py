@@ -4,18 +4,20 @@ import torch
 from torch import Tensor, nn
 
 from training.objective import Loss, Objective
-from training.vae import VAE
+from training.vae import VAE, Decoder
 
 
 @torch.no_grad()
-def set_gradients(model: VAE, objective: Objective, pixels: Tensor, noise: Tensor) -> Loss:
+def set_gradients(
+    model: VAE, objective: Objective, pixels: Tensor, noise: Tensor, generator: torch.Generator | None = None
+) -> Loss:
     """Set the gradient of each parameter, by the mean loss of a batch; give the loss.
 
     The chain rule from the logits back to the pixels, through z = mean + deviation * noise (arXiv:1312.6114, 2.4);
     ``g`` is the gradient by what the layer before gives. The encoder's is taken along z alone, as if q's density did
     not depend on the encoder elsewhere: the same in the mean, and nothing where q is the posterior
-    (arXiv:1703.09194). Of importance-weighted draws each counts by its share, for the encoder by the share's square
-    (arXiv:1810.04152).
+    (arXiv:1703.09194). Of several samples of an image one goes back, drawn by its share (arXiv:1509.00519, section 3),
+    and counts by its share for the encoder (arXiv:1810.04152).
 
     pixels: (batch, pixels) in [0, 1].
     noise: (samples, batch, latent), drawn from N(0, I).
@@ -24,26 +26,45 @@ def set_gradients(model: VAE, objective: Objective, pixels: Tensor, noise: Tenso
     encoder_hidden = encoder.hidden(pixels).relu_()
     mean, log_variance = encoder.mean(encoder_hidden), encoder.log_variance(encoder_hidden)
     deviation = torch.exp(0.5 * log_variance)
-    latent = (mean + deviation * noise).flatten(end_dim=1)
-    decoder_hidden = decoder.hidden(latent).relu_()
-    logits = decoder.output(decoder_hidden)
-    loss = objective.loss(pixels, mean, log_variance, latent, logits)
+    latents = mean + deviation * noise
+    reconstruction = torch.empty(noise.shape[:2], device=pixels.device, dtype=pixels.dtype)
+    for sample, latent in enumerate(latents):  # one by one, they stay in the processor's caches
+        decoder_hidden, logits = decode(decoder, latent)
+        reconstruction[sample] = objective.reconstruction_loss(pixels, logits)
+    loss = objective.loss(reconstruction, mean, log_variance, latents)
 
-    shares = loss.shares.reshape(-1, 1) / len(pixels)
-    g = backward(decoder.output, decoder_hidden, logit_gradient(objective, pixels, logits).mul_(shares))
+    if objective.samples == 1:
+        noise, share = noise[0], loss.shares[0]
+    else:
+        drawn = draw_by_share(loss.shares, generator)
+        latent, noise, share = latents[drawn], noise[drawn], loss.shares[drawn]
+        decoder_hidden, logits = decode(decoder, latent)
+    g = backward(decoder.output, decoder_hidden, logit_gradient(objective, pixels, logits).div_(len(pixels)))
     g = backward(decoder.hidden, latent, g.mul_(decoder_hidden > 0))
-    g += shares * (latent - (noise / deviation).flatten(end_dim=1))  # -log p(z) + log q(z|x)
-    g = g.mul_(loss.shares.reshape(-1, 1)).reshape(noise.shape)
-    g_mean, g_log_variance = g.sum(dim=0), 0.5 * deviation * (g * noise).sum(dim=0)
-    g = backward(encoder.mean, encoder_hidden, g_mean) + backward(encoder.log_variance, encoder_hidden, g_log_variance)
+    g += (latent - noise / deviation).div_(len(pixels))  # -log p(z) + log q(z|x)
+    g *= share[:, None]
+    g_log_variance = 0.5 * deviation * noise * g
+    g = backward(encoder.mean, encoder_hidden, g) + backward(encoder.log_variance, encoder_hidden, g_log_variance)
     set_layer(encoder.hidden, pixels, g.mul_(encoder_hidden > 0))
     return loss
 
 
+def decode(decoder: Decoder, latent: Tensor) -> tuple[Tensor, Tensor]:
+    """The decoder's hidden layer (batch, hidden) and its logits (batch, pixels)."""
+    hidden = decoder.hidden(latent).relu_()
+    return hidden, decoder.output(hidden)
+
+
+def draw_by_share(shares: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    """Draw one sample of each image by the shares (samples, batch): its index in arrays (samples, batch, ...)."""
+    images = torch.arange(shares.shape[1], device=shares.device)
+    return torch.multinomial(shares.t(), 1, generator=generator)[:, 0], images
+
+
 def logit_gradient(objective: Objective, pixels: Tensor, logits: Tensor) -> Tensor:
-    """The gradient of the reconstruction loss by each logit, (samples * batch, pixels)."""
+    """The gradient of the reconstruction loss by each logit, (batch, pixels)."""
     decoded = torch.sigmoid(logits)
-    difference = (decoded.reshape(-1, *pixels.shape) - pixels).flatten(end_dim=1)
+    difference = decoded - pixels
     if objective.name == "squared-error":
         return difference.mul_(2 * objective.c).mul_(decoded.sub_(decoded.square()))
     return difference

@@ -98,17 +98,14 @@ class Objective:
         """The same, in float64, of decoded pixels in [0, 1] instead of logits."""
         return self.reconstruction_loss(pixels.double(), torch.logit(decoded.double(), eps=PROBABILITY_EPSILON))
 
-    def loss(self, pixels: Tensor, mean: Tensor, log_variance: Tensor, latent: Tensor, logits: Tensor) -> Loss:
-        """The loss of a batch of pixels, given the posterior (batch, latent) and ``samples`` draws from it.
+    def loss(self, reconstruction: Tensor, mean: Tensor, log_variance: Tensor, latents: Tensor) -> Loss:
+        """The loss of a batch, given the posterior (batch, latent) and ``samples`` draws from it.
 
-        latent: (samples * batch, latent), the first draw of all images first.
-        logits: (samples * batch, channels, height, width), what the decoder makes of them.
+        reconstruction: -log p(x|z) of each draw, (samples, batch).
+        latents: (samples, batch, latent).
         """
-        repeated = pixels.expand(self.samples, *pixels.shape).flatten(end_dim=1)
-        reconstruction = self.reconstruction_loss(repeated, logits).reshape(self.samples, -1)
         kl = kl_divergence(mean, log_variance)
         if self.name != "importance-weighted":
             return Loss(reconstruction[0] + kl, reconstruction[0], kl, torch.ones_like(reconstruction))
-        draws = latent.reshape(self.samples, *mean.shape)
-        log_weights = log_importance_weight(-reconstruction, draws, mean, log_variance)
+        log_weights = log_importance_weight(-reconstruction, latents, mean, log_variance)
         return Loss(-log_mean_exp(log_weights), reconstruction.mean(dim=0), kl, log_weights.softmax(dim=0))

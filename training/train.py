@@ -1,10 +1,8 @@
 """The training loop: steps down the negative ELBO, one epoch at a time, with checkpoints that resume exactly."""
 
-import ctypes
 import io
 import math
 import pickle
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -24,8 +22,7 @@ from training.recipe import Recipe
 from training.vae import VAE
 
 CHECKPOINT_FORMAT = 1
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
-LARGEST_ARRAY, MOST_KEPT = 2**25, 2**30  # bytes; glibc takes no larger threshold of the first kind
+LARGEST_ARRAY = 2**25 - 2**13  # bytes; glibc's thresholds follow no larger one
 MATRIX = 2  # dimensions
 AVERAGING_INTERVAL = 8  # steps: each pass over the weights waits for memory
 
@@ -101,7 +98,7 @@ class Trainer:
             pixels = binarize(pixels, self.generator)
         shape = (self.objective.samples, len(pixels), self.model.latent_size)
         noise = torch.randn(shape, generator=self.generator, device=pixels.device)
-        loss = set_gradients(self.model, self.objective, pixels, noise)
+        loss = set_gradients(self.model, self.objective, pixels, noise, self.generator)
         for optimizer in self.optimizers:
             optimizer.step()
         return torch.stack([part.sum() for part in (loss.total, loss.reconstruction, loss.kl)])
@@ -165,14 +162,11 @@ def fast_products() -> Iterator[None]:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what the process frees (mallopt(3)): fresh pages for each step's arrays took a tenth of the time.
+    """Let glibc keep what the process frees, 64 MB at most: fresh pages for a step's arrays took a tenth of its time.
 
-    For a process that trains; other C libraries have no such setting.
+    Its thresholds follow the largest array that was ever freed (mallopt(3)). Nothing touches this one's pages.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, LARGEST_ARRAY)
-        mallopt(M_TRIM_THRESHOLD, MOST_KEPT)
+    bytes(LARGEST_ARRAY)
 
 
 def binarize(pixels: Tensor, generator: torch.Generator) -> Tensor:
