@@ -94,6 +94,9 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter a flag
     mean_pixel_bias: Annotated[
         bool, typer.Option(help="Start the last biases at the mean image.")
     ] = DEFAULTS.mean_pixel_bias,
+    center_pixels: Annotated[
+        bool, typer.Option(help="Take the encoder's steps as if it saw pixels less the mean image.")
+    ] = DEFAULTS.center_pixels,
     hidden_size: Annotated[int, typer.Option(min=1, help="Width of both hidden layers.")] = DEFAULTS.hidden_size,
     latent_size: Annotated[int, typer.Option(min=1, help="Length of a latent.")] = DEFAULTS.latent_size,
     seed: Annotated[int, typer.Option(min=0, help="Decides weights, order and noise.")] = DEFAULTS.seed,
@@ -118,6 +121,7 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter a flag
         schedule,
         averaging,
         mean_pixel_bias,
+        center_pixels,
         hidden_size,
         latent_size,
         seed,

@@ -29,6 +29,7 @@ class Recipe:
         ``cosine`` it falls to 0 over the run (arXiv:1608.03983).
     averaging: decay in [0, 1) of the moving average of weights that is exported; 0 exports the last weights.
     mean_pixel_bias: start the last layer's biases where its pixels are the mean image, not at random.
+    center_pixels: take the encoder's steps as if it saw pixels less the mean image.
     hidden_size, latent_size: of the network; the reference's are 256 and 32.
     seed: decides initial weights, order, noise and binarisation.
     """
@@ -44,6 +45,7 @@ class Recipe:
     schedule: Schedule = "cosine"
     averaging: float = 0.99
     mean_pixel_bias: bool = True
+    center_pixels: bool = False
     hidden_size: int = 256
     latent_size: int = 32
     seed: int = 0

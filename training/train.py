@@ -56,8 +56,9 @@ class Trainer:
         with torch.random.fork_rng():
             torch.manual_seed(recipe.seed)
             self.model = VAE(digits.image_shape, **recipe.network).to(device)
+        self.mean_image = self.pixels.mean(dim=0)
         if recipe.mean_pixel_bias:
-            self.model.decoder.start_at(self.pixels.mean(dim=0))
+            self.model.decoder.start_at(self.mean_image)
         decay = recipe.averaging**AVERAGING_INTERVAL
         self.averaged = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(decay))
         self.optimizers = optimizers(self.model, recipe)
@@ -99,9 +100,21 @@ class Trainer:
         shape = (self.objective.samples, len(pixels), self.model.latent_size)
         noise = torch.randn(shape, generator=self.generator, device=pixels.device)
         loss = set_gradients(self.model, self.objective, pixels, noise, self.generator)
+        self._move_weights()
+        return torch.stack([part.sum() for part in (loss.total, loss.reconstruction, loss.kl)])
+
+    @torch.no_grad()
+    def _move_weights(self) -> None:
+        """Take the optimizers' steps; with ``center_pixels`` those of W (x - mean image) + c, kept as W x + b."""
+        weight, bias = self.model.encoder.hidden.parameters()
+        if self.recipe.center_pixels:
+            assert weight.grad is not None and bias.grad is not None  # noqa: S101, PT018 - set_gradients has set them
+            weight.grad -= torch.outer(bias.grad, self.mean_image)
+            before = weight.clone()
         for optimizer in self.optimizers:
             optimizer.step()
-        return torch.stack([part.sum() for part in (loss.total, loss.reconstruction, loss.kl)])
+        if self.recipe.center_pixels:
+            bias.sub_((weight - before) @ self.mean_image)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, whole or not at all."""

@@ -1,5 +1,6 @@
 """Training falls, resumes exactly and stops cleanly."""
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from tests.training.conftest import SMALL
+from training.gradient import set_gradients
 from training.mnist import Digits
 from training.recipe import Recipe
 from training.train import Trainer, TrainingError, binarize, read_checkpoint, trained_model
@@ -34,6 +36,7 @@ def equal(first: Any, second: Any) -> bool:  # a state of any depth
         replace(SMALL, objective="bernoulli", binarize=True, schedule="constant"),
         replace(SMALL, objective="importance-weighted", importance_samples=3, binarize=True),
         replace(SMALL, hidden_size=100, latent_size=10),
+        replace(SMALL, center_pixels=True),
     ],
 )
 def test_the_loss_falls(train_digits: Digits, recipe: Recipe) -> None:
@@ -41,6 +44,28 @@ def test_the_loss_falls(train_digits: Digits, recipe: Recipe) -> None:
     losses = [result.loss for result in Trainer(train_digits, recipe, CPU).epochs()]
 
     assert losses[0] * 0.9 > losses[1] > losses[2]
+
+
+def test_centred_steps_are_those_of_an_encoder_that_sees_pixels_less_their_mean(train_digits: Digits) -> None:
+    """Adam's first step is as long as the learning rate for each weight, by the sign of the gradient it is given."""
+    recipe = replace(SMALL, epochs=1, batch_size=len(train_digits), center_pixels=True)
+    trainer = Trainer(train_digits, recipe, CPU)
+    mean_image, rate = trainer.pixels.mean(dim=0), recipe.learning_rate
+    model = deepcopy(trainer.model)
+    next(trainer.epochs())
+
+    generator = torch.Generator().manual_seed(recipe.seed)
+    pixels = trainer.pixels[torch.randperm(len(trainer.pixels), generator=generator)]
+    noise = torch.randn((1, len(pixels), model.latent_size), generator=generator)
+    set_gradients(model, trainer.objective, pixels, noise)
+    (before, bias_before), (after, bias_after) = (each.encoder.hidden.parameters() for each in (model, trainer.model))
+    assert before.grad is not None
+    assert bias_before.grad is not None
+    gradient = before.grad - torch.outer(bias_before.grad, mean_image)
+    large = gradient.abs() > 1e-4  # a millionth of which Adam adds to what it divides by
+    torch.testing.assert_close((after - before)[large], -rate * gradient[large].sign(), rtol=1e-3, atol=1e-6)
+    biases_before, biases_after = bias_before + before @ mean_image, bias_after + after @ mean_image
+    torch.testing.assert_close(biases_after - biases_before, -rate * bias_before.grad.sign(), rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("recipe", [SMALL, MUON])
