@@ -56,9 +56,12 @@ def decode(decoder: Decoder, latent: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def draw_by_share(shares: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-    """Draw one sample of each image by the shares (samples, batch): its index in arrays (samples, batch, ...)."""
-    images = torch.arange(shares.shape[1], device=shares.device)
-    return torch.multinomial(shares.t(), 1, generator=generator)[:, 0], images
+    """Draw one sample of each image by the shares (samples, batch): its index in arrays (samples, batch, ...).
+
+    The smallest of exponential variables, each over its share, is each one's with its share for the probability.
+    """
+    times = torch.empty_like(shares).exponential_(generator=generator).div_(shares)
+    return times.argmin(dim=0), torch.arange(shares.shape[1], device=shares.device)
 
 
 def logit_gradient(objective: Objective, pixels: Tensor, logits: Tensor) -> Tensor:

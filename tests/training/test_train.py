@@ -11,6 +11,7 @@ import torch
 from tests.training.conftest import SMALL
 from training.gradient import set_gradients
 from training.mnist import Digits
+from training.objective import ObjectiveName
 from training.recipe import Recipe
 from training.train import Trainer, TrainingError, binarize, read_checkpoint, trained_model
 
@@ -174,9 +175,10 @@ def test_a_checkpoint_of_another_format_is_refused(tmp_path: Path) -> None:
         trained_model(tmp_path / "checkpoint.pt")
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(train_digits: Digits) -> None:
+@pytest.mark.parametrize("objective", ["squared-error", "importance-weighted"])
+def test_a_loss_that_is_not_finite_stops_the_run(train_digits: Digits, objective: ObjectiveName) -> None:
     """Nothing is saved of it, and the message says what to do."""
-    trainer = Trainer(train_digits, replace(SMALL, learning_rate=1e30, schedule="constant"), CPU)
+    trainer = Trainer(train_digits, replace(SMALL, objective=objective, learning_rate=1e30, schedule="constant"), CPU)
     with pytest.raises(TrainingError, match="not finite in epoch 1: try a lower learning rate"):
         list(trainer.epochs())
 
