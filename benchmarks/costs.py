@@ -122,18 +122,22 @@ def batches(compared: dict[str, Server], rounds: int, seconds: int) -> Table:
     for name in ("vae-service", "textbook"):
         with running(compared[name], reconstruct_workload(1)) as server:
             costs = [
-                statistics.median(cost(server, reconstruct_workload(batch), seconds) / batch for _ in range(rounds))
-                for batch in BATCHES
+                [cost(server, reconstruct_workload(batch), seconds) / batch for batch in BATCHES] for _ in range(rounds)
             ]
-        rows.append([name, *(f"{1e6 * seconds_an_image:,.0f}" for seconds_an_image in costs)])
-    alone = [statistics.median(work_alone(batch) / batch for _ in range(rounds)) for batch in BATCHES]
-    rows.append(["the same work, no HTTP", *(f"{1e6 * seconds_an_image:,.0f}" for seconds_an_image in alone)])
+        rows.append([name, *microseconds(costs)])
+    alone = [[work_alone(batch) / batch for batch in BATCHES] for _ in range(rounds)]
+    rows.append(["the same work, no HTTP", *microseconds(alone)])
     return Table(
         "Images in a request",
         "`/reconstruct`; microseconds of processor time an image: milliseconds for 1,000 of them.",
         ["", *map(str, BATCHES)],
         rows,
     )
+
+
+def microseconds(rounds: list[list[float]]) -> Iterator[str]:
+    """The median over the rounds of each column, in seconds."""
+    return (f"{1e6 * statistics.median(column):,.1f}" for column in zip(*rounds, strict=True))
 
 
 def stages(seconds: int) -> Table:
