@@ -72,7 +72,6 @@ def our_epochs(digits: Digits, batch_size: int) -> list[tuple[float, float]]:
         batch_size=batch_size,
         learning_rate=LEARNING_RATE,
         schedule="constant",
-        mean_pixel_bias=False,
     )
     results = []
     started = time.perf_counter()
