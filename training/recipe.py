@@ -45,7 +45,7 @@ class Recipe:
     schedule: Schedule = "cosine"
     averaging: float = 0.99
     mean_pixel_bias: bool = True
-    center_pixels: bool = False
+    center_pixels: bool = True
     hidden_size: int = 256
     latent_size: int = 32
     seed: int = 0

@@ -24,6 +24,7 @@ from training.vae import VAE
 CHECKPOINT_FORMAT = 1
 LARGEST_ARRAY = 2**25 - 2**13  # bytes; glibc's thresholds follow no larger one
 MATRIX = 2  # dimensions
+OLDEST = {"mean_pixel_bias": False, "center_pixels": False, "optimizer": "adam"}  # before recipes named these
 AVERAGING_INTERVAL = 8  # steps: each pass over the weights waits for memory
 
 
@@ -190,14 +191,13 @@ def binarize(pixels: Tensor, generator: torch.Generator) -> Tensor:
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """The state in a checkpoint, on the CPU. Raises TrainingError, naming the file, if it is not one.
 
-    What older checkpoints do not name had its default when they were made, the last biases a random start; they had one
-    optimizer, Adam, and kept no history.
+    What older checkpoints do not name is as the oldest had it; those had one optimizer, and kept no history.
     """
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         if state["format"] == CHECKPOINT_FORMAT:
             history = [EpochResult(**result) for result in state.get("history", [])]
-            recipe = Recipe(**{"mean_pixel_bias": False, "optimizer": "adam", **state["recipe"]})
+            recipe = Recipe(**{**OLDEST, **state["recipe"]})
             states = state.get("optimizers") or [state["optimizer"]]
             return {**state, "recipe": recipe, "history": history, "optimizers": states}
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, pickle.UnpicklingError, EOFError) as error:

@@ -54,7 +54,7 @@ def share_within_data(latent: Floats) -> float:
     """By how much a latent (latent,) must be scaled to lie where data does: 1 where it does already.
 
     Data lies about the origin as the prior does, which training pulls it to: of the samplers of the model in this
-    repository all together, the mean is 0.06 from it, and variances are 0.77 to 1.35 in any direction. The length of a
+    repository all together, the mean is 0.06 from it, and variances are 0.78 to 1.29 in any direction. The length of a
     draw from the prior has a root mean square of the square root of its number of coordinates; ``RADIUS`` is counted in
     that.
     """

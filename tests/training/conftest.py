@@ -15,7 +15,15 @@ from training.mnist import Digits
 from training.recipe import Recipe
 from training.train import Trainer
 
-SMALL = Recipe(epochs=3, optimizer="adam", batch_size=64, learning_rate=1e-3, averaging=0.5, mean_pixel_bias=False)
+SMALL = Recipe(
+    epochs=3,
+    optimizer="adam",
+    batch_size=64,
+    learning_rate=1e-3,
+    averaging=0.5,
+    mean_pixel_bias=False,
+    center_pixels=False,
+)
 
 
 @pytest.fixture(scope="session")
