@@ -63,6 +63,7 @@ def test_the_card_tells_how_the_model_came_to_be(card: dict[str, Any], source: D
         "schedule": "cosine",
         "averaging": 0.5,
         "mean_pixel_bias": False,
+        "center_pixels": False,
         "hidden_size": 256,
         "latent_size": 32,
         "seed": 0,
