@@ -136,7 +136,7 @@ def batches(compared: dict[str, Server], rounds: int, seconds: int) -> Table:
 
 
 def microseconds(rounds: list[list[float]]) -> Iterator[str]:
-    """The median over the rounds of each column, in seconds."""
+    """The median of each column over the rounds, given in seconds."""
     return (f"{1e6 * statistics.median(column):,.1f}" for column in zip(*rounds, strict=True))
 
 

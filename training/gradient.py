@@ -8,9 +8,7 @@ from training.vae import VAE, Decoder
 
 
 @torch.no_grad()
-def set_gradients(
-    model: VAE, objective: Objective, pixels: Tensor, noise: Tensor, generator: torch.Generator | None = None
-) -> Loss:
+def set_gradients(model: VAE, objective: Objective, pixels: Tensor, noise: Tensor, generator: torch.Generator) -> Loss:
     """Set the gradient of each parameter, by the mean loss of a batch; give the loss.
 
     The chain rule from the logits back to the pixels, through z = mean + deviation * noise (arXiv:1312.6114, 2.4);
@@ -21,6 +19,7 @@ def set_gradients(
 
     pixels: (batch, pixels) in [0, 1].
     noise: (samples, batch, latent), drawn from N(0, I).
+    generator: draws, where there are several samples, which of an image's goes back.
     """
     encoder, decoder = model.encoder, model.decoder
     encoder_hidden = encoder.hidden(pixels).relu_()
@@ -55,7 +54,7 @@ def decode(decoder: Decoder, latent: Tensor) -> tuple[Tensor, Tensor]:
     return hidden, decoder.output(hidden)
 
 
-def draw_by_share(shares: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+def draw_by_share(shares: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Draw one sample of each image by the shares (samples, batch): its index in arrays (samples, batch, ...).
 
     The smallest of exponential variables, each over its share, is each one's with its share for the probability.

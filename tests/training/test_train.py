@@ -58,7 +58,7 @@ def test_centred_steps_are_those_of_an_encoder_that_sees_pixels_less_their_mean(
     generator = torch.Generator().manual_seed(recipe.seed)
     pixels = trainer.pixels[torch.randperm(len(trainer.pixels), generator=generator)]
     noise = torch.randn((1, len(pixels), model.latent_size), generator=generator)
-    set_gradients(model, trainer.objective, pixels, noise)
+    set_gradients(model, trainer.objective, pixels, noise, generator)
     (before, bias_before), (after, bias_after) = (each.encoder.hidden.parameters() for each in (model, trainer.model))
     assert before.grad is not None
     assert bias_before.grad is not None
