@@ -8,13 +8,15 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from service.api.edge import POLICY, SECURITY_HEADERS
 from service.api.metrics import OTHER
 from service.api.problems import BAD_REQUEST, DRAINING, HEADERS_TOO_LARGE, MEDIA_TYPE, REQUEST_TIMEOUT, Kind, problem
-from service.api.record import Record, request_id
+from service.api.record import KEY, Record, record_of, request_id
 from service.api.state import State
 from service.settings import Settings
 
 CONTINUE = b"HTTP/1.1 100"
+REFUSAL_HEADERS = b"".join(b"%s: %s\r\n" % header for header in (*SECURITY_HEADERS, POLICY))
 
 
 class OneWrite:
@@ -70,7 +72,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._state = state
         self._arriving = False  # a request has begun to come in and has not ended
         self._in_headers = True
-        self._header_bytes = 0
+        self._header_bytes = 0  # since the request began, or since a piece of its body: of trailers, then
         self._deadline: TimerHandle | None = None
         self._taking: TimerHandle | None = None
 
@@ -78,7 +80,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Give the client the time of an idle connection to send anything."""
         super().connection_made(transport)
         self.transport = OneWrite(transport)  # type: ignore[assignment]  # all that uvicorn writes with
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        self._wait_for_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection and its timers."""
@@ -96,7 +98,9 @@ class HttpProtocol(HttpToolsProtocol):
             return
         if not self._arriving:
             self._stop_clock()
-        elif self._in_headers and self._header_bytes > self._settings.max_header_bytes:
+            if self.cycle is None or self.cycle.response_complete:  # an empty line, which begins no request
+                self._wait_for_request()
+        elif self._header_bytes > self._settings.max_header_bytes:
             self._headers_too_large()
         elif self._deadline is None:
             self._deadline = self.loop.call_later(self._settings.request_timeout_seconds, self._timed_out)
@@ -106,15 +110,25 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._arriving = self._in_headers = True
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """See httptools. Trailers, which come after the body, are dropped: nobody reads them."""
+        if self._in_headers:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """See httptools."""
-        self._in_headers = False
         if self._header_bytes > self._settings.max_header_bytes:  # perhaps: a part of the body may be among them
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > self._settings.max_header_bytes:
                 self._headers_too_large()
                 raise ConnectionAbortedError  # ends the parser's work on this connection
+        self._in_headers = False
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """See httptools."""
+        self._header_bytes = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """See httptools."""
@@ -158,7 +172,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _headers_too_large(self) -> None:
         most = self._settings.max_header_bytes
-        self._refuse(HEADERS_TOO_LARGE, f"line and headers have more than {most} bytes (VAE_MAX_HEADER_BYTES)")
+        self._end(HEADERS_TOO_LARGE, f"line and headers have more than {most} bytes (VAE_MAX_HEADER_BYTES)")
 
     def _timed_out(self) -> None:
         seconds = self._settings.request_timeout_seconds
@@ -171,19 +185,33 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             self._refuse(kind, detail)
 
+    def _wait_for_request(self) -> None:
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
     def _stop_clock(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
     def _refuse(self, kind: Kind, detail: str) -> None:
-        """Answer past the application, which has not seen this request, and end the connection."""
-        record = Record(request_id(None), status=kind.status, refusal=kind.name)
+        """Answer past the application, and end the connection. Edge keeps account of what it has seen."""
+        scope = {} if self._in_headers else dict(self.cycle.scope)
+        record = record_of(scope) if KEY in scope else Record(request_id(None))
+        record.status, record.refusal = kind.status, kind.name
         body = problem(kind, detail, request_id=record.request_id).model_dump_json(exclude_defaults=True).encode()
         record.bytes_out = len(body)
         self.transport.write(
-            b"%scontent-type: %s\r\ncontent-length: %d\r\nx-request-id: %s\r\nconnection: close\r\n\r\n%s"
-            % (STATUS_LINE[kind.status], MEDIA_TYPE.encode(), len(body), record.request_id.encode(), body)
+            b"%scontent-type: %s\r\ncontent-length: %d\r\nx-request-id: %s\r\n%sconnection: close\r\n\r\n%s"
+            % (
+                STATUS_LINE[kind.status],
+                MEDIA_TYPE.encode(),
+                len(body),
+                record.request_id.encode(),
+                REFUSAL_HEADERS,
+                body,
+            )
         )
         self.transport.close()
-        self._state.account(record, self.client[0] if self.client else "-", "-", OTHER, 0)
+        if KEY not in scope:
+            self._state.account(record, self.client[0] if self.client else "-", "-", OTHER, 0)

@@ -36,7 +36,7 @@ class Edge:
 
         async def send_noted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                record.status = message["status"]
+                record.status = record.status or message["status"]  # the connection's, if it has ended the request
                 message["headers"] = [*message["headers"], *self._headers(record, message["headers"])]
             else:
                 record.bytes_out += len(message.get("body", b""))
@@ -52,7 +52,7 @@ class Edge:
             state.metrics.in_flight(-1)
             path = inner["route"].path if "route" in inner else path_of(inner)
             record.status = record.status or CLIENT_GONE
-            state.account(record, client_of(inner), inner["method"], path, perf_counter() - started)
+            state.account(record, client_of(scope), scope["method"], path, perf_counter() - started)
 
     def _headers(self, record: Record, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """The headers that each answer has, beside its own."""

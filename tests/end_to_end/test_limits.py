@@ -102,12 +102,14 @@ def test_a_client_that_takes_no_answers_is_cut(server: Server) -> None:
 
 
 @pytest.mark.parametrize("requests", [0, 1])
-def test_an_idle_connection_is_closed(server: Server, requests: int) -> None:
-    """Whether or not it has ever brought a request."""
+@pytest.mark.parametrize("sent", [b"", b"\r\n"], ids=["nothing", "an empty line"])
+def test_an_idle_connection_is_closed(server: Server, requests: int, sent: bytes) -> None:
+    """Whether or not it has ever brought a request; an empty line begins none."""
 
     async def talk(connection: Connection) -> None:
         for _ in range(requests):
             assert (await connection.ask(DIGIT)).status == 200
+        connection.writer.write(sent)
         assert await connection.ended()
 
     with_connection(server, talk)
@@ -131,6 +133,46 @@ def test_headers_that_are_too_large_are_refused(server: Server, head: bytes) -> 
         assert await connection.ended()
 
     with_connection(server, talk)
+
+
+CHUNKED = b"POST /reconstruct HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+
+
+def test_trailers_are_passed_over(server: Server) -> None:
+    """What comes after a body is no part of the request."""
+    body = DIGIT.partition(b"\r\n\r\n")[2]
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.write(CHUNKED + b"\r\n%x\r\n%s\r\n0\r\nX-Checksum: 1\r\n\r\n" % (len(body), body))
+        assert (await connection.answer()).status == 200
+        assert (await connection.ask(DIGIT)).status == 200
+
+    with_connection(server, talk)
+
+
+@pytest.mark.parametrize("sent", [b"X-Many: a\r\n" * 200, b"X-Long: " + b"a" * 2000], ids=["many", "a long one"])
+def test_trailers_that_are_too_large_are_refused(server: Server, sent: bytes) -> None:
+    """As headers are, with the request's id; one line in the log tells of it."""
+    name = b"trailers-%d" % len(sent)
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.write(CHUNKED + b"X-Request-ID: %s\r\nExpect: 100-continue\r\n\r\n2\r\n{}\r\n" % name)
+        assert (await connection.answer()).status == 100  # the body is read
+        connection.writer.write(b"0\r\n" + sent)
+        answer = await connection.answer()
+        check_problem(answer, 431, "headers-too-large", "1024", "VAE_MAX_HEADER_BYTES")
+        assert answer.headers["x-request-id"] == name.decode()
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert await connection.ended()
+
+    with_connection(server, talk)
+    server.log.wait_for(name.decode())
+    with server.client() as client:  # whose line comes after all of that request's
+        client.get("/livez", headers={"X-Request-ID": f"after-{len(sent)}"})
+    server.log.wait_for(f"after-{len(sent)}")
+    lines = [json.loads(line) for line in server.log.lines if name.decode() in line]
+
+    assert [(line["route"], line["status"]) for line in lines] == [("/reconstruct", 431)]
 
 
 @pytest.mark.parametrize(
