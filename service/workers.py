@@ -79,7 +79,9 @@ class Workers:
     def _replace_dead(self) -> int:
         """Fork a worker for each that has died; give its number in the worker itself, else 0."""
         while process := self._ended():
-            worker = self._workers.pop(process)
+            worker = self._workers.pop(process, None)
+            if worker is None:  # process 1 of a container is every orphan's parent
+                continue
             log.error("worker %d (process %d) has died and is replaced", worker.number, process)
             self._restarted()
             time.sleep(max(0.0, SHORTEST_LIFE_SECONDS - (time.monotonic() - worker.started)))
@@ -88,7 +90,7 @@ class Workers:
         return 0
 
     def _ended(self) -> int:
-        """The process id of a worker that has ended, or 0."""
+        """The process id of a child that has ended, or 0."""
         return os.waitpid(-1, os.WNOHANG)[0] if self._workers else 0
 
     def _send(self, number: signal.Signals) -> None:
@@ -101,7 +103,7 @@ class Workers:
         end = time.monotonic() + self._stop_seconds + SPARE_SECONDS
         while self._workers and time.monotonic() < end:
             if process := self._ended():
-                del self._workers[process]
+                self._workers.pop(process, None)
             else:
                 signal.sigtimedwait({signal.SIGCHLD}, max(0.0, end - time.monotonic()))
         self._send(signal.SIGKILL)

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,10 +79,13 @@ class Server:
 
 
 @contextmanager
-def serve(*flags: str, **variables: str) -> Iterator[Server]:
-    """Start the service on a free port, wait until it says where, and end it."""
+def serve(*flags: str, through: Sequence[str] = (), **variables: str) -> Iterator[Server]:
+    """Start the service on a free port, wait until it says where, and end it.
+
+    through: a command that becomes the service, given as its last arguments.
+    """
     with subprocess.Popen(  # noqa: S603 - this project's own command
-        [*COMMAND, *(() if "--port" in flags else ("--port", "0")), *flags],
+        [*through, *COMMAND, *(() if "--port" in flags else ("--port", "0")), *flags],
         cwd=REPOSITORY,
         env={**os.environ, **variables},
         stdout=subprocess.DEVNULL,

@@ -53,6 +53,16 @@ def test_a_killed_worker_is_back_and_the_port_was_never_closed() -> None:
     assert set(load.statuses) == {200}
 
 
+def test_a_child_of_others_is_no_worker() -> None:
+    """As process 1 of a container is given those whose parents have ended: it is forgotten, and all goes on."""
+    with serve("--workers", "2", through=["sh", "-c", 'true & exec "$@"', "sh"]) as server:
+        with server.client() as client:
+            assert client.get("/readyz").status_code == 200
+        os.kill(server.workers()[-1], signal.SIGKILL)  # until a child ends, nobody asks after the ended ones
+        server.log.wait_for("has died and is replaced")
+        wait_for_workers(server, 2)
+
+
 def test_workers_end_with_the_process_that_watches_them() -> None:
     """However it dies: a killed service leaves no process behind."""
     with serve("--workers", "2") as server:
