@@ -87,7 +87,8 @@ class Settings(BaseSettings):
         1_000_000,
         ge=1,
         le=64_000_000,
-        description="Most pixels in one image, before it is fitted; of all in a request 8 times that.",
+        description="Most pixels in one image, before it is fitted; "
+        "once a request's images have 8 times that, no more is read.",
     )
     max_latent: float = Field(100.0, gt=0, le=1e6, description="Largest magnitude of a latent's coordinate.")
     max_header_bytes: int = Field(16 * 1024, ge=256, description="Most bytes in a request's line and headers.")
@@ -154,8 +155,10 @@ class Settings(BaseSettings):
         return self
 
     def keys(self) -> tuple[bytes, ...]:
-        """All API keys. Raises OSError or ValueError if their file cannot be read or has a bad one."""
+        """All API keys. Raises OSError or ValueError if their file cannot be read, has a bad one or none."""
         lines = self.api_keys_file.read_text("ascii").split() if self.api_keys_file else []
+        if self.api_keys_file and not lines:  # perhaps it is being written: the service must not stand open meanwhile
+            raise ValueError(f"{self.api_keys_file} has no keys")
         given = (*self.api_keys, *(check_key(SecretStr(line)) for line in lines))
         return tuple(key.get_secret_value().encode() for key in given)
 

@@ -83,6 +83,14 @@ def test_keys_come_from_the_setting_and_from_a_file(tmp_path: Path) -> None:
         Settings(api_keys_file=path).keys()
 
 
+def test_a_file_without_keys_does_not_open_the_service(tmp_path: Path) -> None:
+    """It may be in the middle of being written."""
+    path = tmp_path / "keys"
+    path.write_text("\n")
+    with pytest.raises(ValueError, match="keys has no keys"):
+        Settings.model_validate({"api_keys": KEY, "api_keys_file": path}).keys()
+
+
 def test_settings_are_printed_as_variables_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each line would set what it shows, but for the keys."""
     settings = Settings.model_validate({"api_keys": [KEY, KEY], "max_items": 99, "access_log": False})
