@@ -15,7 +15,7 @@ from service.api.together import Together, Work
 LARGE = 16  # images from which a request is computed beside the event loop, not in it: about a millisecond
 ROUND = 16  # images of small requests between two looks at the sockets
 FEW = 4  # requests at hand from which small ones are computed together
-MOST_BODIES = 16  # bodies of the largest size that may be in memory, each in part or whole
+MOST_BODIES = 16  # bodies of the largest size that may be in memory, each in part or whole, until they are answered
 RETRY_AFTER_SECONDS = 1
 
 T = TypeVar("T")
@@ -69,13 +69,13 @@ class Admission:
         """Take in a piece of a body; ``give_bytes`` must follow. Raises RefusedError."""
         if self._body_bytes + count > self._most_bytes:
             raise overloaded(
-                f"bodies of {self._body_bytes} bytes are coming in; {count} more would be over {self._most_bytes} "
+                f"bodies of {self._body_bytes} bytes are waiting; {count} more would be over {self._most_bytes} "
                 f"({MOST_BODIES} times VAE_MAX_BODY_BYTES)"
             )
         self._body_bytes += count
 
     def give_bytes(self, count: int) -> None:
-        """A body has been read, or will not be."""
+        """A request with a body of so many bytes is answered, or will not be."""
         self._body_bytes -= count
 
     async def compute(self, work: Callable[[], T], images: int, receive: Receive) -> T | None:

@@ -109,16 +109,18 @@ class PostRoute(APIRoute, ABC):
     async def _answer(self, scope: Scope, receive: Receive) -> Reply | None:
         """The answer to a request; None if its client has gone. Raises RefusedError."""
         self._admission.check_images(1)
-        content_type, length, answer_type = self._check_headers(scope["headers"])
-        content = await read_body(receive, length, self._max_body_bytes, self._admission)
-        if content is None:
-            return None
+        content_type, answer_type = self._check_headers(scope["headers"])
         record = record_of(scope)
-        record.bytes_in = len(content)
-        started = perf_counter()
-        task = self.parse(content, content_type, scope, answer_type)
-        record.decode = perf_counter() - started
-        return await self._compute(task, record, receive)
+        try:
+            content = await read_body(receive, record, self._max_body_bytes, self._admission)
+            if content is None:
+                return None
+            started = perf_counter()
+            task = self.parse(content, content_type, scope, answer_type)
+            record.decode = perf_counter() - started
+            return await self._compute(task, record, receive)
+        finally:
+            self._admission.give_bytes(record.bytes_in)
 
     async def _compute(self, task: Task, record: Record, receive: Receive) -> Reply | None:
         """The answer to a task, once it is its turn; None if the client has gone. Raises RefusedError."""
@@ -135,14 +137,14 @@ class PostRoute(APIRoute, ABC):
         finally:
             self._admission.give_images(task.images)
 
-    def _check_headers(self, headers: Headers) -> tuple[bytes, int | None, bytes]:
-        """The type that the body is parsed as, the length that it is said to have, if it is, and the answer's type.
+    def _check_headers(self, headers: Headers) -> tuple[bytes, bytes]:
+        """The type that the body is parsed as, and the answer's type.
 
         Raises RefusedError when the body is too long, of another type or packed, or its client takes no such answer.
         """
         content_type = encoding = b""
         accept = ANYTHING
-        length = None
+        length = 0
         for name, value in headers:
             if name == b"content-type":
                 content_type = value
@@ -157,9 +159,9 @@ class PostRoute(APIRoute, ABC):
         if encoding:
             raise RefusedError(UNSUPPORTED_MEDIA_TYPE, f"Content-Encoding must be absent; is {text(encoding)}")
         answer_type = JSON if accept in JSON_RANGES else accepted_type(accept, self.answer_types)
-        if length is not None and length > self._max_body_bytes:
+        if length > self._max_body_bytes:
             raise too_large(f"{length}", self._max_body_bytes)
-        return content_type, length, answer_type
+        return content_type, answer_type
 
 
 class Shortcut:
@@ -222,30 +224,23 @@ def too_large(length: str, most: int) -> RefusedError:
     return RefusedError(BODY_TOO_LARGE, f"the body has {length} bytes; the most is {most} (VAE_MAX_BODY_BYTES)")
 
 
-async def read_body(receive: Receive, length: int | None, most: int, admission: Admission) -> bytes | None:
+async def read_body(receive: Receive, record: Record, most: int, admission: Admission) -> bytes | None:
     """The body, counted while it comes in: what its header says of its length is not trusted.
 
-    Gives None when the client has gone. Raises RefusedError once there is more than ``most`` bytes, or where too
-    much is coming in at once.
+    Gives None when the client has gone. Raises RefusedError once there is more than ``most`` bytes, or where bodies
+    have too many together. ``record.bytes_in`` are to be given back to the admission when the body is done with.
     """
-    message = await receive()
-    content: bytes = message.get("body", b"")
-    if message["type"] == "http.request" and not message.get("more_body", False) and len(content) <= most:
-        return content  # nearly always: it came in one piece
     pieces = bytearray()
-    try:
-        while message["type"] == "http.request":
-            piece = message.get("body", b"")
-            admission.take_bytes(len(piece))
-            pieces += piece
-            if len(pieces) > most:
-                raise too_large(f"{length or f'more than {most}'}", most)
-            if not message.get("more_body", False):
-                return bytes(pieces)
-            message = await receive()
-        return None
-    finally:
-        admission.give_bytes(len(pieces))
+    while (message := await receive())["type"] == "http.request":
+        piece: bytes = message.get("body", b"")
+        admission.take_bytes(len(piece))
+        record.bytes_in += len(piece)
+        if record.bytes_in > most:
+            raise too_large(f"more than {most}", most)
+        if not message.get("more_body", False):
+            return bytes(pieces) + piece if pieces else piece  # nearly always: it came in one piece
+        pieces += piece
+    return None
 
 
 async def send_reply(send: Send, reply: Reply, headers: Headers) -> None:

@@ -6,9 +6,14 @@ from collections.abc import Awaitable, Callable
 import pytest
 from starlette.types import Message, Receive
 
-from service.api.admission import FEW, LARGE, ROUND, Admission, has_gone
+from service.api.admission import FEW, LARGE, MOST_BODIES, ROUND, Admission, has_gone
 from service.api.metrics import Metrics
 from service.api.problems import OVERLOADED, RefusedError
+from service.app import create_app, create_state
+from service.model.autoencoder import Floats, Pixels, Posterior
+from service.settings import Settings
+from tests.samples import FIRST, FakeAutoencoder
+from tests.service.conftest import Client
 
 
 @pytest.fixture
@@ -65,6 +70,26 @@ def test_bytes_are_taken_in_up_to_the_limit(admission: Admission) -> None:
         admission.take_bytes(1)
     admission.give_bytes(1600)
     admission.take_bytes(1)
+
+
+def test_a_body_counts_until_it_is_answered(
+    settings: Settings, autoencoder: FakeAutoencoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in memory while its request waits, in one piece or more; then there is room for all of them again."""
+    state = create_state(settings)
+    room = MOST_BODIES * settings.max_body_bytes
+    encode = autoencoder.encode
+
+    def watched(pixels: Pixels | Floats) -> Posterior:
+        with pytest.raises(RefusedError, match="16 times VAE_MAX_BODY_BYTES"):
+            state.admission.take_bytes(room)
+        return encode(pixels)
+
+    client = Client(create_app(settings, autoencoder, state))
+    monkeypatch.setattr(autoencoder, "encode", watched)
+    assert client.post("/encode", {"images": [FIRST]}).status_code == 200
+    assert client.post("/encode", {"images": ["no image"]}).status_code == 422
+    state.admission.take_bytes(room)
 
 
 @pytest.mark.parametrize("gone", [False, True])
