@@ -30,8 +30,8 @@ from service.model.paths import interpolation_path
 PICTURE_SCALE = 3
 GENERAL = """\
 Images go in as base64 or as files. They come out as base64 PNGs; by `Accept`, which is the media type chosen below an
-answer, as a picture or an animation. Every refusal is an `application/problem+json` that names the field. `GET /model`
-tells more of the model.
+answer, as a picture or an animation. Every refusal is an `application/problem+json`; of a bad body, it names the field.
+`GET /model` tells more of the model.
 """
 TAGS = {
     "Operations": "What the model does with images and latents.",

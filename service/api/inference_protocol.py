@@ -40,6 +40,7 @@ from service.model.autoencoder import Autoencoder, Floats
 TAG = "Open Inference Protocol"
 NAMES = ("encoder", "decoder")
 OCTETS = b"application/octet-stream"
+BYTES = {OCTETS.decode(): {"schema": {"type": "string", "format": "binary"}}}
 LENGTH_HEADER = b"inference-header-content-length"
 
 
@@ -98,6 +99,8 @@ def tensor_reply(answer: InferAnswer, _: object) -> Reply:
 
 class InferRoute(PostRoute):
     """A POST route that computes one graph, of JSON, or of JSON with the numbers as bytes behind it."""
+
+    answer_types = (JSON, OCTETS)  # the body says which
 
     def __init__(
         self,
@@ -158,9 +161,9 @@ def json_length(headers: Headers, total: int) -> int:
 
 def give_bytes(body: object, binary: bytes) -> None:
     """Give the bytes behind the JSON to the input that claims them, as its data. Raises RefusedError."""
-    claimed = 0
+    claimed: float = 0
     match body:
-        case {"inputs": [{"parameters": {"binary_data_size": int(claimed)}} as tensor]}:
+        case {"inputs": [{"parameters": {"binary_data_size": int() | float() as claimed}} as tensor]}:
             if "data" in tensor:
                 raise not_read("an input must have either data or binary_data_size")
             tensor["data"] = binary
@@ -186,7 +189,7 @@ def infer_routes(model: Autoencoder, limits: Limits, admission: Admission) -> li
             ),
             include_in_schema=path == model_paths(graph.name)[0],
             responses={
-                200: {"content": {OCTETS.decode(): {"schema": {"type": "string", "format": "binary"}}}},
+                200: {"content": BYTES},
                 422: {"model": Problem},
             },
         )

@@ -8,12 +8,20 @@ from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field, PlainValidator, SkipValidation, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    SkipValidation,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from service.api.schemas import Answer, Request
-from service.api.values import Limits
+from service.api.values import Limits, number_of, whole_number
 from service.model.autoencoder import Autoencoder, Floats
 
 VERSION = "1"
@@ -162,19 +170,26 @@ Numbers = Annotated[
 ]
 
 
+def data_may_be_absent(schema: dict[str, Any]) -> None:
+    """Tell of an input that its numbers may stand behind the JSON."""
+    schema["required"].remove("data")
+
+
 class InputParameters(Request, extra="ignore"):
     """What is said of an input beside the tensor; what is not listed is passed over."""
 
-    binary_data_size: int | None = Field(None, ge=0, description="Bytes behind the JSON, little-endian float32.")
+    binary_data_size: Annotated[int | None, Field(ge=0), BeforeValidator(whole_number)] = Field(
+        None, description="Bytes behind the JSON, little-endian float32."
+    )
 
 
-class InferInput(Request):
+class InferInput(Request, json_schema_extra=data_may_be_absent):
     """A tensor to compute with."""
 
     name: Annotated[str, AfterValidator(check_input)] = Field(description="The model's input.")
-    shape: Annotated[list[int], Field(min_length=1), AfterValidator(check_shape)] = Field(
-        description="Items, and the shape of one, as the model's metadata has it."
-    )
+    shape: Annotated[
+        list[Annotated[int, BeforeValidator(whole_number)]], Field(min_length=1), AfterValidator(check_shape)
+    ] = Field(description="Items, and the shape of one, as the model's metadata has it.")
     datatype: Literal["FP32"] = Field(description="float32 is all that the models take.")
     parameters: InputParameters = Field(InputParameters(), description="Whether the numbers are binary.")
     data: Numbers
@@ -211,8 +226,8 @@ class InferRequest(Request):
     def image_count(cls, content: object, limits: Limits) -> int:
         """See ``Request``."""
         match content:
-            case {"inputs": [{"shape": [int(count), *_]}, *_]}:
-                return min(max(count, 1), limits.max_items)
+            case {"inputs": [{"shape": [count, *_]}, *_]}:
+                return int(min(max(number_of(count), 1), limits.max_items))
         return 1
 
 

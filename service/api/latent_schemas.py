@@ -318,7 +318,7 @@ class InterpolateRequest(EncodingRequest, AnimationRequest, ParentsRequest):
 class InterpolateAnswer(ExplainedAnswer):
     """The walk, frame by frame."""
 
-    weights: list[float] = Field(description="The end's share of each frame, from 0 to 1 in equal steps.")
+    weights: list[float] = Field(description="Where each frame lies: 0 at the first point, one more at each next.")
     latents: list[LatentOut] = Field(description="The latent of each frame.")
     images: ImagesOut
 

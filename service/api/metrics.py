@@ -19,7 +19,7 @@ from service.model.card import ModelCard
 
 OTHER = "other"
 CLIENT_GONE = 499  # nginx's word for a client that left before its answer; no answer carries it
-STATUSES = (200, 202, 400, 401, 404, 405, 406, 408, 413, 415, 422, 431, CLIENT_GONE, 500, 503)
+STATUSES = (200, 202, 206, 304, 400, 401, 404, 405, 406, 408, 413, 415, 416, 422, 431, CLIENT_GONE, 500, 503)
 STAGES = ("queue", "decode", "infer", "encode")
 RELOADS = ("ok", "refused")
 SECONDS = (*(factor * 10.0**power for power in range(-4, 1) for factor in (1, 2.5, 5)), 10.0)

@@ -50,9 +50,12 @@ def read_form(content: bytes, boundary: bytes, max_items: int, most_options: int
         images.append(file.file_object.read())
 
     def add_option(field: Field) -> None:
+        name = (field.field_name or b"").decode("utf-8", "replace")
+        if name in options:
+            raise FormParserError(f"it has {name[:100]} twice")
         if len(options) > most_options:
             raise FormParserError("it has more fields than there are")
-        options.update(option((field.field_name or b"").decode("utf-8", "replace"), text_of(field)))
+        options.update(option(name, text_of(field)))
 
     in_memory = {"MAX_MEMORY_FILE_SIZE": len(content)}
     try:

@@ -28,6 +28,7 @@ from service.model.noise import MOST_SEED
 DEFAULT_STEPS = 11
 FULL_IMAGES = 8  # that a request may bring, of the most pixels
 MOST_SCALE = 16
+MOST_ASKED = 65536  # of anything; more is no different, but 1e999 is infinite, and has no product with 0
 ENLARGED = 16  # pixels drawn for one that are as much work as an image's other work is for it
 FLOAT32 = np.dtype("<f4")
 
@@ -167,7 +168,7 @@ def read_picture(value: object, info: ValidationInfo) -> Picture:
                 "count": len(value),
             },
         )
-    if context.pixels > limits.max_pixels:
+    if context.pixels >= limits.max_pixels:
         raise PydanticCustomError(
             "image",
             "comes after images of {count} pixels; the most is {most} ({full} times VAE_MAX_IMAGE_PIXELS)",
@@ -329,8 +330,9 @@ Encoding = Literal["floats", "base64"]
 
 
 def number_of(value: object, absent: float = 1) -> float:
-    """How many a field asks for, before it is checked: by a list's length or a number."""
-    return len(value) if isinstance(value, list) else value if isinstance(value, (int, float)) else absent
+    """How many a field asks for, before it is checked: by a list's length or a number, 0 to MOST_ASKED."""
+    number = len(value) if isinstance(value, list) else value if isinstance(value, (int, float)) else absent
+    return min(max(number, 0), MOST_ASKED)
 
 
 # Pydantic puts a union's tag into the place of an error, where ``problems`` takes it out again.

@@ -25,6 +25,23 @@ def test_every_answer_has_an_id_and_security_headers(client: Client, method: str
     assert answer.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"), [({"Range": "bytes=0-9"}, 206), ({"Range": "bytes=99999999-"}, 416), ({}, 304)]
+)
+def test_whatever_the_files_of_the_documentation_are_answered_with_is_counted(
+    settings: Settings, autoencoder: FakeAutoencoder, headers: dict[str, str], status: int
+) -> None:
+    """Parts of them, and that they are as they were."""
+    state = create_state(settings)
+    client = Client(create_app(settings, autoencoder, state))
+    path = "/static-offline-docs/swagger-ui.css"
+    tag = client.get(path).headers["etag"]
+    answer = client.request("GET", path, headers=headers or {"If-None-Match": tag})
+
+    assert answer.status_code == status
+    assert f'route="other",status="{status}"' in state.metrics.text(autoencoder.card).decode()
+
+
 def test_an_error_of_the_service_has_its_id_too(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that its traceback can be found in the log."""
 

@@ -63,7 +63,7 @@ def infer_bytes(client: Client, body: Json, binary: bytes, headers: dict[str, st
     )
 
 
-def binary_pixels(values: Floats, size: int | None = None) -> tuple[Json, bytes]:
+def binary_pixels(values: Floats, size: float | None = None) -> tuple[Json, bytes]:
     """A request for the encoder whose numbers are bytes, and the bytes."""
     binary = values.astype("<f4").tobytes()
     tensor = {"name": "pixels", "shape": list(values.shape), "datatype": "FP32"}
@@ -246,6 +246,27 @@ def test_numbers_are_bytes_where_that_is_asked_for(
     assert np.array_equal(tensors["log_variance"], values.reshape(3, 6) / 2)
     for name in tensors:
         assert (f'"{name}","datatype":"FP32","shape":[3,6],"parameters":' in answer.text) is (name in binary)
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/octet-stream"])
+def test_either_type_of_answer_may_be_accepted(client: Client, accept: str) -> None:
+    """The body says which it is."""
+    body, content = binary_pixels(np.zeros((1, 1, 2, 3), np.float32))
+    body["parameters"] = {"binary_data_output": True}
+    answer = infer_bytes(client, body, content, {"Accept": accept})
+
+    assert answer.headers["content-type"] == "application/octet-stream"
+
+
+def test_whole_numbers_may_be_written_as_fractions(client: Client, state: State) -> None:
+    """As JSON Schema counts them, and they are counted in full."""
+    assert infer(client, "encoder", pixels(2, shape=[2.0, 1, 2.0, 3])) == infer(client, "encoder", pixels(2))
+    body, content = binary_pixels(np.zeros((1, 1, 2, 3), np.float32), 24.0)
+    assert infer_bytes(client, body, content).status_code == 200
+    state.admission.take_images(2047)
+    answer = client.post("/v2/models/encoder/infer", pixels(2, shape=[2.0, 1, 2, 3]))
+    state.admission.give_images(2047)
+    check_refusal(answer, 503, "overloaded", "2 more would be over 2048")
 
 
 def test_a_batch_is_one_call_of_the_graph(client: Client, autoencoder: FakeAutoencoder) -> None:

@@ -250,6 +250,24 @@ def test_a_bad_field_is_named_with_its_index(
     assert error["detail"] in body["detail"]
 
 
+@pytest.mark.parametrize("number", [b"1e999", b"-1e999", b"1" + b"0" * 400])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/interpolate", b'{"waypoints": [{"digit": 1}], "steps": %s}'),
+        ("/interpolate", b'{"waypoints": 1.5, "steps": %s}'),
+        ("/encode", b'{"images": [], "samples": %s}'),
+        ("/encode", b'{"images": 1.5, "samples": %s}'),
+        ("/traverse", b'{"start": {"digit": 3}, "dimensions": [], "steps": %s}'),
+        ("/generate", b'{"count": %s}'),
+    ],
+)
+def test_numbers_of_any_size_are_refused_as_fields(client: Client, path: str, body: bytes, number: bytes) -> None:
+    """How many images are asked for is reckoned before anything is checked, and must not fail at it."""
+    headers = {"Content-Type": "application/json"}
+    problem(client, 422, "invalid-request", "POST", path, content=body % number, headers=headers)
+
+
 @pytest.mark.parametrize(("content", "detail"), NOT_JSON)
 def test_a_body_that_is_not_json_is_refused(client: Client, content: bytes, detail: str) -> None:
     """Whatever bytes come, the answer is a 422 that says what is wrong with them."""
@@ -366,15 +384,15 @@ def test_a_request_brings_so_many_pixels_at_most(settings: Settings, autoencoder
     limits = settings.model_copy(update={"max_image_pixels": 100})
     client = Client(create_app(limits, autoencoder, create_state(limits)))
     large = png(Image.linear_gradient("L").resize((10, 10)))
-    body = problem(client, 422, "invalid-request", "POST", "/encode", json={"images": [large] * 10})
+    body = problem(client, 422, "invalid-request", "POST", "/encode", json={"images": [large] * 9})
 
     assert body["errors"] == [
         {
-            "pointer": "#/images/9",
-            "detail": "comes after images of 900 pixels; the most is 800 (8 times VAE_MAX_IMAGE_PIXELS)",
+            "pointer": "#/images/8",
+            "detail": "comes after images of 800 pixels; the most is 800 (8 times VAE_MAX_IMAGE_PIXELS)",
         }
     ]
-    assert client.request("POST", "/encode", json={"images": [large] * 9}).status_code == 200
+    assert client.request("POST", "/encode", json={"images": [large] * 8}).status_code == 200
     limits = settings.model_copy(update={"max_image_pixels": 1})
     client = Client(create_app(limits, autoencoder, create_state(limits)))
     assert client.request("POST", "/encode", json={"images": [FIRST] * 12}).status_code == 200
