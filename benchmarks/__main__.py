@@ -25,20 +25,20 @@ INTRODUCTION = """\
 # Results
 
 `make bench`, or `make bench-rivals` with the other frameworks too: {rounds} alternating rounds of {seconds} s, wrk with
-{connections} connections, the servers on one core and the load on another. Every thread of a server is kept to its
-core, as in a container of one core: ONNX Runtime's own threads would leave it. Requests rotate through many different
-digits; all servers were seen to answer the same. Ratios are medians over rounds, with the lowest and the highest;
-absolute rates depend on the machine and the minute.
+{connections} connections, the servers on one core and the load on another; each computes on one thread, since more
+would spin on the one core. Requests rotate through many different digits; all servers were seen to answer the same.
+Ratios are medians over rounds, with the lowest and the highest; absolute rates depend on the machine and the minute.
 
 The textbook service is what a tutorial on FastAPI and ONNX Runtime would write; bare ASGI is this service's own codec
-and model without framework or checks, its JSON written by Python's json; the frameworks do the textbook's work.
+and model without framework or checks, one request at a time, its JSON written by Python's json; the frameworks do the
+textbook's work.
 
 {machine}
 """
 
 
 def main(
-    rounds: Annotated[int, typer.Option(min=1, help="Alternating rounds.")] = 7,
+    rounds: Annotated[int, typer.Option(min=1, help="Alternating rounds.")] = 5,
     seconds: Annotated[int, typer.Option(min=1, help="Length of each server's turn.")] = 2,
     output: Annotated[Path, typer.Option(help="Folder for RESULTS.md and throughput.png.")] = HERE,
 ) -> None:

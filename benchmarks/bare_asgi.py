@@ -1,4 +1,4 @@
-"""The ceiling: the service's own codec and model behind a bare ASGI function, with no framework and no checks."""
+"""The service's own codec and model behind a bare ASGI function, one request at a time, no framework and no checks."""
 
 import json
 import sys

@@ -134,6 +134,12 @@ def post(url: str, body: str, key: str = "") -> httpx.Response:
 
 def drive(url: str, workload: Workload, seconds: float, connections: int = CONNECTIONS, key: str = "") -> float:
     """Run wrk for so long; give the requests a second. Raises RuntimeError when any failed or was refused."""
+    requests, took = load(url, workload, seconds, connections, key)
+    return requests / took
+
+
+def load(url: str, workload: Workload, seconds: float, connections: int, key: str = "") -> tuple[int, float]:
+    """The same; give the number of requests, and the seconds that they took together."""
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as bodies:
         bodies.write("\n".join(workload.bodies) + "\n")
         bodies.flush()
@@ -144,4 +150,4 @@ def drive(url: str, workload: Workload, seconds: float, connections: int = CONNE
     result = json.loads(done.stdout.splitlines()[-1])
     if result["failed"] or not result["requests"]:
         raise RuntimeError(f"{url}{workload.path}: {result['failed']} requests failed")
-    return float(result["requests"] / result["microseconds"] * 1e6)
+    return result["requests"], result["microseconds"] / 1e6

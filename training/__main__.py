@@ -136,7 +136,8 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter a flag
         with epoch_log(tensorboard) as log:
             run(trainer, checkpoint, log)
     finally:
-        typer.echo(f"{trainer.epochs_done} of {epochs} epochs done: {checkpoint}")
+        if trainer.epochs_done:
+            typer.echo(f"{trainer.epochs_done} of {epochs} epochs done: {checkpoint}")
 
 
 @app.command()
@@ -173,7 +174,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter a flag
     classifier_file: ClassifierOption = CLASSIFIER,
     held_out: Annotated[  # noqa: FBT002 - a flag
         bool,
-        typer.Option("--held-out", help="Measure on the training digits that training left out, not on the test's."),
+        typer.Option(
+            "--held-out", help="Measure on the training digits that training left out; the classifier knows these."
+        ),
     ] = False,
     fashion_folder: Annotated[
         Path | None,

@@ -1,6 +1,7 @@
 """How good an exported model is, measured on digits it was not trained on and from its ONNX graphs alone.
 
-All but the likelihood and the ELBO are measured on grey digits, as the service gets them.
+A model trained on binarised digits is measured on such, but for its features, its pictures and its anomaly score: these
+are of grey digits, as the service gets them.
 """
 
 from dataclasses import asdict, dataclass
@@ -33,7 +34,7 @@ ACTIVE_VARIANCE = 0.01  # Burda, Grosse & Salakhutdinov 2016, arXiv:1509.00519, 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Means over the test images; a model trained on binarised digits is measured on such.
+    """Means over the test images, binarised where training binarised them.
 
     squared_error_per_pixel: of pixels in [0, 1], reconstructed from the posterior mean.
     kl_divergence: KL(q(z|x) || N(0, I)) in nats per image.

@@ -30,6 +30,7 @@ from training.exported_model import (
 from training.files import write_file
 from training.latent_statistics import STATISTICS_FILE, LatentStatistics, fit
 from training.mnist import DataSource, Digits
+from training.model_card import write_measures
 from training.objective import Objective
 from training.train import trained_model
 from training.vae import VAE
@@ -67,7 +68,8 @@ def export(checkpoint: Path, folder: Path, source: DataSource, train: Digits, te
     }
     for name, content in {**graphs, STATISTICS_FILE: statistics}.items():
         write_file(folder / name, content)
-    write_card(folder, card)  # last: until then the old card's hashes tell that the folder is not whole
+    write_card(folder, card)  # after them: until then the old card's hashes tell that the folder is not whole
+    write_measures(folder, card)
     return difference
 
 
@@ -147,7 +149,7 @@ def without_debug_info(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 def largest_difference(model: VAE, encoder: onnx.ModelProto, decoder: onnx.ModelProto, pixels: Tensor) -> float:
     """The largest absolute difference of any output between graphs and PyTorch, over all pixels in each batch size."""
-    encoder_session, decoder_session = open_session(encoder), open_session(decoder)
+    encoder_session, decoder_session = (open_session(graph.SerializeToString()) for graph in (encoder, decoder))
 
     def differences(batch: Tensor) -> Iterator[float]:
         mean, log_variance = model.encoder(batch)

@@ -6,6 +6,7 @@ statistics.npz: the samplers' arrays, see ``training.latent_statistics``
 model.json:     the card, see ``training.export``
 """
 
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -14,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from training.files import write_file
@@ -36,11 +36,11 @@ class ExportedModel:
     """Both graphs in ONNX Runtime, and the card."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the model in ``folder``. Raises ModelError, naming the file that cannot be read."""
+        """Open the model in ``folder``. Raises ModelError, naming the file that cannot be read or is not the card's."""
         self.folder = folder
         self.card = read_card(folder)
-        self._encoder = open_session(read_graph(folder / ENCODER_FILE))
-        self._decoder = open_session(read_graph(folder / DECODER_FILE))
+        self._graphs = [read_file(folder, self.card["graphs"][name]) for name in ("encoder", "decoder")]
+        self._encoder, self._decoder = map(open_session, self._graphs)
 
     def encode(self, pixels: Floats) -> tuple[Floats, Floats]:
         """Posterior mean and log-variance, each (batch, latent), of pixels (batch, 1, 28, 28) in [0, 1]."""
@@ -54,22 +54,23 @@ class ExportedModel:
 
     def layers(self) -> "Architecture":
         """The dense layers, as they stand in the graphs."""
-        return architecture(read_graph(self.folder / ENCODER_FILE), read_graph(self.folder / DECODER_FILE))
+        return architecture(*map(onnx.load_from_string, self._graphs))
 
 
-def open_session(graph: onnx.ModelProto) -> onnxruntime.InferenceSession:
-    """An inference session on the CPU."""
+def open_session(graph: bytes) -> onnxruntime.InferenceSession:
+    """An inference session on the CPU for a serialised graph."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # idle threads would spin against PyTorch's
-    return onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
-def read_graph(path: Path) -> onnx.ModelProto:
-    """The ONNX graph in a file. Raises ModelError, naming the file."""
-    try:
-        return onnx.load(path)
-    except (OSError, DecodeError) as error:
-        raise ModelError(f"{path} is not a readable ONNX file: {error}") from error
+def read_file(folder: Path, entry: dict[str, str]) -> bytes:
+    """A file of the model, by what the card says of it. Raises ModelError, naming it, or OSError."""
+    path = folder / entry["file"]
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        raise ModelError(f"{path} is not the file that the card names: its SHA-256 differs")
+    return content
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -79,8 +80,9 @@ def read_card(folder: Path) -> dict[str, Any]:
         card: dict[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} is not a readable model card: {error}") from error
-    if card.get("format_version") != FORMAT_VERSION:
-        raise ModelError(f"{path} has format version {card.get('format_version')}, not {FORMAT_VERSION}")
+    version = card.get("format_version") if isinstance(card, dict) else None
+    if version != FORMAT_VERSION:
+        raise ModelError(f"{path} has format version {version}, not {FORMAT_VERSION}")
     return card
 
 

@@ -5,7 +5,6 @@ means alone: one Gaussian would have the covariance Cov(mean) + diag(mean of the
 weighted by how often each class occurs, are the sampler without a class.
 """
 
-import hashlib
 import io
 from dataclasses import asdict, dataclass
 
@@ -17,7 +16,7 @@ from sklearn.mixture import GaussianMixture
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from training.exported_model import ExportedModel, Floats, ModelError
+from training.exported_model import ExportedModel, Floats, ModelError, read_file
 
 STATISTICS_FILE = "statistics.npz"
 COMPONENTS = 20  # a class
@@ -108,9 +107,5 @@ def read_statistics(model: ExportedModel) -> LatentStatistics:
     entry = model.card.get("statistics")
     if entry is None:
         raise ModelError(f"{model.folder} has no latent statistics: export the model again")
-    path = model.folder / entry["file"]
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-        raise ModelError(f"{path} is not the file that the card names: its SHA-256 differs")
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+    with np.load(io.BytesIO(read_file(model.folder, entry)), allow_pickle=False) as arrays:
         return LatentStatistics(**arrays)

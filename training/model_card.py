@@ -28,6 +28,8 @@ def write_measures(folder: Path, card: dict[str, Any]) -> None:
 def measures(card: dict[str, Any]) -> str:
     """Tables in Markdown: the measures of the model, of its reconstructions and samples, and of the anomaly score."""
     quality = card["quality"]
+    if quality is None:
+        return "None yet: `python -m training evaluate` writes them.\n"
     rows = [
         f"| on {quality['test_images']:,} {quality['split']} digits | |",
         "|---|---|",
@@ -46,8 +48,11 @@ def measures_of_model(card: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Name and value of each measure, with its unit."""
     quality, objective = card["quality"], card["objective"]["name"]
     digits = "binarised" if card["training"]["binarize"] else "grey"
-    yield "squared error per pixel, from the posterior mean", f"{quality['squared_error_per_pixel']:.5f}"
-    yield "KL divergence", f"{quality['kl_divergence']:.1f} nats"
+    yield (
+        f"squared error per pixel of {digits} digits, from the posterior mean",
+        f"{quality['squared_error_per_pixel']:.5f}",
+    )
+    yield f"KL divergence of {digits} digits", f"{quality['kl_divergence']:.1f} nats"
     yield (
         f"negative ELBO of {digits} digits, {OBJECTIVES[objective]}; five draws",
         f"{quality['negative_elbo']:.2f} ± {quality['negative_elbo_deviation']:.2f} nats",

@@ -21,10 +21,9 @@ from training.objective import Objective
 from training.recipe import Recipe
 from training.vae import VAE
 
-CHECKPOINT_FORMAT = 1
+CHECKPOINT_FORMAT = 2
 LARGEST_ARRAY = 2**25 - 2**13  # bytes; glibc's thresholds follow no larger one
 MATRIX = 2  # dimensions
-OLDEST = {"mean_pixel_bias": False, "center_pixels": False, "optimizer": "adam"}  # before recipes named these
 AVERAGING_INTERVAL = 8  # steps: each pass over the weights waits for memory
 
 
@@ -80,10 +79,10 @@ class Trainer:
                 totals += self._step(self.pixels.index_select(0, batch))
                 if (len(batches) - 1 - index) % AVERAGING_INTERVAL == 0:
                     self.averaged.update_parameters(self.model)
-        self.epochs_done += 1
-        result = EpochResult(self.epochs_done, *(totals / len(self.pixels)).tolist())
+        result = EpochResult(self.epochs_done + 1, *(totals / len(self.pixels)).tolist())
         if not math.isfinite(result.loss):
-            raise TrainingError(f"the loss is not finite in epoch {self.epochs_done}: try a lower learning rate")
+            raise TrainingError(f"the loss is not finite in epoch {result.epoch}: try a lower learning rate")
+        self.epochs_done = result.epoch
         self.history.append(result)
         return result
 
@@ -125,6 +124,7 @@ class Trainer:
             "recipe": asdict(self.recipe),
             "image_shape": self.model.image_shape,
             "images": len(self.pixels),
+            "device": self.pixels.device.type,  # whose random generator the state below is of
             "epochs_done": self.epochs_done,
             "history": [asdict(result) for result in self.history],
             "model": self.model.state_dict(),
@@ -136,10 +136,10 @@ class Trainer:
         write_file(path, content.getvalue())
 
     def resume(self, path: Path) -> None:
-        """Take up the state of a checkpoint. Raises TrainingError if it belongs to another recipe or other data."""
+        """Take up the state of a checkpoint. Raises TrainingError if it is of another recipe, other data or device."""
         state = read_checkpoint(path)
-        mine = {**asdict(self.recipe), "images": len(self.pixels)}
-        theirs = {**asdict(state["recipe"]), "images": state["images"]}
+        mine = {**asdict(self.recipe), "images": len(self.pixels), "device": self.pixels.device.type}
+        theirs = {**asdict(state["recipe"]), "images": state["images"], "device": state["device"]}
         differing = [f"{key} {theirs[key]}, not {mine[key]}" for key in mine if mine[key] != theirs[key]]
         if differing:
             raise TrainingError(f"{path} was made with {'; '.join(differing)}")
@@ -189,18 +189,13 @@ def binarize(pixels: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The state in a checkpoint, on the CPU. Raises TrainingError, naming the file, if it is not one.
-
-    What older checkpoints do not name is as the oldest had it; those had one optimizer, and kept no history.
-    """
+    """The state in a checkpoint, on the CPU. Raises TrainingError, naming the file, if it is not one."""
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         if state["format"] == CHECKPOINT_FORMAT:
-            history = [EpochResult(**result) for result in state.get("history", [])]
-            recipe = Recipe(**{**OLDEST, **state["recipe"]})
-            states = state.get("optimizers") or [state["optimizer"]]
-            return {**state, "recipe": recipe, "history": history, "optimizers": states}
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, pickle.UnpicklingError, EOFError) as error:
+            history = [EpochResult(**result) for result in state["history"]]
+            return {**state, "recipe": Recipe(**state["recipe"]), "history": history}
+    except (OSError, RuntimeError, ValueError, LookupError, TypeError, pickle.UnpicklingError, EOFError) as error:
         raise TrainingError(f"{path} is not a checkpoint of this program: {error}") from error
     raise TrainingError(f"{path} is a checkpoint of format {state['format']}, not {CHECKPOINT_FORMAT}")
 

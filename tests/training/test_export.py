@@ -16,6 +16,7 @@ from tests.samples import pixels_of
 from training import export as exporting
 from training.exported_model import ExportedModel, ModelError
 from training.mnist import DataSource, Digits
+from training.model_card import END, START, measures
 from training.train import trained_model
 
 FILES = ("encoder.onnx", "decoder.onnx", "statistics.npz")
@@ -108,6 +109,17 @@ def test_the_same_checkpoint_gives_the_same_files(
 
     for name in (*FILES, "model.json"):
         assert (tmp_path / "small" / name).read_bytes() == (exported / name).read_bytes()
+
+
+def test_an_export_takes_the_measures_of_the_model_before_out_of_the_readme(
+    checkpoint: Path, source: DataSource, train_digits: Digits, test_digits: Digits, tmp_path: Path
+) -> None:
+    """They are not this one's; what stands around them stays."""
+    readme = tmp_path / "README.md"
+    readme.write_text(f"Before.\n{START}\n| of another | 1 |\n\n{END}After.\n")
+    exporting.export(checkpoint, tmp_path, source, train_digits, test_digits)
+
+    assert readme.read_text() == f"Before.\n{START}\n{measures({'quality': None})}\n{END}After.\n"
 
 
 def test_graphs_that_differ_from_pytorch_are_not_written(
