@@ -15,23 +15,25 @@ from rich.progress import track
 
 from benchmarks.compare import check_same_answers
 from benchmarks.costs import tables
-from benchmarks.servers import CONNECTIONS, Server, drive, running, servers
+from benchmarks.servers import CONNECTIONS, ONE_THREAD, Server, drive, running, servers
 from benchmarks.workload import Workload, workloads
 
 HERE = Path(__file__).parent
-SERVICE, BASELINE = "vae-service", "textbook"
+SERVICE, BASELINE = "vae-service", ONE_THREAD
 Rounds = dict[str, list[float]]  # each server's requests a second, round by round
 INTRODUCTION = """\
 # Results
 
 `make bench`, or `make bench-rivals` with the other frameworks too: {rounds} alternating rounds of {seconds} s, wrk with
-{connections} connections, the servers on one core and the load on another; each computes on one thread, since more
-would spin on the one core. Requests rotate through many different digits; all servers were seen to answer the same.
-Ratios are medians over rounds, with the lowest and the highest; absolute rates depend on the machine and the minute.
+{connections} connections, each server with all its threads on one core and the load on another. Requests rotate through
+many different digits; all servers were seen to answer the same. Ratios are medians over rounds, with the lowest and the
+highest; absolute rates depend on the machine and the minute. What lies beside the rate has half as many rounds.
 
-The textbook service is what a tutorial on FastAPI and ONNX Runtime would write; bare ASGI is this service's own codec
-and model without framework or checks, one request at a time, its JSON written by Python's json; the frameworks do the
-textbook's work.
+The textbook service is what a tutorial on FastAPI and ONNX Runtime would write. ONNX Runtime then makes a thread for
+each core of the machine, and on the server's one core all but one of them spin. So the textbook is there with one
+thread as well, and the frameworks do its work with one; the plot and what lies beside the rate compare with one. Bare
+ASGI is this service's own codec and model without framework or checks, one request at a time, its JSON written by
+Python's json.
 
 {machine}
 """
@@ -95,7 +97,7 @@ def report(results: dict[Workload, Rounds], rounds: int, seconds: int) -> str:
         f"| | {' | '.join(names[1:])} |",
         f"|---|{'---|' * len(names[1:])}",
         *(row(workload, [over(result, name) for name in names[1:]]) for workload, result in results.items()),
-        "\n![Rates over the textbook service's](throughput.png)\n",
+        f"\n![Rates over that of {BASELINE}](throughput.png)\n",
     ]
     return "\n".join(lines)
 
@@ -126,7 +128,7 @@ def machine() -> str:
 
 
 def plot(results: dict[Workload, Rounds]) -> Figure:
-    """Bars: each server's rate over the textbook's."""
+    """Bars: each server's rate over the baseline's."""
     figure = Figure(figsize=(10, 4), dpi=120, layout="constrained")
     axes = figure.subplots()
     names = list(next(iter(results.values())))  # every server serves the first workload
@@ -139,7 +141,7 @@ def plot(results: dict[Workload, Rounds]) -> Figure:
         axes.bar_label(bars, [f"{middle:.1f}" if middle else "" for middle in middles], fontsize=7)
     labels = [workload.name.replace(", ", "\n") for workload in results]
     axes.set_xticks([index + width for index in range(len(results))], labels, fontsize=8)
-    axes.set_ylabel("requests/s, textbook = 1")
+    axes.set_ylabel(f"requests/s, {BASELINE} = 1")
     figure.legend(loc="outside upper center", ncols=len(names), fontsize=8)
     return figure
 

@@ -14,7 +14,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks import bare_asgi
-from benchmarks.servers import LOAD_CORE, SERVER_CORE, Running, Server, drive, load, running, service
+from benchmarks.servers import LOAD_CORE, ONE_THREAD, SERVER_CORE, Running, Server, drive, load, running, service
 from benchmarks.training_speed import EPOCHS, training_rows
 from benchmarks.workload import Workload, reconstruct_workload
 from training.mnist import DataSource
@@ -69,7 +69,7 @@ def latencies(compared: dict[str, Server], seconds: int) -> Table:
     """Times of requests that come at half the rate that is the most."""
     workload = reconstruct_workload(1)
     rows = []
-    for name in ("vae-service", "textbook"):
+    for name in ("vae-service", ONE_THREAD):
         with running(compared[name], workload) as server:
             rate = drive(server.url, workload, seconds) / 2
             times = sorted(timed_requests(server.url, workload, rate, 5 * seconds))
@@ -109,7 +109,7 @@ def connections(compared: dict[str, Server], rounds: int, seconds: int) -> Table
     """Rates against the number of clients."""
     workload = reconstruct_workload(1)
     rows = []
-    for name in ("vae-service", "textbook"):
+    for name in ("vae-service", ONE_THREAD):
         with running(compared[name], workload) as server:
             rates = [
                 statistics.median(drive(server.url, workload, seconds, count) for _ in range(rounds))
@@ -124,7 +124,7 @@ def connections(compared: dict[str, Server], rounds: int, seconds: int) -> Table
 def batches(compared: dict[str, Server], rounds: int, seconds: int) -> Table:
     """Processor time an image against the number of images in a request."""
     rows = []
-    for name in ("vae-service", "textbook"):
+    for name in ("vae-service", ONE_THREAD):
         with running(compared[name], reconstruct_workload(1)) as server:
             costs = [
                 [cost(server, reconstruct_workload(batch), seconds) / batch for batch in BATCHES] for _ in range(rounds)

@@ -19,6 +19,7 @@ from benchmarks.workload import Workload
 
 SERVER_CORE, LOAD_CORE = 0, 1
 CONNECTIONS = 16
+ONE_THREAD = "textbook, one thread"
 ENVIRONMENTS = Path(".venv-rivals")
 
 
@@ -32,9 +33,11 @@ class Server:
 
 def servers() -> dict[str, Server]:
     """The service, its alternatives, and the frameworks whose environments were made (``make bench-rivals``)."""
+    textbook = [sys.executable, "-m", "benchmarks.textbook_service"]
     here = {
         "vae-service": service(),
-        "textbook": Server([sys.executable, "-m", "benchmarks.textbook_service"]),
+        "textbook": Server(["env", "TEXTBOOK_THREADS=0", *textbook]),
+        ONE_THREAD: Server(textbook),
         "bare ASGI": Server([sys.executable, "-m", "benchmarks.bare_asgi"]),
     }
     rivals = {

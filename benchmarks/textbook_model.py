@@ -1,11 +1,12 @@
 """Reading, computing and writing as a tutorial on ONNX Runtime and Pillow would: the work of every alternative.
 
-But for the threads, which a tutorial leaves alone: by default ONNX Runtime has as many as the machine has cores. On the
-one core that a server has here the others would only spin, and take half of the textbook's rate.
+But for the threads. A tutorial leaves them alone, and ONNX Runtime makes as many as the machine has cores; on the one
+core that a server has here, all but one of them spin, and take half of the rate. TEXTBOOK_THREADS=0 leaves them so.
 """
 
 import base64
 import io
+import os
 
 import numpy as np
 import onnxruntime
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 options = onnxruntime.SessionOptions()
-options.intra_op_num_threads = 1
+options.intra_op_num_threads = int(os.environ.get("TEXTBOOK_THREADS", "1"))
 encoder = onnxruntime.InferenceSession("models/mnist/encoder.onnx", options)
 decoder = onnxruntime.InferenceSession("models/mnist/decoder.onnx", options)
 
