@@ -12,9 +12,7 @@ from service.api.metrics import Metrics
 from service.api.problems import OVERLOADED, RefusedError
 from service.api.together import Together, Work
 
-# Images from which a request is computed beside the event loop, not in it: two milliseconds. Two threads take turns at
-# the one interpreter; 64 digits are answered at 1.05 times the rate in the loop.
-LARGE = 100
+LARGE = 16  # images from which a request is computed beside the event loop, not in it: about a millisecond
 ROUND = 16  # images of small requests between two looks at the sockets
 FEW = 4  # requests at hand from which small ones are computed together
 MOST_BODIES = 16  # bodies of the largest size that may be in memory, each in part or whole, until they are answered
