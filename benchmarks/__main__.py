@@ -27,7 +27,7 @@ INTRODUCTION = """\
 `make bench`, or `make bench-rivals` with the other frameworks too: {rounds} alternating rounds of {seconds} s, wrk with
 {connections} connections, each server with all its threads on one core and the load on another. Requests rotate through
 many different digits; all servers were seen to answer the same. Ratios are medians over rounds, with the lowest and the
-highest; absolute rates depend on the machine and the minute. What lies beside the rate has half as many rounds.
+highest; absolute rates depend on the machine and the minute.
 
 The textbook service is what a tutorial on FastAPI and ONNX Runtime would write. ONNX Runtime then makes a thread for
 each core of the machine, and on the server's one core all but one of them spin. So the textbook is there with one

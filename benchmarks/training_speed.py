@@ -45,14 +45,14 @@ class TextbookDigits(Dataset[tuple[Tensor, int]]):
 def textbook_epochs(digits: Digits, batch_size: int, goal: float) -> list[tuple[float, float]]:
     """Seconds and mean loss of each epoch of the loop that a tutorial would write, up to the first as low as a goal.
 
-    EPOCHS of them at least. Raises RuntimeError if MOST_EPOCHS are not enough.
+    EPOCHS of them at least, and MOST_EPOCHS at most.
     """
     torch.manual_seed(0)
     model = VAE()
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
     loader = DataLoader(TextbookDigits(digits), batch_size=batch_size, shuffle=True)
-    results = []
-    for epoch in range(1, MOST_EPOCHS + 1):
+    results: list[tuple[float, float]] = []
+    while len(results) < EPOCHS or (len(results) < MOST_EPOCHS and results[-1][1] > goal):
         started, total = time.perf_counter(), 0.0
         for pixels, _ in loader:
             mean, log_variance = model.encoder(pixels)
@@ -63,9 +63,7 @@ def textbook_epochs(digits: Digits, batch_size: int, goal: float) -> list[tuple[
             optimizer.step()
             total += loss.item()
         results.append((time.perf_counter() - started, total / len(digits)))
-        if epoch >= EPOCHS and results[-1][1] <= goal:
-            return results
-    raise RuntimeError(f"the textbook's loss was still {results[-1][1]:.2f} after {MOST_EPOCHS} epochs")
+    return results
 
 
 def our_epochs(digits: Digits, batch_size: int) -> list[tuple[float, float]]:
@@ -121,6 +119,7 @@ def training_rows(digits: Digits) -> list[list[str]]:
         share = operations_an_epoch(len(digits)) / our_epoch / product_rate()
         epoch = [f"{their_epoch:.2f}", f"{our_epoch:.2f}", f"{their_epoch / our_epoch:.1f}", f"{share:.0%}"]
         losses = [f"{theirs[EPOCHS - 1][1]:.2f}", f"{ours[-1][1]:.2f}"]
-        same_loss = [f"{their_total:.1f}", f"{our_total:.1f}", f"{their_total / our_total:.1f}"]
+        over = "over " if theirs[-1][1] > ours[-1][1] else ""
+        same_loss = [f"{over}{their_total:.1f}", f"{our_total:.1f}", f"{over}{their_total / our_total:.1f}"]
         rows.append([f"{batch_size}", *epoch, *losses, *same_loss])
     return rows

@@ -11,7 +11,7 @@ from uvicorn.server import ServerState
 from service.api.edge import POLICY, SECURITY_HEADERS
 from service.api.metrics import OTHER
 from service.api.problems import BAD_REQUEST, DRAINING, HEADERS_TOO_LARGE, MEDIA_TYPE, REQUEST_TIMEOUT, Kind, problem
-from service.api.record import KEY, Record, record_of, request_id
+from service.api.record import Record, record_of, request_id
 from service.api.state import State
 from service.settings import Settings
 
@@ -80,7 +80,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Give the client the time of an idle connection to send anything."""
         super().connection_made(transport)
         self.transport = OneWrite(transport)  # type: ignore[assignment]  # all that uvicorn writes with
-        self._wait_for_request()
+        self._wait_for_request(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection and its timers."""
@@ -93,13 +93,14 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take in a piece of a request; a clock runs from its first to its last."""
         self._header_bytes += len(data)
+        idle = self.timeout_keep_alive_task
         super().data_received(data)
         if self.transport.is_closing():
             return
         if not self._arriving:
             self._stop_clock()
-            if self.cycle is None or self.cycle.response_complete:  # an empty line, which begins no request
-                self._wait_for_request()
+            if self.cycle is None or self.cycle.response_complete:  # an empty line, or the end of a refused body
+                self._wait_for_request(idle)
         elif self._header_bytes > self._settings.max_header_bytes:
             self._headers_too_large()
         elif self._deadline is None:
@@ -117,13 +118,12 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """See httptools."""
-        if self._header_bytes > self._settings.max_header_bytes:  # perhaps: a part of the body may be among them
-            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-            if size > self._settings.max_header_bytes:
-                self._headers_too_large()
-                raise ConnectionAbortedError  # ends the parser's work on this connection
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > self._settings.max_header_bytes:
+            self._headers_too_large()
+            raise ConnectionAbortedError  # ends the parser's work on this connection
+        super().on_headers_complete()  # which fails at a target that is none
         self._in_headers = False
-        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """See httptools."""
@@ -164,30 +164,34 @@ class HttpProtocol(HttpToolsProtocol):
     def cut(self) -> None:
         """End the connection, though its request is not answered yet."""
         self._end(DRAINING, "the service has stopped before the request was answered")
+        self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, if it has not been refused yet."""
         if not self.transport.is_closing():
-            self._refuse(BAD_REQUEST, msg)
+            self._end(BAD_REQUEST, msg)
 
     def _headers_too_large(self) -> None:
-        most = self._settings.max_header_bytes
-        self._end(HEADERS_TOO_LARGE, f"line and headers have more than {most} bytes (VAE_MAX_HEADER_BYTES)")
+        limit = f"{self._settings.max_header_bytes} bytes (VAE_MAX_HEADER_BYTES)"
+        self._end(HEADERS_TOO_LARGE, f"line and headers, or trailers, have more than {limit}")
 
     def _timed_out(self) -> None:
         seconds = self._settings.request_timeout_seconds
         self._end(REQUEST_TIMEOUT, f"the request was not complete after {seconds:g} s (VAE_REQUEST_TIMEOUT_SECONDS)")
 
     def _end(self, kind: Kind, detail: str) -> None:
-        """End the connection in the middle of a request, with a refusal unless its answer has begun."""
-        if not self._in_headers and self.cycle.response_started:
+        """End the connection in the middle of a request, with a refusal if nothing else is to be answered before."""
+        if self._in_headers and self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False  # the request before this one, whose answer ends the connection
+        elif not self._in_headers and (self.pipeline or self.cycle.response_started):
             self.transport.close()
         else:
             self._refuse(kind, detail)
 
-    def _wait_for_request(self) -> None:
-        self._unset_keepalive_if_required()
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+    def _wait_for_request(self, idle: TimerHandle | None) -> None:
+        """Give the client what is left of its time to send anything, or all of it."""
+        until = idle.when() if idle else self.loop.time() + self.timeout_keep_alive
+        self.timeout_keep_alive_task = self.loop.call_at(until, self.timeout_keep_alive_handler)
 
     def _stop_clock(self) -> None:
         if self._deadline is not None:
@@ -195,12 +199,11 @@ class HttpProtocol(HttpToolsProtocol):
             self._deadline = None
 
     def _refuse(self, kind: Kind, detail: str) -> None:
-        """Answer past the application, and end the connection. Edge keeps account of what it has seen."""
-        scope = {} if self._in_headers else dict(self.cycle.scope)
-        record = record_of(scope) if KEY in scope else Record(request_id(None))
+        """Answer past the application, and end the connection. Where the headers are whole, Edge keeps account."""
+        seen = None if self._in_headers else self.cycle.scope
+        record = record_of(seen) if seen else Record(request_id(None))  # type: ignore[arg-type]  # uvicorn's own type
         record.status, record.refusal = kind.status, kind.name
         body = problem(kind, detail, request_id=record.request_id).model_dump_json(exclude_defaults=True).encode()
-        record.bytes_out = len(body)
         self.transport.write(
             b"%scontent-type: %s\r\ncontent-length: %d\r\nx-request-id: %s\r\n%sconnection: close\r\n\r\n%s"
             % (
@@ -213,5 +216,6 @@ class HttpProtocol(HttpToolsProtocol):
             )
         )
         self.transport.close()
-        if KEY not in scope:
+        if not seen:
+            record.bytes_out = len(body)
             self._state.account(record, self.client[0] if self.client else "-", "-", OTHER, 0)

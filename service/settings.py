@@ -91,7 +91,9 @@ class Settings(BaseSettings):
         "once a request's images have 8 times that, no more is read.",
     )
     max_latent: float = Field(100.0, gt=0, le=1e6, description="Largest magnitude of a latent's coordinate.")
-    max_header_bytes: int = Field(16 * 1024, ge=256, description="Most bytes in a request's line and headers.")
+    max_header_bytes: int = Field(
+        16 * 1024, ge=256, description="Most bytes in a request's line and headers, and in trailers."
+    )
     max_pending_images: int = Field(
         2048, ge=1, description="Most images taken in and not yet answered, in each worker; beyond it requests get 503."
     )
@@ -110,7 +112,7 @@ class Settings(BaseSettings):
     )
 
     api_keys: Keys = Field((), description="Keys that clients must send, comma-separated; none: open to all.")
-    api_keys_file: Path | None = Field(None, description="File of further keys, one a line.")
+    api_keys_file: Path | None = Field(None, description="File of further keys, one a line, at least one.")
     docs_without_key: bool = Field(default=False, description="Whether /docs, /redoc and /openapi.json need no key.")
     metrics_without_key: bool = Field(default=False, description="Whether /metrics needs no key.")
     reload_endpoint: bool = Field(default=False, description="Whether POST /model/reload is there; needs a key.")

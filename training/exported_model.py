@@ -65,9 +65,12 @@ def open_session(graph: bytes) -> onnxruntime.InferenceSession:
 
 
 def read_file(folder: Path, entry: dict[str, str]) -> bytes:
-    """A file of the model, by what the card says of it. Raises ModelError, naming it, or OSError."""
+    """A file of the model, by what the card says of it. Raises ModelError, naming it."""
     path = folder / entry["file"]
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error}") from error
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
         raise ModelError(f"{path} is not the file that the card names: its SHA-256 differs")
     return content

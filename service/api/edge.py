@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.metrics import CLIENT_GONE
 from service.api.problems import failed, refusal
-from service.api.record import KEY, Record, path_of, request_id
+from service.api.record import Record, path_of, record_of
 from service.api.state import State
 
 CLOSE = (b"connection", b"close")
@@ -28,8 +28,7 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, and keep account of it."""
         started = perf_counter()
-        record = Record(request_id(next((value for name, value in scope["headers"] if name == b"x-request-id"), None)))
-        scope[KEY] = record
+        record = record_of(scope)
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope  # the server leaves out the body
         state = self._state
         state.metrics.in_flight(1)

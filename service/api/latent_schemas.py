@@ -318,7 +318,7 @@ class InterpolateRequest(EncodingRequest, AnimationRequest, ParentsRequest):
 class InterpolateAnswer(ExplainedAnswer):
     """The walk, frame by frame."""
 
-    weights: list[float] = Field(description="Where each frame lies: 0 at the first point, one more at each next.")
+    weights: list[float] = Field(description="Where each frame lies: 0 at the first point, 1 at the second, and so on.")
     latents: list[LatentOut] = Field(description="The latent of each frame.")
     images: ImagesOut
 

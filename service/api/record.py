@@ -31,8 +31,11 @@ class Record:
 
 
 def record_of(scope: Scope) -> Record:
-    """The record that goes with a request."""
-    record: Record = scope[KEY]
+    """The record that goes with a request: made where it is first asked for, with the client's id if it has one."""
+    record: Record | None = scope.get(KEY)
+    if record is None:
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
+        record = scope[KEY] = Record(request_id(given))
     return record
 
 

@@ -74,9 +74,11 @@ def text_of(field: Field) -> str:
 
 
 def options_of(query: bytes, names: Collection[str]) -> dict[str, object]:
-    """The options in a query, of these names; what else is in it does not matter."""
+    """The options in a query, of these names; what else is in it does not matter. Raises RefusedError."""
     given: dict[str, object] = {}
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+        if name in given:
+            raise not_read(f"the query has {name} twice")
         if name in names:
             given.update(option(name, value))
     return given

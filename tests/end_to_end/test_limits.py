@@ -102,15 +102,24 @@ def test_a_client_that_takes_no_answers_is_cut(server: Server) -> None:
 
 
 @pytest.mark.parametrize("requests", [0, 1])
-@pytest.mark.parametrize("sent", [b"", b"\r\n"], ids=["nothing", "an empty line"])
-def test_an_idle_connection_is_closed(server: Server, requests: int, sent: bytes) -> None:
-    """Whether or not it has ever brought a request; an empty line begins none."""
+@pytest.mark.parametrize("lines", [0, 40])
+def test_an_idle_connection_is_closed(server: Server, requests: int, lines: int) -> None:
+    """Whether or not it has ever brought a request; empty lines begin none, however many there are."""
 
     async def talk(connection: Connection) -> None:
         for _ in range(requests):
             assert (await connection.ask(DIGIT)).status == 200
-        connection.writer.write(sent)
+
+        async def drip() -> None:
+            for _ in range(lines):
+                connection.writer.write(b"\r\n")
+                await asyncio.sleep(0.3)
+
+        started = time.monotonic()
+        dripping = asyncio.create_task(drip())
         assert await connection.ended()
+        assert time.monotonic() - started < 5
+        dripping.cancel()
 
     with_connection(server, talk)
 
@@ -175,15 +184,72 @@ def test_trailers_that_are_too_large_are_refused(server: Server, sent: bytes) ->
     assert [(line["route"], line["status"]) for line in lines] == [("/reconstruct", 431)]
 
 
+@pytest.mark.parametrize("requests", [0, 1])
 @pytest.mark.parametrize(
-    "sent", [b"\x16\x03\x01\x02\x00\x01\x00\x01", b"hello\r\n\r\n", b"GET / HTTP/1.1\r\n:\r\n\r\n"]
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01",
+        b"hello\r\n\r\n",
+        b"GET / HTTP/1.1\r\n:\r\n\r\n",
+        b"GET http://a:99999/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n",
+    ],
+    ids=["TLS", "plain text", "a header without a name", "a port that is none", "a host without a path"],
 )
-def test_what_is_no_http_is_refused(server: Server, sent: bytes) -> None:
-    """TLS, plain text, a header without a name."""
+def test_what_is_no_http_is_refused(server: Server, sent: bytes, requests: int) -> None:
+    """As the first or after others, and counted."""
 
     async def talk(connection: Connection) -> None:
+        for _ in range(requests):
+            assert (await connection.ask(DIGIT)).status == 200
         connection.writer.write(sent)
-        check_problem(await connection.answer(), 400, "bad-request")
+        answer = await connection.answer()
+        check_problem(answer, 400, "bad-request")
+        assert await connection.ended()
+        server.log.wait_for(answer.headers["x-request-id"])
+
+    with_connection(server, talk)
+
+
+def test_a_body_that_is_no_http_is_refused_once(server: Server) -> None:
+    """By the request's own id, even where all of it comes at once; and not again if it was refused before."""
+    bad_chunk = b"2\r\n{}\r\nzz\r\n"
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.write(CHUNKED + b"X-Request-ID: one-packet\r\n\r\n" + bad_chunk)
+        answer = await connection.answer()
+        check_problem(answer, 400, "bad-request")
+        assert answer.headers["x-request-id"] == "one-packet"
+        assert await connection.ended()
+
+    async def talk_on(connection: Connection) -> None:
+        connection.writer.write(CHUNKED.replace(b"json", b"xml") + b"\r\n")
+        check_problem(await connection.answer(), 415, "unsupported-media-type")
+        connection.writer.write(bad_chunk)
+        assert await connection.ended()
+
+    with_connection(server, talk)
+    with_connection(server, talk_on)
+    assert json.loads(server.log.wait_for(r'.*"one-packet".*')[0])["status"] == 400
+
+
+def test_a_request_behind_another_does_not_answer_for_it(server: Server) -> None:
+    """Where what follows in the same connection is bad, the connection ends after the answer."""
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.write(DIGIT + b"hello\r\n\r\n")
+        assert (await connection.answer()).status == 200
+        assert await connection.ended()
+
+    with_connection(server, talk)
+
+
+def test_headers_behind_another_request_have_their_limit(server: Server) -> None:
+    """Though they came with it."""
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.write(DIGIT + b"GET /livez HTTP/1.1\r\nX-Long: " + b"a" * 2000 + b"\r\n\r\n")
+        assert (await connection.answer()).status == 200
         assert await connection.ended()
 
     with_connection(server, talk)

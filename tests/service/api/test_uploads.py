@@ -87,6 +87,7 @@ def test_options_are_in_the_query(client: Client) -> None:
         ("explain=x", "#/explain"),
     ):
         assert send(client, f"/encode?{query}", content).json()["errors"][0]["pointer"] == pointer
+    assert send(client, "/encode?fit=auto&fit=none", content).json()["detail"] == "the query has fit twice"
 
 
 def test_options_have_their_types(client: Client) -> None:
