@@ -11,10 +11,13 @@ RUN python -m venv --without-pip /venv \
 FROM ${PYTHON_IMAGE} AS training
 ENV PYTHONUNBUFFERED=1
 WORKDIR /app
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml requirements.lock README.md LICENSE ./
 COPY service service
 COPY training training
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --editable '.[training]'
+# The lock first, as in the Makefile; PyTorch and what else only training needs are as current as pyproject.toml allows.
+RUN python -m venv /venv \
+    && /venv/bin/pip install --no-cache-dir --require-hashes --requirement requirements.lock \
+    && /venv/bin/pip install --no-cache-dir --editable '.[training]'
 ENV PATH=/venv/bin:$PATH HOME=/tmp
 USER 10001:10001
 ENTRYPOINT ["python", "-m", "training"]

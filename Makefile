@@ -1,10 +1,11 @@
-# Each target makes its own .venv where it is missing, and installs what it needs.
+# Each target makes its own .venv where it is missing, and installs what it needs. Values are set as in `make serve
+# PORT=9000`; what the environment has does not count, where HOST can be anything.
 PYTHON ?= python3
-HOST ?= 127.0.0.1
-PORT ?= 8000
+HOST = 127.0.0.1
+PORT = 8000
 DOCKER ?= docker
-SECONDS ?= 60
-CASES ?= 100
+SECONDS = 60
+CASES = 100
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -90,7 +91,7 @@ clean:
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 # The lock first: the runtime has the container's versions, whatever else is installed.
 .venv/runtime: requirements.lock | .venv/bin/python
