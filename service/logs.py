@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import os
+import select
 import sys
 import time
 from contextlib import suppress
@@ -95,9 +96,10 @@ class AccessLog:
         self._size += len(line)
 
     def flush(self) -> None:
-        """Write what is waiting."""
+        """Write what is waiting, or drop it where there is no room."""
         if self._lines:
-            with suppress(OSError):  # a log that nobody takes must not fail a request
-                os.write(sys.stderr.fileno(), b"".join(self._lines))
+            with suppress(OSError):  # a log that nobody takes must not fail a request, nor hold it up
+                if select.select([], [sys.stderr.fileno()], [], 0)[1]:
+                    os.write(sys.stderr.fileno(), b"".join(self._lines))
             self._lines.clear()
             self._size = 0

@@ -120,7 +120,7 @@ def describe_model(model: Autoencoder, ingredients: Ingredients) -> str:
 
 
 def describe_responses(schema: Json, *, keys_needed: bool) -> None:
-    """Give each operation all statuses that it can answer with, and say what comes with them."""
+    """Give each operation all statuses but 500, which any can fail with, and say what comes with them."""
     for path, operations in schema["paths"].items():
         for operation in operations.values():
             responses = operation["responses"]
@@ -169,7 +169,7 @@ def describe_uploads(paths: Json, limits: Limits) -> None:
         body = schema.model_json_schema(ref_template="#/components/schemas/{model}")
         options = {name: body["properties"][name] for name in option_names(schema)}
         files = {"type": "array", "items": file, "minItems": 1, "maxItems": limits.max_items}
-        files["description"] = "In order; files of other names are read too."
+        files["description"] = "In order."
         form: Json = {"type": "object", "properties": {"images": files, **options}, "required": ["images"]}
         form["additionalProperties"] = False
         content = described["requestBody"]["content"]

@@ -110,7 +110,7 @@ class JsonRoute(PostRoute):
             body = {**options_of(scope["query_string"], self._options), **body}
         images = self._schema.image_count(body, self._limits)
         options = body if isinstance(body, dict) else {}
-        context = Context(self._limits, options.get("fit"), images)
+        context = Context(self._limits, options.get("fit"), 1 if self._schema.draws_one else images)
         work = partial(self._answerer, body, context, WRITERS[answer_type])
         if answer_type in ANIMATIONS or not self._schema.is_light(body, self._limits):
             return Task(images, work, LARGE)

@@ -346,6 +346,7 @@ class ArithmeticRequest(EncodingRequest, PicturesRequest, ParentsRequest):
     """A weighted sum."""
 
     counted = "terms"
+    draws_one = True
     parents_in = ("terms",)
 
     terms: Terms

@@ -152,6 +152,7 @@ def problem(kind: Kind, detail: str, errors: Sequence[FieldError] = (), request_
     )
 
 
+NO_JSON = "not JSON: EOF while parsing a value at line 1 column 0"
 # By title, as OpenAPI shows them.
 EXAMPLES = {
     example.title: example
@@ -162,9 +163,9 @@ EXAMPLES = {
         problem(REQUEST_TIMEOUT, "the request was not complete after 30 s (VAE_REQUEST_TIMEOUT_SECONDS)"),
         problem(BODY_TOO_LARGE, "the body has 3000000 bytes; the most is 2097152 (VAE_MAX_BODY_BYTES)"),
         problem(UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json; is text/plain"),
-        problem(INVALID_REQUEST, "images[3]: not a PNG", [FieldError(pointer="#/images/3", detail="not a PNG")]),
+        problem(INVALID_REQUEST, NO_JSON, [FieldError(pointer="#", detail=NO_JSON)]),
         problem(HEADERS_TOO_LARGE, "line and headers, or trailers, have more than 16384 bytes (VAE_MAX_HEADER_BYTES)"),
-        problem(INFERENCE_FAILED, "a test inference gave pixels that are not finite"),
+        problem(INFERENCE_FAILED, "ONNX Runtime: the graph could not be computed"),
         problem(OVERLOADED, "2040 images are waiting; 16 more would be over 2048 (VAE_MAX_PENDING_IMAGES)"),
         problem(DRAINING, "the service is about to stop: send new requests elsewhere"),
     )

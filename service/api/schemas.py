@@ -57,6 +57,7 @@ class Request(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
     counted: ClassVar[str] = ""  # the field that tells how many images are asked for: a list or a number
+    draws_one: ClassVar[bool] = False  # whether one image comes out, however many are asked for
     takes_files: ClassVar[bool] = False  # whether its images may come as they are, without JSON around them
 
     @classmethod

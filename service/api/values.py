@@ -63,7 +63,7 @@ class Context:
     """What a body is read with: its limits, what it asks for, and how much of it there has been.
 
     fit: of its images, as it came; what it may be is the schema's to say.
-    images: how many are asked for.
+    images: how many come out.
     pixels: of the images read so far, as they were sent; such as need no decoding do not count.
     """
 

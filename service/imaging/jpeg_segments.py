@@ -7,7 +7,7 @@ from service.imaging.errors import ImageError, damaged
 SIGNATURE = b"\xff\xd8"
 MOST_SEGMENTS = 1000  # a picture has about twenty before its pixels
 MOST_SCANS = 50  # a picture has ten at most; each empty one costs a few bytes, and a walk over all pixels
-SCAN, COMMENT, EXIF, ADOBE = 0xDA, 0xFE, 0xE1, 0xEE
+SCAN, COMMENT, EXIF, ADOBE, FILL = 0xDA, 0xFE, 0xE1, 0xEE, 0xFF
 APPLICATION = range(0xE0, 0xF0)
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # these three are tables
 
@@ -43,6 +43,9 @@ def segments(content: bytes) -> Iterator[tuple[int, bytes]]:
     for _ in range(MOST_SEGMENTS):
         if content[place : place + 1] != b"\xff" or place + 4 > len(content):
             raise damaged("JPEG")
+        if content[place + 1] == FILL:  # a marker may have any number of these before it: ITU-T T.81, B.1.1.2
+            place += 1
+            continue
         marker, length = content[place + 1], int.from_bytes(content[place + 2 : place + 4])
         if marker == SCAN:
             scans = content.count(b"\xff\xda", place)

@@ -12,17 +12,23 @@ from service.imaging.plain_png import END, SIGNATURE, chunk
 
 MOST_CHUNKS = 1000  # a digit has a few; 120,000 empty ones fit into a request, and took Pillow 0.8 s
 MOST_COLOURS = 256  # of a palette, so of its transparency too: with more, Pillow fails after it has read the picture
+DEPTH = 8  # where the header has it
 ONCE = (b"IHDR", b"PLTE", b"tRNS")  # in the order that they come in, all before the data
 
 
 def pixel_chunks(content: bytes) -> bytes:
-    """The same PNG with header, palette, transparency and data alone, its data in one chunk. Raises ImageError."""
+    """The same PNG with header, palette, transparency and data alone, its data in one chunk. Raises ImageError.
+
+    Of 16 bits, no colour is transparent.
+    """
     found: dict[bytes, list[bytes]] = {kind: [] for kind in (*ONCE, b"IDAT")}
     for kind, data in chunks(content):
         if kind in found:
             found[kind].append(data)
     if any(len(found[kind]) > 1 for kind in ONCE) or len(b"".join(found[b"tRNS"])) > MOST_COLOURS:
         raise damaged("PNG")
+    if any(header[DEPTH : DEPTH + 1] == b"\x10" for header in found[b"IHDR"]):
+        found[b"tRNS"].clear()  # a colour of 16 bits: Pillow looks for its last eight among pixels cut to their first
     once = [chunk(kind, data) for kind in ONCE for data in found[kind]]
     return b"".join((SIGNATURE, *once, chunk(b"IDAT", b"".join(found[b"IDAT"])), END))
 

@@ -33,9 +33,10 @@ class Picture(NamedTuple):
 def read_image(content: str | bytes, height: int, width: int, max_pixels: int, fit: object) -> Picture:
     """Read a PNG, JPEG, WebP, BMP or GIF, whatever its mode, as white ink on black of the size asked for.
 
-    A text is base64, with or without a data-URI prefix. An image of that size is left as it is, its transparency
-    black; others are fitted as ``fit_image`` says. Raises ImageError for anything else; format and size are read from
-    the header, so that an image of more than ``max_pixels`` is refused before it is decoded.
+    A text is base64, with or without a data-URI prefix. An image is turned as its EXIF says. One of that size is then
+    left as it is, its transparency black; others are fitted as ``fit_image`` says. Raises ImageError for anything else;
+    format and size are read from the header, so that an image of more than ``max_pixels`` is refused before it is
+    decoded.
     """
     if isinstance(content, str):
         content = decode_base64(content)

@@ -54,14 +54,17 @@ def unit_pixels(pixels: Pixels | Floats) -> Floats:
 
 
 def check_inference(autoencoder: Autoencoder) -> None:
-    """Run a black image through both graphs; raise InferenceError unless finite numbers of the right shape come out."""
+    """Run two black images through both graphs: one that is alone may pass where a batch would not.
+
+    Raises InferenceError unless finite numbers of the right shape come out.
+    """
     _, height, width = autoencoder.card.image_shape
-    posterior = autoencoder.encode(np.zeros((1, height, width), dtype=np.uint8))
+    posterior = autoencoder.encode(np.zeros((2, height, width), dtype=np.uint8))
     pixels = autoencoder.decode(posterior.mean)
     for name, values, shape in (
-        ("mean", posterior.mean, (1, autoencoder.card.latent_size)),
-        ("log_variance", posterior.log_variance, (1, autoencoder.card.latent_size)),
-        ("pixels", pixels, (1, height, width)),
+        ("mean", posterior.mean, (2, autoencoder.card.latent_size)),
+        ("log_variance", posterior.log_variance, (2, autoencoder.card.latent_size)),
+        ("pixels", pixels, (2, height, width)),
     ):
         if values.shape != shape or not np.isfinite(values).all():
             raise InferenceError(f"a test inference gave {name} of shape {values.shape} or not finite, not {shape}")

@@ -50,7 +50,7 @@ def normals(uniform: Doubles) -> Doubles:
 
 
 def logarithm(values: Doubles) -> Doubles:
-    """The natural logarithm of positive numbers, within 1e-15."""
+    """The natural logarithm of numbers between 0 and 1, within a share of 1e-15."""
     fraction, exponent = np.frexp(values)  # from 1/2 to 1
     ratio = (fraction - 1) / (fraction + 1)
     logarithms: Doubles = exponent * math.log(2) + ratio * polynomial(ratio * ratio, LOGARITHM)

@@ -236,6 +236,13 @@ def test_arithmetic_adds_up_points(client: Client, autoencoder: FakeAutoencoder)
     assert autoencoder.batches == [2, 1]
 
 
+def test_a_sum_of_many_points_is_one_picture(client: Client) -> None:
+    """And may be enlarged as one."""
+    answer = asking(client, "/arithmetic")(terms=[{"weight": 1, "latent": [0] * 6}] * 12, scale=13)
+
+    assert len(answer["images"]) == 1
+
+
 @pytest.mark.parametrize("clip", [True, False])
 def test_arithmetic_draws_a_sum_back_to_the_data(client: Client, *, clip: bool) -> None:
     """To one and a half times the square root of the latent's length, in its own direction, unless told not to."""

@@ -189,6 +189,13 @@ def test_what_lies_or_is_too_much_is_refused(content: bytes, reason: str) -> Non
         raise ImageError(*refusals)
 
 
+def test_markers_of_a_jpeg_may_be_filled() -> None:
+    """With bytes of 0xFF before them, as T.81 allows."""
+    filled = JPEG[:2] + b"\xff\xff" + JPEG[2:]
+
+    assert np.array_equal(read(filled), read(JPEG))
+
+
 def test_what_comes_with_a_jpeg_costs_nothing() -> None:
     """Profiles, texts and thumbnails are left out before Pillow sees them; a broken one does not matter."""
     profile = zlib.compress(bytes(1 << 20))

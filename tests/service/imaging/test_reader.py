@@ -99,6 +99,18 @@ def test_what_is_transparent_is_black_paper() -> None:
     assert abs(int(read(png(with_alpha(128)), 2, 3).max()) - 128) <= 1
 
 
+@pytest.mark.parametrize(("colour_type", "samples"), [(0, 1), (2, 3)])
+def test_no_colour_of_16_bits_is_transparent(colour_type: int, samples: int) -> None:
+    """Neither the one that is named nor one whose first eight bits are its last: both pixels stay what they are."""
+    named, other = b"\xc3\x50", b"\x50\x50"
+    text = raw_png(2, 1, 16, colour_type, b"\0" + named * samples + other * samples)
+    content = base64.b64decode(text)
+    place = content.index(b"IDAT") - 4
+    marked = content[:place] + chunk(b"tRNS", named * samples) + content[place:]
+
+    assert read(base64.b64encode(marked).decode(), 1, 2).tolist() == [[0xC3, 0x50]]
+
+
 @pytest.mark.parametrize("prefix", ["data:image/png;base64,", "data:;base64,", "data:image/png;charset=utf-8;base64,"])
 def test_a_data_uri_is_read(prefix: str) -> None:
     """What a browser's canvas gives can be sent as it is."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.model.autoencoder import check_inference
+from service.model.autoencoder import Floats, check_inference
 from service.model.errors import InferenceError, ModelLoadError
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from tests.models import DAMAGES, Damage, edit_card
@@ -71,9 +71,12 @@ def test_a_folder_without_statistics_is_a_model(folder: Path) -> None:
     assert OnnxAutoencoder.load(folder).statistics.labels == []
 
 
-def test_a_model_that_gives_no_numbers_is_refused(autoencoder: FakeAutoencoder) -> None:
+@pytest.mark.parametrize("given", [np.full((2, 2, 3), np.nan, np.float32), np.zeros((1, 2, 3), np.float32)])
+def test_a_model_that_gives_no_numbers_or_one_image_for_two_is_refused(
+    autoencoder: FakeAutoencoder, given: Floats
+) -> None:
     """The test inference looks at what comes out."""
-    autoencoder.decode = lambda latents: np.full((1, 2, 3), np.nan, np.float32)  # type: ignore[method-assign]  # noqa: ARG005
+    autoencoder.decode = lambda latents: given  # type: ignore[method-assign]  # noqa: ARG005
 
     with pytest.raises(InferenceError, match="pixels"):
         check_inference(autoencoder)
