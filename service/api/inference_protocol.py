@@ -40,7 +40,6 @@ from service.model.autoencoder import Autoencoder, Floats
 TAG = "Open Inference Protocol"
 NAMES = ("encoder", "decoder")
 OCTETS = b"application/octet-stream"
-BYTES = {OCTETS.decode(): {"schema": {"type": "string", "format": "binary"}}}
 LENGTH_HEADER = b"inference-header-content-length"
 
 
@@ -189,7 +188,7 @@ def infer_routes(model: Autoencoder, limits: Limits, admission: Admission) -> li
             ),
             include_in_schema=path == model_paths(graph.name)[0],
             responses={
-                200: {"content": BYTES},
+                200: {"content": {OCTETS.decode(): {"schema": {"type": "string", "format": "binary"}}}},
                 422: {"model": Problem},
             },
         )

@@ -1,6 +1,6 @@
 """The bodies of the Open Inference Protocol: float32 tensors, in JSON or as bytes behind it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import prod
@@ -223,11 +223,11 @@ class InferRequest(Request):
     outputs: list[InferOutput] = Field([], description="The outputs that are wanted, each given once; none: all.")
 
     @classmethod
-    def image_count(cls, content: object, limits: Limits) -> int:
+    def asked_images(cls, content: Mapping[str, object]) -> float:
         """See ``Request``."""
         match content:
             case {"inputs": [{"shape": [count, *_]}, *_]}:
-                return int(min(max(number_of(count), 1), limits.max_items))
+                return number_of(count)
         return 1
 
 

@@ -27,7 +27,7 @@ def pixel_chunks(content: bytes) -> bytes:
             found[kind].append(data)
     if any(len(found[kind]) > 1 for kind in ONCE) or len(b"".join(found[b"tRNS"])) > MOST_COLOURS:
         raise damaged("PNG")
-    if any(header[DEPTH : DEPTH + 1] == b"\x10" for header in found[b"IHDR"]):
+    if b"".join(found[b"IHDR"])[DEPTH : DEPTH + 1] == b"\x10":
         found[b"tRNS"].clear()  # a colour of 16 bits: Pillow looks for its last eight among pixels cut to their first
     once = [chunk(kind, data) for kind in ONCE for data in found[kind]]
     return b"".join((SIGNATURE, *once, chunk(b"IDAT", b"".join(found[b"IDAT"])), END))
