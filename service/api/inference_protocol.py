@@ -41,6 +41,7 @@ TAG = "Open Inference Protocol"
 NAMES = ("encoder", "decoder")
 OCTETS = b"application/octet-stream"
 LENGTH_HEADER = b"inference-header-content-length"
+WEIGHT = 4  # images that an item is as much work as: its numbers in JSON take 60 to 80 us, a digit in a PNG 19
 
 
 def model_paths(name: str) -> tuple[str, str]:
@@ -144,7 +145,8 @@ class InferRoute(PostRoute):
         body = parse_json(content[:length], self._max_parts)
         give_bytes(body, content[length:])
         work = partial(self._answerer, body, self._graph, tensor_reply)
-        return Task(InferRequest.image_count(body, self._limits), work)
+        images = InferRequest.image_count(body, self._limits)
+        return Task(images, work, images * WEIGHT)
 
 
 def json_length(headers: Headers, total: int) -> int:

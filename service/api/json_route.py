@@ -23,7 +23,7 @@ from service.model.card import ModelCard
 from service.model.statistics import LatentStatistics
 
 BINARY = {"type": "string", "format": "binary"}
-PART_MARKS = (b"[", b"{", b":", b",")
+PART_MARKS = b"[{:,"
 
 T = TypeVar("T", bound=Rows)
 Operation = Callable[[Any, Autoencoder], BaseModel]
@@ -156,7 +156,7 @@ def parse_json(content: bytes, most: int) -> object:
     Refused are, beside what is not JSON in UTF-8: more than ``most`` parts, a name that an object has twice, NaN and
     Infinity, numbers of more than 4,300 digits, and nesting deeper than 200.
     """
-    parts = sum(content.count(mark) for mark in PART_MARKS)
+    parts = len(content) - len(content.translate(None, PART_MARKS))
     if parts > most:  # 2 MiB of empty lists would take half a second
         raise not_read(f"the body has {parts} values and names; the most is {most}, by VAE_MAX_ITEMS")
     try:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from starlette.types import Message, Receive
 
-from service.api.admission import FEW, LARGE, MOST_BODIES, ROUND, Admission, has_gone
+from service.api.admission import FEW, LARGE, MOST_BODIES, ROUND_IMAGES, ROUND_REQUESTS, Admission, has_gone
 from service.api.metrics import Metrics
 from service.api.problems import OVERLOADED, RefusedError
 from service.app import create_app, create_state
@@ -119,30 +119,32 @@ def test_the_work_of_a_client_that_has_gone_is_not_begun(admission: Admission, i
     def ask(name: str, count: int, *, gone: bool) -> Callable[[], Awaitable[object]]:
         return lambda: admission.compute(lambda: done.append(name), count, client(gone=gone))
 
-    first = [ask("first", ROUND if images < LARGE else LARGE, gone=False)]
-    if images < LARGE:
-        first = [ask("first", ROUND - 1, gone=False), ask("fills the round", 1, gone=False)]
+    first = [ask("first", LARGE if images == LARGE else ROUND_IMAGES, gone=False)]
     gather(*first, ask("gone", images, gone=True), ask("last", images, gone=False))
 
     assert "gone" not in done
     assert done[-1] == "last"
 
 
-def test_the_loop_looks_at_its_sockets_between_rounds(admission: Admission) -> None:
-    """What waits is done in order, a round's images at a time, with other work of the loop between."""
+@pytest.mark.parametrize(
+    ("images", "in_a_round"), [(1, ROUND_REQUESTS), (ROUND_IMAGES // 3, 3), (ROUND_IMAGES // 2 + 1, 1)]
+)
+def test_the_loop_looks_at_its_sockets_between_rounds(admission: Admission, images: int, in_a_round: int) -> None:
+    """What waits is done in order, a round's images and requests at a time, with other work of the loop between."""
     order: list[str] = []
 
-    async def look(name: str) -> None:
+    async def look() -> None:
         await asyncio.sleep(0)
-        order.append(name)
+        order.append("probe")
 
     def ask(name: str) -> Callable[[], Awaitable[object]]:
-        return lambda: admission.compute(lambda: order.append(name), ROUND // 2, client(gone=False))
+        return lambda: admission.compute(lambda: order.append(name), images, client(gone=False))
 
-    gather(*(ask(str(number)) for number in range(6)), lambda: look("probe"))
+    names = [str(number) for number in range(3 * in_a_round)]
+    gather(*map(ask, names), look)
 
-    assert [name for name in order if name != "probe"] == ["0", "1", "2", "3", "4", "5"]
-    assert order.index("probe") < order.index("4")
+    assert [name for name in order if name != "probe"] == names
+    assert order.index("probe") <= 2 * in_a_round
 
 
 @pytest.mark.parametrize(("at_hand", "order"), [(FEW - 1, "work, look"), (FEW, "look, work")])

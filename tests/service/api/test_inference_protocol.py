@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
+from service.api.admission import LARGE
+from service.api.inference_protocol import infer_routes
+from service.api.post_route import JSON
 from service.api.state import State
 from service.app import create_app, create_state
 from service.model.autoencoder import Floats
 from service.settings import Settings
 from tests.samples import FIRST, FakeAutoencoder
+from tests.service.api.test_latent_routes import LIMITS
 from tests.service.conftest import Client
 
 Json = dict[str, Any]
@@ -504,3 +508,18 @@ def test_it_agrees_with_encode(client: Client) -> None:
     mean, log_variance = infer(client, "encoder", pixels(data=data))["outputs"]
 
     assert (mean["data"], log_variance["data"]) == (posterior["mean"], posterior["log_variance"])
+
+
+@pytest.mark.parametrize(("batch", "large"), [(16, False), (17, True)])
+def test_many_tensors_are_large_work(
+    autoencoder: FakeAutoencoder,
+    state: State,
+    batch: int,
+    large: bool,  # noqa: FBT001 - a case
+) -> None:
+    """Sooner than as many pictures: to read their numbers takes longer."""
+    encoder, *_ = infer_routes(autoencoder, LIMITS, state.admission)
+    task = encoder.parse(json.dumps(pixels(batch)).encode(), JSON, {"headers": []})
+
+    assert task.images == batch
+    assert (task.weight >= LARGE) is large

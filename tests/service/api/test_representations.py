@@ -24,6 +24,7 @@ from tests.service.conftest import Client
 
 Json = dict[str, Any]
 WALK: Json = {"start": {"image": FIRST}, "end": {"image": SECOND}, "steps": 5}
+FIVE: Json = {"images": [FIRST] * 5}
 PICTURED: list[tuple[str, Json, int]] = [  # with as many columns
     ("/reconstruct", {"images": [FIRST]}, 1),
     ("/reconstruct", {"images": [FIRST, SECOND, FIRST]}, 2),
@@ -187,14 +188,14 @@ def test_the_more_images_the_less_they_are_enlarged(client: Client, path: str, b
     ("path", "change", "answer_type", "large"),
     [
         ("/reconstruct", {}, JSON, False),
-        ("/reconstruct", {"scale": 4}, PNG, False),
-        ("/reconstruct", {"scale": 13}, JSON, False),
-        ("/reconstruct", {"scale": 16}, JSON, True),
-        ("/reconstruct", {"scale": 16.0}, PNG, True),
-        ("/reconstruct", {"scale": 1e300}, PNG, True),
-        ("/reconstruct", {"scale": -16}, PNG, True),
-        ("/reconstruct", {"scale": "16"}, PNG, False),
-        ("/reconstruct", {"images": [FIRST] * 4, "scale": 8}, PNG, True),
+        ("/reconstruct", {"scale": 16}, PNG, False),
+        ("/reconstruct", {**FIVE, "scale": 13}, JSON, False),
+        ("/reconstruct", {**FIVE, "scale": 16}, JSON, True),
+        ("/reconstruct", {**FIVE, "scale": 16.0}, PNG, True),
+        ("/reconstruct", {**FIVE, "scale": 1e300}, PNG, True),
+        ("/reconstruct", {**FIVE, "scale": -16}, PNG, True),
+        ("/reconstruct", {**FIVE, "scale": "16"}, PNG, False),
+        ("/reconstruct", {"images": [FIRST] * 11, "scale": 10}, PNG, True),
         ("/interpolate", {}, JSON, False),
         *(("/interpolate", {}, media_type, True) for media_type in ANIMATIONS),
     ],

@@ -86,12 +86,22 @@ def test_pillow_reads_what_is_written(images: NDArray[np.uint8]) -> None:
         beginning(3, 2) + PLAIN[33:],
         with_data(b""),
         with_data(zlib.compress(bytes(7))),
-        with_data(zlib.compress(bytes([9] * 8))),
     ],
 )
 def test_all_else_is_left_to_pillow(read: Read, content: bytes) -> None:
-    """Cut, longer, a wrong checksum, another size, other chunks, too little data, an unknown filter."""
+    """Cut, longer, a wrong checksum, another size, other chunks, too little data."""
     assert read(content, 2, 3) is None
+
+
+@pytest.mark.parametrize("row", [0, 1])
+def test_an_unknown_filter_is_left_to_pillow(row: int) -> None:
+    """With all that are read with it."""
+    rows = bytearray(8)
+    rows[4 * row] = 5
+    content = with_data(zlib.compress(rows))
+
+    assert read_plain_png(content, 2, 3) is None
+    assert read_plain_pngs([PLAIN, content], 2, 3) == [None, None]
 
 
 @pytest.mark.parametrize("read", READERS)
