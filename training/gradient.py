@@ -39,12 +39,12 @@ def set_gradients(model: VAE, objective: Objective, pixels: Tensor, noise: Tenso
         latent, noise, share = latents[drawn], noise[drawn], loss.shares[drawn]
         decoder_hidden, logits = decode(decoder, latent)
     g = backward(decoder.output, decoder_hidden, logit_gradient(objective, pixels, logits).div_(len(pixels)))
-    g = backward(decoder.hidden, latent, g.mul_(decoder_hidden > 0))
+    g = backward(decoder.hidden, latent, g.mul_(decoder_hidden.sign()))
     g += (latent - noise / deviation).div_(len(pixels))  # -log p(z) + log q(z|x)
     g *= share[:, None]
     g_log_variance = 0.5 * deviation * noise * g
     g = backward(encoder.mean, encoder_hidden, g) + backward(encoder.log_variance, encoder_hidden, g_log_variance)
-    set_layer(encoder.hidden, pixels, g.mul_(encoder_hidden > 0))
+    set_layer(encoder.hidden, pixels, g.mul_(encoder_hidden.sign()))
     return loss
 
 
