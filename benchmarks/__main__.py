@@ -17,6 +17,7 @@ from benchmarks.compare import check_same_answers
 from benchmarks.costs import tables
 from benchmarks.servers import CONNECTIONS, ONE_THREAD, Server, drive, running, servers
 from benchmarks.workload import Workload, workloads
+from training.mnist import DataError, DataSource
 
 HERE = Path(__file__).parent
 SERVICE, BASELINE = "vae-service", ONE_THREAD
@@ -45,6 +46,10 @@ def main(
     output: Annotated[Path, typer.Option(help="Folder for RESULTS.md and throughput.png.")] = HERE,
 ) -> None:
     """Time every operation on each server, in alternating rounds."""
+    try:
+        digits = DataSource().load("train", None)
+    except DataError as error:
+        raise SystemExit(f"error: {error}") from None
     output.mkdir(parents=True, exist_ok=True)
     everything = list(workloads())
     compared = servers()
@@ -55,7 +60,7 @@ def main(
             check_same_answers(serving(urls, compared, workload), workload)
         for workload in track(everything, description="benchmarks"):
             results[workload] = measure(serving(urls, compared, workload), workload, rounds, seconds)
-    beside = [line for table in tables(compared, max(1, rounds // 2), seconds) for line in table.lines()]
+    beside = [line for table in tables(compared, digits, max(1, rounds // 2), seconds) for line in table.lines()]
     (output / "RESULTS.md").write_text("\n".join([report(results, rounds, seconds), *beside, ""]))
     plot(results).savefig(output / "throughput.png", metadata={"Software": None})
     typer.echo((output / "RESULTS.md").read_text())

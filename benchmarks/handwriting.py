@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 from service.imaging.reader import read_image
 from service.model.latent_space import reconstruct
 from service.model.onnx_autoencoder import OnnxAutoencoder
-from training.classifier import features_and_classes, read_classifier
+from training.classifier import ClassifierError, features_and_classes, read_classifier
 
 SIDE = 96  # pixels of an enlarged digit
 MARGINS = (0, 0.25, 0.5, 1, 2, 3)  # of the digit's side, on each of its sides
@@ -50,7 +50,10 @@ def main() -> None:
     digits, labels = load_digits(return_X_y=True)
     images = np.rint(digits.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
     autoencoder = OnnxAutoencoder.load(Path("models/mnist"))
-    classifier = read_classifier(Path("runs/classifier.pt"))
+    try:
+        classifier = read_classifier(Path("runs/classifier.pt"))
+    except (OSError, ClassifierError) as error:
+        raise SystemExit(f"error: {error}; python -m training classifier makes it") from None
     _, height, width = autoencoder.card.image_shape
     sys.stdout.write("| margin | ink | auto | resize |\n|---|---|---|---|\n")
     for margin in MARGINS:

@@ -118,7 +118,8 @@ def running(server: Server, probe: Workload, key: str = "", core: int | None = S
             started.pin(core)
         yield started
     finally:
-        os.killpg(process.pid, signal.SIGTERM)  # its own session: whatever processes it started
+        with suppress(ProcessLookupError):  # it has ended
+            os.killpg(process.pid, signal.SIGTERM)  # its own session: whatever processes it started
         process.wait(timeout=30)
 
 

@@ -21,6 +21,7 @@ from training.classifier import (
     train_classifier,
 )
 from training.exported_model import ExportedModel, ModelError, read_measured_card
+from training.files import make_room
 from training.mnist import DataError, DataSource, fashion_mnist
 from training.model_card import measures
 from training.objective import ObjectiveName
@@ -34,6 +35,8 @@ RUNS = Path("runs")
 CHECKPOINT = RUNS / "mnist" / "checkpoint.pt"
 CLASSIFIER = RUNS / "classifier.pt"
 MODEL = Path("models/mnist")
+MOST_SEED = 2**64 - 1  # that PyTorch takes
+MOST_UNITS = 2**14  # in a layer: two such layers take 1 GB, three times that with the optimizer's
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,7 +52,6 @@ DataOption = Annotated[
     Path | None,
     typer.Option("--data", help="Folder of the IDX files; else $MNIST_DIR; else downloaded once.", show_default=False),
 ]
-TestSizeOption = Annotated[int | None, typer.Option("--test-size", min=1, help="Use the first so many test digits.")]
 
 
 @app.callback()
@@ -97,9 +99,11 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter a flag
     center_pixels: Annotated[
         bool, typer.Option(help="Take the encoder's steps as if it saw pixels less the mean image.")
     ] = DEFAULTS.center_pixels,
-    hidden_size: Annotated[int, typer.Option(min=1, help="Width of both hidden layers.")] = DEFAULTS.hidden_size,
-    latent_size: Annotated[int, typer.Option(min=1, help="Length of a latent.")] = DEFAULTS.latent_size,
-    seed: Annotated[int, typer.Option(min=0, help="Decides weights, order and noise.")] = DEFAULTS.seed,
+    hidden_size: Annotated[
+        int, typer.Option(min=1, max=MOST_UNITS, help="Width of both hidden layers.")
+    ] = DEFAULTS.hidden_size,
+    latent_size: Annotated[int, typer.Option(min=1, max=MOST_UNITS, help="Length of a latent.")] = DEFAULTS.latent_size,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Decides weights, order and noise.")] = DEFAULTS.seed,
     tensorboard: Annotated[
         Path | None, typer.Option(help="Folder for losses that TensorBoard shows.", show_default=False)
     ] = None,
@@ -129,15 +133,12 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter a flag
     if checkpoint.exists() and not resume:
         raise TrainingError(f"{checkpoint} exists: --resume goes on from it; remove it to start anew")
     digits = context.obj.load("train", data).first(train_size)
+    make_room(checkpoint.parent)
     trainer = Trainer(digits, recipe, choose_device(device))
     if resume and checkpoint.exists():
         trainer.resume(checkpoint)
-    try:
-        with epoch_log(tensorboard) as log:
-            run(trainer, checkpoint, log)
-    finally:
-        if trainer.epochs_done:
-            typer.echo(f"{trainer.epochs_done} of {epochs} epochs done: {checkpoint}")
+    with epoch_log(tensorboard) as log:
+        run(trainer, checkpoint, log)
 
 
 @app.command()
@@ -146,9 +147,12 @@ def export(
     checkpoint: CheckpointOption = CHECKPOINT,
     model: ModelOption = MODEL,
     data: DataOption = None,
-    test_size: TestSizeOption = None,
+    test_size: Annotated[
+        int | None, typer.Option(min=exporting.EXAMPLE_COUNT, help="Use the first so many test digits.")
+    ] = None,
 ) -> None:
     """Write encoder.onnx, decoder.onnx, statistics.npz and model.json, if they agree with PyTorch."""
+    make_room(model)
     train, test = context.obj.load("train", data), context.obj.load("t10k", data).first(test_size)
     difference = exporting.export(checkpoint, model, context.obj, train, test)
     typer.echo(f"{model}: largest difference to PyTorch {difference:.1e} over {len(test)} test digits")
@@ -170,7 +174,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter a flag
     context: typer.Context,
     model: ModelOption = MODEL,
     data: DataOption = None,
-    test_size: TestSizeOption = None,
+    test_size: Annotated[int | None, typer.Option(min=1, help="Use the first so many test digits.")] = None,
     classifier_file: ClassifierOption = CLASSIFIER,
     held_out: Annotated[  # noqa: FBT002 - a flag
         bool,
@@ -193,7 +197,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter a flag
         typer.Option(help="Another evaluated model, for the curve of --plots; repeat for more.", show_default=False),
     ] = None,
 ) -> None:
-    """Measure the exported model on the test digits, and write the result to its card and README."""
+    """Measure the exported model on the test digits, and write it to its card and between the marks of its README."""
     exported = ExportedModel(model)
     fashion = fashion_mnist(fashion_folder)
     if fashion is None:
@@ -202,6 +206,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter a flag
     test = (train.after(fitted) if held_out else context.obj.load("t10k", data)).first(test_size)
     history = read_checkpoint(checkpoint)["history"] if checkpoint else []
     others = [read_measured_card(folder) for folder in beside or []]
+    evaluation.check(exported, train.first(fitted), test)
+    for folder in filter(None, (model, plots_folder)):
+        make_room(folder)
     judge = (
         read_classifier(classifier_file)
         if classifier_file.exists()
@@ -226,7 +233,7 @@ def demo(
     model: ModelOption = MODEL,
     data: DataOption = None,
     output: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("demo"),
-    seed: Annotated[int, typer.Option(min=0, help="Decides the two digits and the new ones.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Decides the two digits and the new ones.")] = 4,
 ) -> None:
     """Draw a reconstruction, a walk between two digits in 11 steps and new digits from the prior."""
     for path in plots.demo(ExportedModel(model), context.obj.load("t10k", data), seed, output):
@@ -235,19 +242,25 @@ def demo(
 
 def run(trainer: Trainer, checkpoint: Path, log: EpochLog) -> None:
     """Train to the end, with a checkpoint and a line of figures after each epoch."""
-    epochs = trainer.recipe.epochs
-    with progress_bar() as progress:
-        task = progress.add_task("training", total=epochs, completed=trainer.epochs_done, result="")
-        for result in trainer.epochs():
-            trainer.save(checkpoint)
-            log(result)
-            progress.update(task, completed=result.epoch, result=describe_epoch(result))
-            if not progress.console.is_terminal:
-                progress.console.print(f"epoch {result.epoch}/{epochs}: {describe_epoch(result)}")
+    epochs, kept = trainer.recipe.epochs, trainer.epochs_done
+    try:
+        with progress_bar() as progress:
+            task = progress.add_task("training", total=epochs, completed=kept, result="")
+            for result in trainer.epochs():
+                trainer.save(checkpoint)
+                kept = result.epoch
+                log(result)
+                progress.update(task, completed=kept, result=describe_epoch(result))
+                if not progress.console.is_terminal:
+                    progress.console.print(f"epoch {kept}/{epochs}: {describe_epoch(result)}")
+    finally:
+        if kept:
+            typer.echo(f"{kept} of {epochs} epochs done: {checkpoint}")
 
 
 def make_classifier(path: Path, source: DataSource, data: Path | None) -> Classifier:
     """Train the classifier on all training digits and keep it."""
+    make_room(path.parent)
     judge = train_classifier(source.load("train", data))
     save_classifier(judge, path)
     return judge

@@ -5,15 +5,15 @@ that the Frechet distance compares are the values before its last layer.
 """
 
 import io
-import pickle
 from pathlib import Path
+from typing import cast
 
 import torch
 from rich.progress import track
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.files import write_file
+from training.files import read_saved, write_file
 from training.mnist import Digits
 
 EPOCHS = 12
@@ -110,10 +110,10 @@ def save_classifier(model: Classifier, path: Path) -> None:
 
 
 def read_classifier(path: Path) -> Classifier:
-    """The classifier in a file. Raises ClassifierError, naming the file, if it is not one."""
-    model = Classifier()
+    """The classifier in a file. Raises OSError, and ClassifierError, naming the file, if it is not one."""
+    model, weights = Classifier(), read_saved(path)
     try:
-        model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (OSError, RuntimeError, TypeError, pickle.UnpicklingError, EOFError) as error:
-        raise ClassifierError(f"{path} is not a classifier of this program: {error}") from error
+        model.load_state_dict(cast("dict[str, Tensor]", weights))
+    except (RuntimeError, TypeError) as error:
+        raise ClassifierError(f"{path} is not a classifier of this program") from error
     return model.eval()

@@ -68,10 +68,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - all that a model is measured with
     split: what the digits ``test`` are.
     fashion: Fashion-MNIST's images, if they are at hand.
 
-    Raises DataError where there are too few digits to measure with, ModelError where the model is not calibrated.
+    All must pass ``check``. Raises ModelError where the model is not calibrated.
     """
-    if min(len(train), len(test)) < FEWEST_DIGITS:
-        raise DataError(f"evaluation takes {FEWEST_DIGITS} digits at least: {len(train)} and {len(test)} are there")
     statistics = read_statistics(model)
     train_means, test_means = (model.encode(digits.pixels().numpy())[0] for digits in (train, test))
     features = feature_quality((train_means, train.labels.numpy()), (test_means, test.labels.numpy()))
@@ -88,6 +86,16 @@ def evaluate(  # noqa: PLR0913, PLR0917 - all that a model is measured with
     write_card(model.folder, card)
     write_measures(model.folder, card)
     return card
+
+
+def check(model: ExportedModel, train: Digits, test: Digits) -> None:
+    """Tell before long work whether a model can be measured on such digits.
+
+    Raises DataError where there are too few, ModelError where the model has no statistics.
+    """
+    if min(len(train), len(test)) < FEWEST_DIGITS:
+        raise DataError(f"evaluation takes {FEWEST_DIGITS} digits at least: {len(train)} and {len(test)} are there")
+    read_statistics(model)
 
 
 def measure(model: ExportedModel, test: Digits) -> Quality:

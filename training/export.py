@@ -59,7 +59,7 @@ def export(checkpoint: Path, folder: Path, source: DataSource, train: Digits, te
     objective = Objective(recipe.objective, recipe.c)
     statistics = statistics_of(model, objective, train.first(state["images"]), calibration).to_bytes()
     card = {
-        **describe(folder.name, model, encoder, decoder, state),
+        **describe(folder.resolve().name, model, encoder, decoder, state),
         "data": {"name": source.name, "training_images": state["images"], "sha256": dict(source.files)},
         "quality": None,
         "graphs": {Path(name).stem: entry(name, content) for name, content in graphs.items()},

@@ -24,6 +24,7 @@ import onnxruntime
 
 FORMAT_VERSION = 1
 ENCODER_FILE, DECODER_FILE, CARD_FILE = "encoder.onnx", "decoder.onnx", "model.json"
+CARD_KEYS = ("latent_size", "objective", "training", "data", "quality", "graphs")  # that are read here
 
 Floats = NDArray[np.float32]
 
@@ -77,7 +78,7 @@ def read_file(folder: Path, entry: dict[str, str]) -> bytes:
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """The model card. Raises ModelError, naming the file, if it is missing, not JSON or of another format version."""
+    """The model card. Raises ModelError, naming the file, if it is missing, not JSON or not of this format version."""
     path = folder / CARD_FILE
     try:
         card: dict[str, Any] = json.loads(path.read_bytes())
@@ -86,6 +87,8 @@ def read_card(folder: Path) -> dict[str, Any]:
     version = card.get("format_version") if isinstance(card, dict) else None
     if version != FORMAT_VERSION:
         raise ModelError(f"{path} has format version {version}, not {FORMAT_VERSION}")
+    if missing := [key for key in CARD_KEYS if key not in card]:
+        raise ModelError(f"{path} lacks {', '.join(missing)}")
     return card
 
 

@@ -1,8 +1,32 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and what PyTorch keeps in them."""
 
+import io
 import os
+import pickle
 import tempfile
+import zipfile
 from pathlib import Path
+
+import torch
+
+
+def make_room(folder: Path) -> None:
+    """Make a folder that files are to be written to after long work, and try it. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+def read_saved(path: Path) -> object:
+    """What ``torch.save`` has kept in a file, on the CPU; None if the file is something else. Raises OSError."""
+    content = io.BytesIO(path.read_bytes())
+    if not zipfile.is_zipfile(content):  # of files from before 2020, PyTorch's reader raises whatever comes
+        return None
+    content.seek(0)
+    try:
+        return torch.load(content, map_location="cpu", weights_only=True)
+    except (RuntimeError, ValueError, LookupError, TypeError, pickle.UnpicklingError, EOFError):
+        return None
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -70,7 +70,7 @@ class Digits:
     def after(self, count: int) -> "Digits":
         """The digits after the first ``count``. Raises DataError when there are none."""
         if count >= len(self):
-            raise DataError(f"digits after the first {count} asked for, {len(self)} are there")
+            raise DataError(f"no digits after the first {count}: {len(self)} are there; --train-size leaves some out")
         return Digits(self.images[count:], self.labels[count:])
 
     def halves(self) -> tuple["Digits", "Digits"]:

@@ -68,9 +68,10 @@ def measures_of_model(card: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "digits told by the 15 nearest means", f"{quality['nearest_neighbors_accuracy']:.2%}"
     yield "digits told by logistic regression on the mean", f"{quality['linear_probe_accuracy']:.2%}"
     anomalies = quality["anomalies"]
-    yield "digits told by the samplers' densities", f"{anomalies['class_accuracy']:.2%}"
+    told = f"of the {anomalies['digits']:,} not used to calibrate"
+    yield f"digits told by the samplers' densities, {told}", f"{anomalies['class_accuracy']:.2%}"
     yield (
-        "cross-entropy and calibration error of their probabilities",
+        f"cross-entropy and calibration error of their probabilities, {told}",
         f"{anomalies['class_cross_entropy']:.3f} nats, {anomalies['class_calibration_error']:.1%}",
     )
 

@@ -1,5 +1,6 @@
 """What decides a training run, and the files that keep it."""
 
+import math
 import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ class Recipe:
     center_pixels: take the encoder's steps as if it saw pixels less the mean image.
     hidden_size, latent_size: of the network; the reference's are 256 and 32.
     seed: decides initial weights, order, noise and binarisation.
+
+    Raises RecipeError for a number that is not finite.
     """
 
     objective: ObjectiveName = "squared-error"
@@ -49,6 +52,12 @@ class Recipe:
     hidden_size: int = 256
     latent_size: int = 32
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """See above."""
+        for name, value in asdict(self).items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise RecipeError(f"{name} must be finite; is {value}")
 
     @property
     def network(self) -> dict[str, int]:

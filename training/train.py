@@ -2,7 +2,6 @@
 
 import io
 import math
-import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from training.files import write_file
+from training.files import read_saved, write_file
 from training.gradient import set_gradients
 from training.mnist import Digits
 from training.muon import Muon
@@ -24,7 +23,7 @@ from training.vae import VAE
 CHECKPOINT_FORMAT = 2
 LARGEST_ARRAY = 2**25 - 2**13  # bytes; glibc's thresholds follow no larger one
 MATRIX = 2  # dimensions
-AVERAGING_INTERVAL = 8  # steps: each pass over the weights waits for memory
+AVERAGING_INTERVAL = 8  # steps, at most: each pass over the weights waits for memory
 
 
 class TrainingError(Exception):
@@ -59,7 +58,8 @@ class Trainer:
         self.mean_image = self.pixels.mean(dim=0)
         if recipe.mean_pixel_bias:
             self.model.decoder.start_at(self.mean_image)
-        decay = recipe.averaging**AVERAGING_INTERVAL
+        self.averaging_interval = min(AVERAGING_INTERVAL, math.ceil(len(self.pixels) / recipe.batch_size))
+        decay = recipe.averaging**self.averaging_interval
         self.averaged = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(decay))
         self.optimizers = optimizers(self.model, recipe)
         self.generator = torch.Generator(device).manual_seed(recipe.seed)
@@ -77,7 +77,7 @@ class Trainer:
             for index, batch in enumerate(batches):
                 self.set_learning_rate(self.epochs_done + index / len(batches))
                 totals += self._step(self.pixels.index_select(0, batch))
-                if (len(batches) - 1 - index) % AVERAGING_INTERVAL == 0:
+                if (len(batches) - 1 - index) % self.averaging_interval == 0:
                     self.averaged.update_parameters(self.model)
         result = EpochResult(self.epochs_done + 1, *(totals / len(self.pixels)).tolist())
         if not math.isfinite(result.loss):
@@ -189,15 +189,14 @@ def binarize(pixels: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The state in a checkpoint, on the CPU. Raises TrainingError, naming the file, if it is not one."""
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        if state["format"] == CHECKPOINT_FORMAT:
-            history = [EpochResult(**result) for result in state["history"]]
-            return {**state, "recipe": Recipe(**state["recipe"]), "history": history}
-    except (OSError, RuntimeError, ValueError, LookupError, TypeError, pickle.UnpicklingError, EOFError) as error:
-        raise TrainingError(f"{path} is not a checkpoint of this program: {error}") from error
-    raise TrainingError(f"{path} is a checkpoint of format {state['format']}, not {CHECKPOINT_FORMAT}")
+    """The state in a checkpoint, on the CPU. Raises OSError, and TrainingError, naming the file, if it is not one."""
+    state = read_saved(path)
+    if not isinstance(state, dict) or "format" not in state:
+        raise TrainingError(f"{path} is not a checkpoint of this program")
+    if state["format"] != CHECKPOINT_FORMAT:
+        raise TrainingError(f"{path} is a checkpoint of format {state['format']}, not {CHECKPOINT_FORMAT}")
+    history = [EpochResult(**result) for result in state["history"]]
+    return {**state, "recipe": Recipe(**state["recipe"]), "history": history}
 
 
 def trained_model(path: Path) -> tuple[VAE, dict[str, Any]]:

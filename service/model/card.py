@@ -38,9 +38,12 @@ class Architecture(Part):
 
 
 class Objective(Part):
-    """What training minimised: reconstruction loss + KL divergence, in nats per image."""
+    """What training minimised, in nats per image."""
 
-    name: str = Field(description="squared-error is C * |x - y|^2; bernoulli is binary cross-entropy.")
+    name: str = Field(
+        description="squared-error: C * |x - y|^2 + KL divergence; bernoulli: binary cross-entropy + KL divergence; "
+        "importance-weighted: -log mean of p(x|z) p(z) / q(z|x) over several z, its p(x|z) by binary cross-entropy."
+    )
     c: float | None = Field(description="The C of squared-error.")
 
 
@@ -53,12 +56,15 @@ class Data(Part):
 
 
 class Quality(Part):
-    """Measured on test images the model has not seen; means over images."""
+    """Measured on images the model was not fitted to; means over images."""
 
+    split: str = Field("test", description="test: the test set; held-out: a part of the training set.")
     test_images: PositiveInt = Field(description="Images measured on.")
     squared_error_per_pixel: float = Field(description="Reconstruction from the posterior mean, pixels in [0, 1].")
     kl_divergence: float = Field(description="KL(q(z|x) || N(0, I)), in nats per image.")
-    negative_elbo: float = Field(description="The objective on one posterior sample, in nats per image.")
+    negative_elbo: float = Field(
+        description="Reconstruction loss of one posterior sample + KL divergence, in nats per image."
+    )
     active_units: int = Field(description="Latent dimensions whose mean varies over images by more than 0.01.")
 
 

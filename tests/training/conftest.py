@@ -1,5 +1,6 @@
 """A small model, trained and exported once for all tests that only look at it."""
 
+import io
 import shutil
 from pathlib import Path
 
@@ -24,6 +25,17 @@ SMALL = Recipe(
     mean_pixel_bias=False,
     center_pixels=False,
 )
+
+
+def saved(value: object) -> bytes:
+    """What PyTorch writes to keep a value."""
+    content = io.BytesIO()
+    torch.save(value, content)
+    return content.getvalue()
+
+
+# What files may hold that are neither checkpoint nor classifier.
+OTHER_CONTENTS = [b"", b"no such thing", b"hello", b"PK\x03\x04", saved(None), saved({"a": 1}), saved(Path)]
 
 
 @pytest.fixture(scope="session")

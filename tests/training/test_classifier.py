@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.training.conftest import OTHER_CONTENTS
 from training.classifier import (
     Classifier,
     ClassifierError,
@@ -63,7 +64,7 @@ def test_a_classifier_in_a_file_is_the_same(classifier: Classifier, test_digits:
     assert torch.equal(again(pixels), classifier(pixels))
 
 
-@pytest.mark.parametrize("content", [b"", b"no classifier", b"PK\x03\x04"])
+@pytest.mark.parametrize("content", OTHER_CONTENTS)
 def test_a_file_that_is_no_classifier_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     """Whatever is in it."""
     path = tmp_path / "classifier.pt"

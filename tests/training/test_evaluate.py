@@ -11,7 +11,7 @@ import torch
 from tests.samples import MODEL
 from tests.training.conftest import SMALL
 from training.classifier import Classifier
-from training.evaluate import evaluate, measure, negative_log_likelihood
+from training.evaluate import check, evaluate, measure, negative_log_likelihood
 from training.export import export
 from training.exported_model import ExportedModel, Floats
 from training.mnist import DataError, DataSource, Digits
@@ -94,14 +94,11 @@ def test_the_result_goes_into_the_card(
     assert evaluate(ExportedModel(model.folder), train_digits, test_digits, classifier) == card
 
 
-def test_too_few_digits_are_refused(
-    model: ExportedModel, train_digits: Digits, test_digits: Digits, classifier: Classifier
-) -> None:
-    """And the card stays as it is."""
+def test_too_few_digits_are_refused(model: ExportedModel, train_digits: Digits, test_digits: Digits) -> None:
+    """Before anything is measured."""
     with pytest.raises(DataError, match="takes 100 digits at least: 512 and 99 are there"):
-        evaluate(model, train_digits, test_digits.first(99), classifier)
-
-    assert ExportedModel(model.folder).card["quality"] is None
+        check(model, train_digits, test_digits.first(99))
+    check(model, train_digits, test_digits.first(100))
 
 
 def test_a_binarized_model_is_measured_on_binarized_digits(

@@ -19,7 +19,12 @@ def test_another_graph_than_the_cards_is_refused(exported: Path, tmp_path: Path,
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [("[]", "has format version None, not 1"), ("{", "is not a readable model card")]
+    ("content", "message"),
+    [
+        ("[]", "has format version None, not 1"),
+        ("{", "is not a readable model card"),
+        ('{"format_version": 1, "latent_size": 2, "training": {}}', "lacks objective, data, quality, graphs$"),
+    ],
 )
 def test_what_is_no_card_is_refused(tmp_path: Path, content: str, message: str) -> None:
     """By name."""

@@ -153,7 +153,7 @@ def test_the_digits_after_the_first_are_the_others(train_digits: Digits) -> None
 
     assert torch.equal(torch.cat([part.images for part in parts]), train_digits.images)
     assert torch.equal(torch.cat([part.labels for part in parts]), train_digits.labels)
-    with pytest.raises(DataError, match="digits after the first 512 asked for, 512 are there"):
+    with pytest.raises(DataError, match="no digits after the first 512: 512 are there; --train-size"):
         train_digits.after(512)
 
 

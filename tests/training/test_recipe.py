@@ -1,5 +1,7 @@
 """Recipes are read from files, and bad ones refused."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,13 @@ def test_a_bad_recipe_is_refused_by_name(tmp_path: Path, text: str, message: str
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(RecipeError, match=rf"bad\.toml.*{message}"):
         read_recipe(path)
+
+
+@pytest.mark.parametrize(("name", "value"), [("c", math.nan), ("averaging", math.nan), ("learning_rate", math.inf)])
+def test_a_number_that_is_not_finite_is_refused(name: str, value: float) -> None:
+    """By the field's name: training would end with weights that are no numbers."""
+    with pytest.raises(RecipeError, match=f"{name} must be finite; is {value}"):
+        replace(Recipe(), **{name: value})  # type: ignore[arg-type]  # all of them are floats
 
 
 def test_a_missing_recipe_is_refused_by_name(tmp_path: Path) -> None:

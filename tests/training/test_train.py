@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.training.conftest import SMALL
+from tests.training.conftest import OTHER_CONTENTS, SMALL
 from training.gradient import set_gradients
 from training.mnist import Digits
 from training.objective import ObjectiveName
@@ -152,7 +152,7 @@ def test_a_checkpoint_of_another_recipe_is_not_resumed(train_digits: Digits, che
         trainer.resume(checkpoint)
 
 
-@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04"])
+@pytest.mark.parametrize("content", OTHER_CONTENTS)
 def test_a_file_that_is_no_checkpoint_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     """Whatever is in it."""
     path = tmp_path / "checkpoint.pt"
@@ -185,6 +185,15 @@ def test_averaged_weights_lag_behind(train_digits: Digits, checkpoint: Path) -> 
     trainer = Trainer(train_digits, replace(SMALL, epochs=1, averaging=0.0), CPU)
     list(trainer.epochs())
     assert equal(dict(trainer.averaged.module.state_dict()), dict(trainer.model.state_dict()))
+
+
+def test_an_average_forgets_as_much_where_an_epoch_has_one_step(train_digits: Digits) -> None:
+    """The decay is that of a step, however many steps lie between two looks at the weights."""
+    trainer = Trainer(train_digits, replace(SMALL, epochs=2, batch_size=512, averaging=0.75), CPU)
+    first, second = [deepcopy(trainer.model.decoder.output.weight) for _ in trainer.epochs()]
+    averaged = trainer.averaged.module.decoder.output.weight  # type: ignore[union-attr]  # the model's
+
+    torch.testing.assert_close(averaged, 0.75 * first + 0.25 * second)
 
 
 def test_training_leaves_the_precision_of_products_as_it_was(train_digits: Digits) -> None:
