@@ -4,8 +4,11 @@ import asyncio
 from asyncio import AbstractEventLoop, TimerHandle
 from typing import Any
 
+import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from typing_extensions import Buffer
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from service.api.edge import POLICY, SECURITY_HEADERS
@@ -16,6 +19,7 @@ from service.api.state import State
 from service.settings import Settings
 
 CONTINUE = b"HTTP/1.1 100"
+CONNECT, UPGRADE = b"CONNECT", b"upgrade"
 REFUSAL_HEADERS = b"".join(b"%s: %s\r\n" % header for header in (*SECURITY_HEADERS, POLICY))
 
 
@@ -52,6 +56,35 @@ class OneWrite:
         self._transport.abort()
 
 
+class RequestParser(httptools.HttpRequestParser):
+    """A parser that lets go of offers to speak another protocol: the request counts without (RFC 9110, 7.8).
+
+    httptools takes what follows such a head for the other protocol, and then for the next request: the body of a client
+    that offers HTTP/2, as Java's does, would be lost, or answered as a request of its own.
+    """
+
+    def __init__(self, protocol: "HttpProtocol") -> None:
+        super().__init__(protocol)
+        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+        self._protocol = protocol
+
+    def feed_data(self, data: Buffer) -> None:
+        """Read a piece; a head with an offer is read twice, at last without it."""
+        rest = memoryview(data)
+        while True:
+            try:
+                super().feed_data(rest)
+            except httptools.HttpParserUpgrade as offer:
+                rest = rest[offer.args[0] :]
+                super().feed_data(self._protocol.head_without_offer())
+            else:
+                return
+
+    def has_offer(self) -> bool:
+        """Tell whether the request whose head has come in offers another protocol. CONNECT is no offer."""
+        return self.should_upgrade() and self.get_method() != CONNECT
+
+
 class HttpProtocol(HttpToolsProtocol):
     """A connection whose requests must come in within their time and with headers of bounded size.
 
@@ -68,12 +101,14 @@ class HttpProtocol(HttpToolsProtocol):
         _loop: AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.parser: RequestParser = RequestParser(self)
         self._settings = settings
         self._state = state
         self._arriving = False  # a request has begun to come in and has not ended
         self._in_headers = True
         self._header_bytes = 0  # since the request began, or since a piece of its body: of trailers, then
         self._deadline: TimerHandle | None = None
+        self._answering: RequestResponseCycle | None = None
         self._taking: TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
@@ -88,7 +123,15 @@ class HttpProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if self._taking is not None:
             self._taking.cancel()
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True  # uvicorn tells the last request alone, which may wait behind this one
+            self._answering.message_event.set()
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """See uvicorn."""
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
         """Take in a piece of a request; a clock runs from its first to its last."""
@@ -122,8 +165,17 @@ class HttpProtocol(HttpToolsProtocol):
         if size > self._settings.max_header_bytes:
             self._headers_too_large()
             raise ConnectionAbortedError  # ends the parser's work on this connection
+        if self.parser.has_offer():
+            return
+        if self.parser.get_method() == CONNECT:  # what follows would be no HTTP
+            raise ConnectionRefusedError
         super().on_headers_complete()  # which fails at a target that is none
         self._in_headers = False
+
+    def head_without_offer(self) -> bytes:
+        """The head that has come in, but for its offer of another protocol."""
+        line = b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        return b"\r\n".join([line, *(b"%s: %s" % header for header in self.headers if header[0] != UPGRADE), b"", b""])
 
     def on_body(self, body: bytes) -> None:
         """See httptools."""
@@ -132,8 +184,11 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """See httptools."""
+        if self.parser.has_offer():
+            return
         self._arriving = False
         self._header_bytes = 0
+        self._stop_clock()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:

@@ -159,6 +159,82 @@ def test_trailers_are_passed_over(server: Server) -> None:
     with_connection(server, talk)
 
 
+OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQBAAAAAAIAAAAA\r\n"
+HEAD, _, BODY = DIGIT.partition(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("size", [1, 100_000], ids=["by the byte", "at once"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        HEAD + b"\r\n" + OFFER + b"\r\n" + BODY,
+        CHUNKED + OFFER + b"\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY),
+        READY.removesuffix(b"\r\n") + OFFER + b"\r\n",
+    ],
+    ids=["a body", "a chunked body", "no body"],
+)
+def test_an_offer_of_another_protocol_is_passed_over(server: Server, sent: bytes, size: int) -> None:
+    """As Java's client and curl make it: the body is the request's own, and what follows is the next request."""
+
+    async def talk(connection: Connection) -> None:
+        several = sent + sent + READY
+        for start in range(0, len(several), size):
+            connection.writer.write(several[start : start + size])
+            await asyncio.sleep(0)
+        answers = [await connection.answer() for _ in range(3)]
+        assert [answer.status for answer in answers] == [200, 200, 200]
+        assert ("images" in answers[0].json()) is sent.startswith(b"POST")
+        assert answers[0].json() == answers[1].json()
+        assert answers[2].json() == {"status": "ok"}
+
+    with_connection(server, talk)
+
+
+def test_a_body_is_no_request_whatever_was_offered(server: Server) -> None:
+    """Or a client could make a proxy take a second answer for another client's."""
+    head = HEAD.replace(b"%d" % len(BODY), b"%d" % len(READY))
+    assert head != HEAD
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.write(head + b"\r\n" + OFFER + b"\r\n")
+        async with connect(server.port) as other:
+            assert (await other.ask(READY)).status == 200  # by now the head has been read
+        connection.writer.write(READY)
+        check_problem(await connection.answer(), 422, "invalid-request", "not JSON")
+        assert (await connection.ask(DIGIT)).json()["images"]
+
+    with_connection(server, talk)
+
+
+def test_each_request_has_its_own_time(server: Server) -> None:
+    """Where each piece ends one and begins the next."""
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.write(DIGIT[:20])
+        for _ in range(10):
+            await asyncio.sleep(0.1)
+            connection.writer.write(DIGIT[20:] + DIGIT[:20])
+            assert (await connection.answer()).status == 200
+
+    with_connection(server, talk)
+
+
+def test_a_client_that_has_gone_is_noticed_with_requests_behind(server: Server) -> None:
+    """The work that is done by then is for nobody, and no error."""
+    large = request("POST", "/interpolate", {"start": LATENT, "end": LATENT, "steps": 256, "path": "even"})
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.write(large.replace(b"\r\n", b"\r\nX-Request-ID: gone-behind\r\n", 1) + READY)
+        await connection.writer.drain()
+        connection.writer.transport.abort()
+
+    with_connection(server, talk)
+    server.log.wait_for("gone-behind")
+    with server.client() as client:
+        assert client.get("/readyz").status_code == 200
+    assert not [line for line in server.log.lines if "Exception" in line or "Traceback" in line]
+
+
 @pytest.mark.parametrize("sent", [b"X-Many: a\r\n" * 200, b"X-Long: " + b"a" * 2000], ids=["many", "a long one"])
 def test_trailers_that_are_too_large_are_refused(server: Server, sent: bytes) -> None:
     """As headers are, with the request's id; one line in the log tells of it."""
@@ -192,9 +268,11 @@ def test_trailers_that_are_too_large_are_refused(server: Server, sent: bytes) ->
         b"hello\r\n\r\n",
         b"GET / HTTP/1.1\r\n:\r\n\r\n",
         b"GET http://a:99999/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET a:443 HTTP/1.1\r\nHost: a\r\n\r\n",
         b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"CONNECT /livez HTTP/1.1\r\nHost: a\r\n\r\nGET /livez HTTP/1.1\r\nHost: a\r\n\r\n",
     ],
-    ids=["TLS", "plain text", "a header without a name", "a port that is none", "a host without a path"],
+    ids=["TLS", "plain text", "a header without a name", "a port that is none", "no path", "a tunnel", "one and more"],
 )
 def test_what_is_no_http_is_refused(server: Server, sent: bytes, requests: int) -> None:
     """As the first or after others, and counted."""
