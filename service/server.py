@@ -87,6 +87,8 @@ class Server(uvicorn.Server):
 
     def _stop(self) -> None:
         self.should_exit = True
+        if self._main_ended is not None:
+            asyncio.get_running_loop().remove_reader(self._main_ended)  # what has ended stays ready to be read
 
     def _begin_reload(self) -> None:
         self._loader.submit(self.reload)

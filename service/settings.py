@@ -2,6 +2,8 @@
 
 import math
 import os
+import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -12,6 +14,7 @@ PREFIX = "VAE_"
 CGROUP = Path("/sys/fs/cgroup")
 MANY_CPUS = 256
 MIN_KEY_LENGTH = 16
+HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 
 
 def available_cpus(cgroup: Path = CGROUP) -> int:
@@ -100,15 +103,19 @@ class Settings(BaseSettings):
     request_timeout_seconds: float = Field(
         30,
         gt=0,
+        allow_inf_nan=False,
         description="Time for a request to come in, from its first byte to its last, and for an answer to be taken.",
     )
     keep_alive_seconds: int = Field(75, ge=1, description="Idle time after which a connection is closed.")
 
     drain_delay_seconds: float = Field(
-        0, ge=0, description="Time from SIGTERM, when readyz falls, until new connections are refused."
+        0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Time from SIGTERM, when readyz falls, until new connections are refused.",
     )
     drain_grace_seconds: float = Field(
-        30, ge=0, description="Time after that for open requests to end, before they are cut."
+        30, ge=0, allow_inf_nan=False, description="Time after that for open requests to end, before they are cut."
     )
 
     api_keys: Keys = Field((), description="Keys that clients must send, comma-separated; none: open to all.")
@@ -119,7 +126,7 @@ class Settings(BaseSettings):
     cors_origins: Texts = Field((), description="Origins whose pages may call, exact and comma-separated.")
     allowed_hosts: Texts = Field((), description="Host names that requests may name, comma-separated; none: any.")
     trusted_proxies: Texts = Field(
-        (), description="Addresses or networks whose X-Forwarded-For and -Proto are believed, comma-separated."
+        (), description="Addresses or networks whose X-Forwarded-For and -Proto are believed, comma-separated; *: all."
     )
 
     access_log: bool = Field(default=True, description="Whether each request is logged.")
@@ -138,6 +145,24 @@ class Settings(BaseSettings):
         for origin in value:
             if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:  # noqa: PLR2004 - of the scheme
                 raise ValueError(f"{origin} is not an origin such as https://example.org")
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what no request's Host is without its port."""
+        for host in value:
+            if not HOST_NAME.fullmatch(host):
+                raise ValueError(f"{host} is not a host name such as example.org, without scheme, port or path")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what is no address, and would silently be nobody's."""
+        for address in value:
+            if value != ("*",):
+                ip_network(address)
         return value
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from service.api.metrics import Metrics
 from service.api.problems import OVERLOADED, RefusedError
 from service.api.together import Together, Work
 
-LARGE = 65  # images from which a request is computed beside the event loop, not in it: 64 take it 0.3 to 3 ms
+LARGE = 65  # images from which a request is computed beside the event loop, not in it: 64 take it 0.3 to 4 ms
 ROUND_IMAGES = LARGE - 1  # of small requests, between two looks at the sockets
 ROUND_REQUESTS = 16  # that have them
 FEW = 4  # requests at hand from which small ones are computed together

@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from service.api.admission import LARGE, Admission
 from service.api.post_route import JSON, Headers, PostRoute, Reply, Task, check_body_type
-from service.api.problems import invalid_request, not_read
+from service.api.problems import MOST_CHARACTERS, invalid_request, not_read
 from service.api.record import Record
 from service.api.representations import ANIMATIONS, WRITERS, types_of
 from service.api.schemas import Ingredients, Request
@@ -162,4 +162,5 @@ def parse_json(content: bytes, most: int) -> object:
     try:
         return jiter.from_json(content, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
-        raise not_read(f"not JSON: {error}".replace("recursion limit exceeded", "nested more than 200 deep")) from error
+        reason = str(error)[:MOST_CHARACTERS].replace("recursion limit exceeded", "nested more than 200 deep")
+        raise not_read(f"not JSON: {reason}") from error

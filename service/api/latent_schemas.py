@@ -50,7 +50,7 @@ from service.api.values import (
     number_or_list,
     whole_number,
 )
-from service.imaging.reader import have_size
+from service.imaging.reader import seem_plain
 from service.model.latent_space import RADIUS
 from service.model.noise import new_seed
 from service.model.paths import Path
@@ -226,7 +226,7 @@ class ParentsRequest(FitRequest):
         fields = [content.get(name) for name in cls.parents_in] if isinstance(content, dict) else []
         parents = [parent for field in fields for parent in (field if isinstance(field, list) else [field])]
         images = [parent["image"] for parent in parents if isinstance(parent, dict) and "image" in parent]
-        return have_size(images, limits.image_height, limits.image_width)
+        return seem_plain(images, limits.image_height, limits.image_width)
 
 
 Waypoints = TypeAliasType(
@@ -307,8 +307,8 @@ class InterpolateRequest(EncodingRequest, AnimationRequest, ParentsRequest):
     @classmethod
     def asked_images(cls, content: Mapping[str, object]) -> float:
         """See ``Request``."""
-        steps = number_of(content.get("steps"), DEFAULT_STEPS)
-        return frames_of(number_of(content.get("waypoints"), 2), steps, closed=content.get("closed") is True)
+        points, steps = number_of(content.get("waypoints"), 2), number_of(content.get("steps"), DEFAULT_STEPS)
+        return max(points, frames_of(points, steps, closed=content.get("closed") is True))
 
     def points(self) -> list[Parent]:
         """Where the walk goes through."""

@@ -15,6 +15,7 @@ from service.api.values import UNION_TAGS
 from service.model.errors import InferenceError
 
 MEDIA_TYPE = "application/problem+json"
+MOST_CHARACTERS = 100  # of a name that a client has made up
 MOST_ERRORS = 10  # a body of many wrong fields is not answered with all of them
 INFERENCE_PROTOCOL = "/v2/"  # the paths of the Open Inference Protocol
 TYPE_PREFIX = "urn:vae-service:problem:"
@@ -130,13 +131,15 @@ def invalid_request(error: ValidationError) -> RefusedError:
 
 
 def json_pointer(location: list[int | str]) -> str:
-    """A place in the body as a URI fragment: #/start/latent/2 (RFC 6901)."""
-    return "#" + "".join(f"/{quote(str(part).replace('~', '~0').replace('/', '~1'))}" for part in location)
+    """A place in the body as a URI fragment: #/start/latent/2 (RFC 6901). Names that are too long are cut."""
+    return "#" + "".join(
+        f"/{quote(str(part)[:MOST_CHARACTERS].replace('~', '~0').replace('/', '~1'))}" for part in location
+    )
 
 
 def field_name(location: list[int | str]) -> str:
-    """A place in the body as a reader writes it: start.latent[2]."""
-    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    """A place in the body as a reader writes it: start.latent[2]. Names that are too long are cut."""
+    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part[:MOST_CHARACTERS]}" for part in location)
     return name.removeprefix(".") or "body"
 
 

@@ -35,7 +35,7 @@ from service.api.values import (
     whole_number,
 )
 from service.imaging.fit import Fitted
-from service.imaging.reader import have_size
+from service.imaging.reader import seem_plain
 from service.imaging.writer import Sheet, base64_pngs, base64_text, enlarged
 from service.model.autoencoder import Floats
 from service.model.noise import new_seed
@@ -144,7 +144,7 @@ class ImagesRequest(FitRequest):
     def is_light(cls, content: object, limits: Limits) -> bool:
         """Look at all of the list."""
         images = content.get("images") if isinstance(content, dict) else None
-        return isinstance(images, list) and have_size(images, limits.image_height, limits.image_width)
+        return isinstance(images, list) and seem_plain(images, limits.image_height, limits.image_width)
 
 
 class SamplesRequest(ImagesRequest):
@@ -182,7 +182,7 @@ class SamplesRequest(ImagesRequest):
     @classmethod
     def asked_images(cls, content: Mapping[str, object]) -> float:
         """See ``Request``."""
-        return super().asked_images(content) * number_of(content.get("samples"))
+        return super().asked_images(content) * max(1, number_of(content.get("samples")))
 
 
 class EncodeRequest(EncodingRequest, SamplesRequest):

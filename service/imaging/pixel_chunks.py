@@ -12,14 +12,16 @@ from service.imaging.plain_png import END, SIGNATURE, chunk
 
 MOST_CHUNKS = 1000  # a digit has a few; 120,000 empty ones fit into a request, and took Pillow 0.8 s
 MOST_COLOURS = 256  # of a palette, so of its transparency too: with more, Pillow fails after it has read the picture
-DEPTH = 8  # where the header has it
+DEPTH = 8  # where the header has it; the colour type comes behind
+GREY = 0
+STEPS = {2: 85, 4: 17}  # between two levels of grey, by depth, where white is 255
 ONCE = (b"IHDR", b"PLTE", b"tRNS")  # in the order that they come in, all before the data
 
 
 def pixel_chunks(content: bytes) -> bytes:
     """The same PNG with header, palette, transparency and data alone, its data in one chunk. Raises ImageError.
 
-    Of 16 bits, no colour is transparent.
+    Of 16 bits, no colour is transparent; of 2 and 4, a transparent grey is as Pillow has its pixels.
     """
     found: dict[bytes, list[bytes]] = {kind: [] for kind in (*ONCE, b"IDAT")}
     for kind, data in chunks(content):
@@ -27,8 +29,11 @@ def pixel_chunks(content: bytes) -> bytes:
             found[kind].append(data)
     if any(len(found[kind]) > 1 for kind in ONCE) or len(b"".join(found[b"tRNS"])) > MOST_COLOURS:
         raise damaged("PNG")
-    if b"".join(found[b"IHDR"])[DEPTH : DEPTH + 1] == b"\x10":
+    depth, colour_type = (b"".join(found[b"IHDR"])[DEPTH : DEPTH + 2] + bytes(2))[:2]
+    if depth == 16:  # noqa: PLR2004 - bits
         found[b"tRNS"].clear()  # a colour of 16 bits: Pillow looks for its last eight among pixels cut to their first
+    elif colour_type == GREY and depth in STEPS:  # Pillow looks for the level itself among pixels made 8 bits wide
+        found[b"tRNS"] = [((int.from_bytes(data) % 2**depth) * STEPS[depth]).to_bytes(2) for data in found[b"tRNS"]]
     once = [chunk(kind, data) for kind in ONCE for data in found[kind]]
     return b"".join((SIGNATURE, *once, chunk(b"IDAT", b"".join(found[b"IDAT"])), END))
 

@@ -37,6 +37,12 @@ def beginning(height: int, width: int) -> bytes:
     return SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
 
 
+def longest(height: int, width: int) -> int:
+    """Bytes that no plain PNG of that size has more of: deflate adds 5 to what it leaves as it is, for each 16 kB."""
+    size = height * (width + 1)
+    return size + size // 1000 + 100
+
+
 def read_plain_png(content: bytes, height: int, width: int) -> Grey | None:
     """The pixels, uint8 (height, width), of a plain PNG of that size; None if the content is not just that."""
     stream = pixel_data(content, height, width)

@@ -15,15 +15,18 @@ from service.imaging.errors import ImageError, damaged
 from service.imaging.fit import UNTOUCHED, Fitted, fit_image
 from service.imaging.formats import format_of
 from service.imaging.orientation import upright
-from service.imaging.plain_png import beginning, read_plain_png, read_plain_pngs
+from service.imaging.plain_png import beginning, longest, read_plain_png, read_plain_pngs
 
-SIZE_END = 24  # bytes of a PNG up to the end of its size: whole groups of base64
+MOST_PREFIX = 100  # characters of a data URI before its base64
 # What Pillow's readers raise for a damaged file, and ours for one that ends too early.
-DECODING_ERRORS = (OSError, SyntaxError, ValueError, IndexError, struct.error)
+DECODING_ERRORS = (OSError, SyntaxError, ValueError, IndexError, struct.error, Image.DecompressionBombError)
 
 
 class Picture(NamedTuple):
-    """Grey pixels, uint8 (height, width), 0 black, what was done to bring an image to them, and how many it had."""
+    """Grey pixels, uint8 (height, width), 0 black, what was done to bring an image to them, and how many it had.
+
+    source_pixels: as it came; 0 where none had to be decoded, of a plain PNG.
+    """
 
     pixels: NDArray[np.uint8]
     fitted: Fitted
@@ -42,14 +45,14 @@ def read_image(content: str | bytes, height: int, width: int, max_pixels: int, f
         content = decode_base64(content)
     plain = read_plain_png(content, height, width)
     if plain is not None:
-        return Picture(plain, UNTOUCHED, plain.size)
+        return Picture(plain, UNTOUCHED, 0)
     image, oriented = decode(content, max_pixels)
     return Picture(*fit_image(image, height, width, fit, oriented=oriented), image.width * image.height)
 
 
 def read_plain_images(contents: Sequence[str | bytes], height: int, width: int) -> list[Picture | str | bytes]:
     """Plain PNGs of that size, read together; what is not one stays as it is, for ``read_image`` to say why."""
-    if not have_size(contents, height, width):
+    if not seem_plain(contents, height, width):
         return [*contents]
     try:
         files = [decode_base64(content) if isinstance(content, str) else content for content in contents]
@@ -57,27 +60,30 @@ def read_plain_images(contents: Sequence[str | bytes], height: int, width: int) 
         return [*contents]
     plain = read_plain_pngs(files, height, width)
     return [
-        content if pixels is None else Picture(pixels, UNTOUCHED, pixels.size)
+        content if pixels is None else Picture(pixels, UNTOUCHED, 0)
         for content, pixels in zip(contents, plain, strict=True)
     ]
 
 
-def have_size(contents: Sequence[object], height: int, width: int) -> bool:
-    """Tell whether all pictures begin as PNGs of that size do; they are then read in no time."""
-    start = text_beginning(height, width)
+def seem_plain(contents: Sequence[object], height: int, width: int) -> bool:
+    """Tell whether all pictures begin as plain PNGs of that size do, and are no longer: they are read in no time."""
+    start, most = beginning(height, width), longest(height, width)
+    text_start, most_text = text_beginning(height, width), MOST_PREFIX + 4 * (most + 2) // 3
     for content in contents:
         if isinstance(content, str):
-            if not (content.startswith(start) or content.startswith(start, content.find(",", 0, 100) + 1)):
+            if len(content) > most_text or not (
+                content.startswith(text_start) or content.startswith(text_start, content.find(",", 0, MOST_PREFIX) + 1)
+            ):
                 return False
-        elif not (isinstance(content, bytes) and content.startswith(beginning(height, width)[:SIZE_END])):
+        elif not isinstance(content, bytes) or len(content) > most or not content.startswith(start):
             return False
     return True
 
 
 @functools.cache
 def text_beginning(height: int, width: int) -> str:
-    """How the base64 of such a PNG begins, whatever its bit depth and colour type."""
-    return binascii.b2a_base64(beginning(height, width)[:SIZE_END], newline=False).decode("ascii")
+    """How the base64 of such a PNG begins: 33 bytes are whole groups of it."""
+    return binascii.b2a_base64(beginning(height, width), newline=False).decode("ascii")
 
 
 def decode_base64(text: str) -> bytes:

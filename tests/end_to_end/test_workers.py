@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 import time
+from contextlib import suppress
+from pathlib import Path
 
 from tests.end_to_end.connection import connect, request
 from tests.end_to_end.load import Load
@@ -64,14 +66,26 @@ def test_a_child_of_others_is_no_worker() -> None:
 
 
 def test_workers_end_with_the_process_that_watches_them() -> None:
-    """However it dies: a killed service leaves no process behind."""
-    with serve("--workers", "2") as server:
+    """However it dies: a killed service leaves no process behind, and none that is busy with waiting for its end."""
+    with serve("--workers", "2", "--drain-delay-seconds", "1") as server:
         wait_for_workers(server, 2)
+        times = [Path(f"/proc/{worker}/schedstat") for worker in server.workers()]
+        before = [nanoseconds(path) for path in times]
         server.process.kill()
         server.process.wait(timeout=30)
-        server.log.reader.join(timeout=30)  # the log ends when the last process that writes to it does
+        taken = 0
+        while not server.log.ended:  # it ends when the last process that writes to it does
+            taken = max(taken, *(nanoseconds(path) - start for path, start in zip(times, before, strict=True)))
+            server.log.reader.join(timeout=0.05)
 
-        assert server.log.ended
+        assert taken < 5e8
+
+
+def nanoseconds(path: Path) -> int:
+    """Processor time that a process has taken, 0 once it has ended."""
+    with suppress(OSError):
+        return int(path.read_text().split()[0])
+    return 0
 
 
 def test_metrics_count_for_all_workers() -> None:

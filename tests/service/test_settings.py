@@ -60,6 +60,31 @@ def test_an_origin_is_scheme_and_host_and_no_more(origin: str) -> None:
         Settings(cors_origins=(origin,))
 
 
+@pytest.mark.parametrize("host", ["a.example:8000", "https://a.example", "a.example/", "*.a.example", "a example"])
+def test_a_host_is_a_name_and_no_more(host: str) -> None:
+    """With a port it would be compared with no request's."""
+    assert Settings(allowed_hosts=("a.example", "127.0.0.1", "[::1]")).allowed_hosts[2] == "[::1]"
+    with pytest.raises(ValidationError, match="is not a host name"):
+        Settings(allowed_hosts=("a.example", host))
+
+
+@pytest.mark.parametrize("address", ["proxy", "127.0.0.1/8", "10.0.0.0/33", "*"])
+def test_a_proxy_is_an_address_or_a_network(address: str) -> None:
+    """Or the only one, a star: anything else would silently be nobody's."""
+    assert Settings(trusted_proxies=("10.0.0.0/8", "::1")).trusted_proxies == ("10.0.0.0/8", "::1")
+    assert Settings(trusted_proxies=("*",)).trusted_proxies == ("*",)
+    with pytest.raises(ValidationError, match="trusted_proxies"):
+        Settings(trusted_proxies=("10.0.0.1", address))
+
+
+@pytest.mark.parametrize("name", ["request_timeout_seconds", "drain_delay_seconds", "drain_grace_seconds"])
+@pytest.mark.parametrize("value", ["inf", "nan"])
+def test_times_are_finite(name: str, value: str) -> None:
+    """Nothing can wait for ever and end."""
+    with pytest.raises(ValidationError, match=f"{name}\n.*finite"):
+        Settings.model_validate({name: value})
+
+
 @pytest.mark.parametrize("key", ["short", "with a space in it..", "ünlike-any-header!", "with\ncontrol-letters"])
 def test_a_key_that_is_short_or_no_header_is_refused(key: str) -> None:
     """And not shown in the message."""

@@ -335,10 +335,13 @@ def test_an_image_of_any_size_is_fitted(client: Client, path: str, schema: type[
         (InterpolateRequest, {"waypoints": [0, 0, 0], "steps": 3}, 5),
         (InterpolateRequest, {"waypoints": [0, 0, 0], "steps": 3, "closed": True}, 6),
         (InterpolateRequest, {"waypoints": [0] * 100, "steps": 100}, LIMITS.max_items),
-        (InterpolateRequest, {"waypoints": "x", "steps": [], "closed": 7}, 1),
+        (InterpolateRequest, {"waypoints": "x", "steps": [], "closed": 7}, 2),
+        (InterpolateRequest, {"waypoints": [0, 0, 0], "steps": 1}, 3),
+        (InterpolateRequest, {"waypoints": [0, 0, 0], "steps": -5, "closed": True}, 3),
+        (EncodeRequest, {"images": [0, 0], "samples": 0}, 2),
         (InterpolateRequest, [], 1),
     ],
 )
 def test_images_are_counted_before_a_body_is_read(schema: type[Request], body: object, images: int) -> None:
-    """Whatever stands in it."""
+    """Whatever stands in it, and never as fewer than it brings."""
     assert schema.image_count(body, LIMITS) == images

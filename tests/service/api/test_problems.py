@@ -268,6 +268,16 @@ def test_numbers_of_any_size_are_refused_as_fields(client: Client, path: str, bo
     problem(client, 422, "invalid-request", "POST", path, content=body % number, headers=headers)
 
 
+@pytest.mark.parametrize("content", ['{"%s": 1}', '{"count": 1, "count": 2, "%s": 1}', '{"%s": 1, "%s": 2}'])
+def test_names_that_clients_make_up_are_not_told_whole(client: Client, content: str) -> None:
+    """A body of 2 MB would be answered with 7."""
+    sent = content.replace("%s", "é" * 1000).encode()
+    answer = client.request("POST", "/generate", content=sent, headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == 422
+    assert len(answer.content) < 2000
+
+
 @pytest.mark.parametrize(("content", "detail"), NOT_JSON)
 def test_a_body_that_is_not_json_is_refused(client: Client, content: bytes, detail: str) -> None:
     """Whatever bytes come, the answer is a 422 that says what is wrong with them."""

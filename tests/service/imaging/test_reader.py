@@ -15,7 +15,7 @@ from PIL import Image
 
 from service.imaging.errors import ImageError
 from service.imaging.plain_png import write_plain_pngs
-from service.imaging.reader import read_image
+from service.imaging.reader import read_image, seem_plain
 from tests.samples import grey_png, pixels_of, png
 
 RAMP = np.array([[0, 50, 100], [150, 200, 255]], dtype=np.uint8)
@@ -109,6 +109,52 @@ def test_no_colour_of_16_bits_is_transparent(colour_type: int, samples: int) -> 
     marked = content[:place] + chunk(b"tRNS", named * samples) + content[place:]
 
     assert read(base64.b64encode(marked).decode(), 1, 2).tolist() == [[0xC3, 0x50]]
+
+
+@pytest.mark.parametrize(("depth", "pixels", "shown"), [(1, 0xA0, 0xFF), (2, 0x98, 0xAA), (4, 0xA5, 0xAA)])
+def test_a_transparent_grey_of_any_depth_is_black_paper(depth: int, pixels: int, shown: int) -> None:
+    """The first pixel's grey is named, of a few bits; the second's is another."""
+    content = base64.b64decode(raw_png(2, 1, depth, 0, bytes([0, pixels])))
+    place = content.index(b"IDAT") - 4
+    marked = content[:place] + chunk(b"tRNS", bytes([0, pixels >> (8 - depth)])) + content[place:]
+
+    before, after = (read(base64.b64encode(each).decode(), 1, 2)[0].tolist() for each in (content, marked))
+    assert before[0] == shown
+    assert after == [0, before[1]]
+
+
+@given(arrays(np.uint8, (12, 10, 9)), st.integers(0, 9))
+def test_every_plain_png_seems_to_be_one(pixels: NDArray[np.uint8], level: int) -> None:
+    """However badly it is compressed, as a file or as a text, with a prefix or without."""
+    texts = [png(Image.fromarray(each), compress_level=level) for each in pixels]
+    files = [*write_plain_pngs(pixels), *map(base64.b64decode, texts)]
+
+    assert seem_plain([*files, *texts, *(f"data:image/png;base64,{text}" for text in texts)], 10, 9)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        png(GREY.convert("RGB")),
+        png(GREY.convert("1")),
+        png(GREY.resize((2, 3))),
+        raw_png(3, 2, 8, 0, bytes(range(256))),
+    ],
+    ids=["colour", "one bit", "another size", "longer"],
+)
+def test_what_takes_longer_to_read_does_not_seem_plain(text: str) -> None:
+    """As a text or a file; nor does a list that has it."""
+    assert seem_plain([png(GREY)], 2, 3)
+    for content in (text, base64.b64decode(text), None):
+        assert not seem_plain([png(GREY), content], 2, 3)
+
+
+def test_more_rows_than_pillow_takes_are_refused() -> None:
+    """Of a BMP whose height is below 0, which Pillow reads as a very large one."""
+    header = struct.pack("<IiiHH6I", 40, 1, -(2**24) - 1, 1, 24, *[0] * 6)
+    content = b"BM" + struct.pack("<IHHI", 54, 0, 0, 54) + header
+    with pytest.raises(ImageError, match="damaged or truncated BMP"):
+        read_image(content, 2, 3, 20_000_000, "auto")
 
 
 @pytest.mark.parametrize("prefix", ["data:image/png;base64,", "data:;base64,", "data:image/png;charset=utf-8;base64,"])
