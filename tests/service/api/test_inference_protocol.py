@@ -252,6 +252,16 @@ def test_numbers_are_bytes_where_that_is_asked_for(
         assert (f'"{name}","datatype":"FP32","shape":[3,6],"parameters":' in answer.text) is (name in binary)
 
 
+def test_two_inputs_are_refused_as_such_though_bytes_follow(client: Client) -> None:
+    """Not for the number of the bytes."""
+    body, content = binary_pixels(np.zeros((1, 1, 2, 3), np.float32))
+    answer = infer_bytes(client, {"inputs": body["inputs"] * 2}, content * 2)
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "#/inputs"
+    assert "at most 1 item" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("accept", ["application/json", "application/octet-stream"])
 def test_either_type_of_answer_may_be_accepted(client: Client, accept: str) -> None:
     """The body says which it is."""
