@@ -64,9 +64,12 @@ class RequestParser(httptools.HttpRequestParser):
     """
 
     def __init__(self, protocol: "HttpProtocol") -> None:
-        super().__init__(protocol)
-        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
         self._protocol = protocol
+        self._start()
+
+    def _start(self) -> None:
+        super().__init__(self._protocol)
+        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
 
     def feed_data(self, data: Buffer) -> None:
         """Read a piece; a head with an offer is read twice, at last without it."""
@@ -76,7 +79,9 @@ class RequestParser(httptools.HttpRequestParser):
                 super().feed_data(rest)
             except httptools.HttpParserUpgrade as offer:
                 rest = rest[offer.args[0] :]
-                super().feed_data(self._protocol.head_without_offer())
+                head = self._protocol.head_without_offer()
+                self._start()  # of a request that ends its connection, nothing more would be read
+                super().feed_data(head)
             else:
                 return
 

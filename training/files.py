@@ -9,6 +9,9 @@ from pathlib import Path
 
 import torch
 
+# What the readers raise for what torch.save has not kept.
+NOT_SAVED = (RuntimeError, ValueError, LookupError, TypeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile)
+
 
 def make_room(folder: Path) -> None:
     """Make a folder that files are to be written to after long work, and try it. Raises OSError."""
@@ -20,12 +23,12 @@ def make_room(folder: Path) -> None:
 def read_saved(path: Path) -> object:
     """What ``torch.save`` has kept in a file, on the CPU; None if the file is something else. Raises OSError."""
     content = io.BytesIO(path.read_bytes())
-    if not zipfile.is_zipfile(content):  # of files from before 2020, PyTorch's reader raises whatever comes
-        return None
-    content.seek(0)
     try:
+        if not zipfile.is_zipfile(content):  # of files from before 2020, PyTorch's reader raises whatever comes
+            return None
+        content.seek(0)
         return torch.load(content, map_location="cpu", weights_only=True)
-    except (RuntimeError, ValueError, LookupError, TypeError, pickle.UnpicklingError, EOFError):
+    except NOT_SAVED:
         return None
 
 

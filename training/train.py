@@ -17,7 +17,7 @@ from training.gradient import set_gradients
 from training.mnist import Digits
 from training.muon import Muon
 from training.objective import Objective
-from training.recipe import Recipe
+from training.recipe import Recipe, RecipeError
 from training.vae import VAE
 
 CHECKPOINT_FORMAT = 2
@@ -195,8 +195,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise TrainingError(f"{path} is not a checkpoint of this program")
     if state["format"] != CHECKPOINT_FORMAT:
         raise TrainingError(f"{path} is a checkpoint of format {state['format']}, not {CHECKPOINT_FORMAT}")
-    history = [EpochResult(**result) for result in state["history"]]
-    return {**state, "recipe": Recipe(**state["recipe"]), "history": history}
+    try:
+        history = [EpochResult(**result) for result in state["history"]]
+        return {**state, "recipe": Recipe(**state["recipe"]), "history": history}
+    except (LookupError, TypeError, RecipeError) as error:
+        raise TrainingError(f"{path} is not a checkpoint of this program: {error}") from error
 
 
 def trained_model(path: Path) -> tuple[VAE, dict[str, Any]]:

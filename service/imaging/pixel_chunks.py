@@ -4,6 +4,7 @@ Pillow unpacks them before it looks at a pixel: 90 kB of texts take 260 MiB and 
 under their own names beside what it has itself found, so that a text named "transparency" is taken for one.
 """
 
+import struct
 import zlib
 from collections.abc import Iterator
 
@@ -19,7 +20,7 @@ ONCE = (b"IHDR", b"PLTE", b"tRNS")  # in the order that they come in, all before
 
 
 def pixel_chunks(content: bytes) -> bytes:
-    """The same PNG with header, palette, transparency and data alone, its data in one chunk. Raises ImageError.
+    """The same PNG with header, palette, transparency and data alone, its data in one chunk. Raises ImageError or struct.error.
 
     Of 16 bits, no colour is transparent; of 2 and 4, a transparent grey is as Pillow has its pixels.
     """
@@ -32,8 +33,9 @@ def pixel_chunks(content: bytes) -> bytes:
     depth, colour_type = (b"".join(found[b"IHDR"])[DEPTH : DEPTH + 2] + bytes(2))[:2]
     if depth == 16:  # noqa: PLR2004 - bits
         found[b"tRNS"].clear()  # a colour of 16 bits: Pillow looks for its last eight among pixels cut to their first
-    elif colour_type == GREY and depth in STEPS:  # Pillow looks for the level itself among pixels made 8 bits wide
-        found[b"tRNS"] = [((int.from_bytes(data) % 2**depth) * STEPS[depth]).to_bytes(2) for data in found[b"tRNS"]]
+    elif colour_type == GREY and depth in STEPS and found[b"tRNS"]:
+        (level,) = struct.unpack(">H", found[b"tRNS"][0])  # Pillow looks for it among pixels made 8 bits wide
+        found[b"tRNS"] = [struct.pack(">H", level % 2**depth * STEPS[depth])]
     once = [chunk(kind, data) for kind in ONCE for data in found[kind]]
     return b"".join((SIGNATURE, *once, chunk(b"IDAT", b"".join(found[b"IDAT"])), END))
 

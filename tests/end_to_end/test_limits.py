@@ -190,6 +190,25 @@ def test_an_offer_of_another_protocol_is_passed_over(server: Server, sent: bytes
     with_connection(server, talk)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [(b"1.1", b"1.0"), (b"Connection: ", b"Connection: close, "), (b"h2c", b"websocket")],
+    ids=["HTTP/1.0", "close", "a socket"],
+)
+def test_an_offer_may_end_the_connection(server: Server, change: tuple[bytes, bytes]) -> None:
+    """After its answer, if it does so without the offer."""
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.write((HEAD + b"\r\n" + OFFER + b"\r\n" + BODY).replace(*change, 1))
+        assert (await connection.answer()).json()["images"]
+        if b"h2c" in change:
+            assert (await connection.ask(DIGIT)).status == 200
+        else:
+            assert await connection.ended()
+
+    with_connection(server, talk)
+
+
 def test_a_body_is_no_request_whatever_was_offered(server: Server) -> None:
     """Or a client could make a proxy take a second answer for another client's."""
     head = HEAD.replace(b"%d" % len(BODY), b"%d" % len(READY))

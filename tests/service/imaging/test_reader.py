@@ -123,7 +123,21 @@ def test_a_transparent_grey_of_any_depth_is_black_paper(depth: int, pixels: int,
     assert after == [0, before[1]]
 
 
-@given(arrays(np.uint8, (12, 10, 9)), st.integers(0, 9))
+@pytest.mark.parametrize("transparent", [b"", b"\0", b"\0\0\0"])
+def test_a_transparent_grey_has_two_bytes(transparent: bytes) -> None:
+    """Anything else is damaged."""
+    content = base64.b64decode(raw_png(2, 1, 4, 0, bytes(2)))
+    place = content.index(b"IDAT") - 4
+    marked = content[:place] + chunk(b"tRNS", transparent) + content[place:]
+    with pytest.raises(ImageError, match="damaged or truncated"):
+        read(base64.b64encode(marked).decode(), 1, 2)
+
+
+@given(
+    arrays(np.uint8, (3, 10, 9))
+    | st.integers(0, 2**32).map(lambda seed: np.random.default_rng(seed).integers(144, 256, (3, 10, 9), np.uint8)),
+    st.integers(0, 9),
+)
 def test_every_plain_png_seems_to_be_one(pixels: NDArray[np.uint8], level: int) -> None:
     """However badly it is compressed, as a file or as a text, with a prefix or without."""
     texts = [png(Image.fromarray(each), compress_level=level) for each in pixels]
