@@ -22,8 +22,8 @@ ONCE = (b"IHDR", b"PLTE", b"tRNS")  # in the order that they come in, all before
 def pixel_chunks(content: bytes) -> bytes:
     """The same PNG with header, palette, transparency and data alone, its data in one chunk.
 
-    Of 16 bits, no colour is transparent; of 2 and 4, a transparent grey is as Pillow has its pixels. Raises ImageError or
-    struct.error.
+    Of 16 bits, no colour is transparent; of 2 and 4, a transparent grey is as Pillow has its pixels. Raises ImageError
+    or struct.error.
     """
     found: dict[bytes, list[bytes]] = {kind: [] for kind in (*ONCE, b"IDAT")}
     for kind, data in chunks(content):
