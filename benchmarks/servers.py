@@ -19,6 +19,7 @@ from benchmarks.workload import Workload
 
 SERVER_CORE, LOAD_CORE = 0, 1
 CONNECTIONS = 16
+SETTLING_SECONDS = 0.4  # wrk leaves as many requests unanswered; of 64 digits, a slow server works 0.2 s on them
 ONE_THREAD = "textbook, one thread"
 ENVIRONMENTS = Path(".venv-rivals")
 
@@ -151,6 +152,7 @@ def load(url: str, workload: Workload, seconds: float, connections: int, key: st
         wrk = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), f"{url}{workload.path}"]
         command = ["taskset", "-c", str(LOAD_CORE), *wrk, "--", bodies.name, key]
         done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - as above
+    time.sleep(SETTLING_SECONDS)
     result = json.loads(done.stdout.splitlines()[-1])
     if result["failed"] or not result["requests"]:
         raise RuntimeError(f"{url}{workload.path}: {result['failed']} requests failed")
