@@ -147,6 +147,24 @@ def test_the_loop_looks_at_its_sockets_between_rounds(admission: Admission, imag
     assert order.index("probe") <= 2 * in_a_round
 
 
+def test_a_round_takes_along_who_comes_a_moment_later(admission: Admission) -> None:
+    """A client that was answered last is on its way back."""
+    order: list[str] = []
+
+    async def look() -> None:
+        for _ in range(5):
+            order.append("look")
+            await asyncio.sleep(0)
+
+    async def later() -> None:
+        await asyncio.sleep(0)
+        await admission.compute(lambda: order.append("second"), 1, client(gone=False))
+
+    gather(lambda: admission.compute(lambda: order.append("first"), 1, client(gone=False)), later, look)
+
+    assert order.index("second") == order.index("first") + 1
+
+
 @pytest.mark.parametrize(("at_hand", "order"), [(FEW - 1, "work, look"), (FEW, "look, work")])
 def test_work_waits_for_a_round_where_there_are_others_to_wait_for(
     admission: Admission, at_hand: int, order: str
