@@ -146,7 +146,6 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if not self._arriving:
-            self._stop_clock()
             if self.cycle is None or self.cycle.response_complete:  # an empty line, or the end of a refused body
                 self._wait_for_request(idle)
         elif self._header_bytes > self._settings.max_header_bytes:

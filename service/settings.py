@@ -160,8 +160,8 @@ class Settings(BaseSettings):
     @classmethod
     def check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         """Refuse what is no address, and would silently be nobody's."""
-        for address in value:
-            if value != ("*",):
+        if value != ("*",):
+            for address in value:
                 ip_network(address)
         return value
 

@@ -36,7 +36,7 @@ CHECKPOINT = RUNS / "mnist" / "checkpoint.pt"
 CLASSIFIER = RUNS / "classifier.pt"
 MODEL = Path("models/mnist")
 MOST_SEED = 2**64 - 1  # that PyTorch takes
-MOST_UNITS = 2**14  # in a layer: two such layers take 1 GB, three times that with the optimizer's
+MOST_UNITS = 2**14  # in a layer: the weights between two such layers take 1 GB
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -15,7 +15,7 @@ from training.anomaly_quality import anomaly_quality
 from training.classifier import Classifier
 from training.exported_model import ExportedModel, write_card
 from training.features import feature_quality
-from training.latent_statistics import read_statistics
+from training.latent_statistics import LatentStatistics, read_statistics
 from training.likelihood import IMPORTANCE_SAMPLES, bernoulli_log_likelihood, negative_log_likelihoods
 from training.mnist import DataError, Digits
 from training.model_card import write_measures
@@ -68,9 +68,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 - all that a model is measured with
     split: what the digits ``test`` are.
     fashion: Fashion-MNIST's images, if they are at hand.
 
-    All must pass ``check``. Raises ModelError where the model is not calibrated.
+    Raises what ``check`` does, and ModelError where the model is not calibrated.
     """
-    statistics = read_statistics(model)
+    statistics = check(model, train, test)
     train_means, test_means = (model.encode(digits.pixels().numpy())[0] for digits in (train, test))
     features = feature_quality((train_means, train.labels.numpy()), (test_means, test.labels.numpy()))
     pictures = picture_qualities(model, statistics, train, test, classifier)
@@ -88,14 +88,14 @@ def evaluate(  # noqa: PLR0913, PLR0917 - all that a model is measured with
     return card
 
 
-def check(model: ExportedModel, train: Digits, test: Digits) -> None:
-    """Tell before long work whether a model can be measured on such digits.
+def check(model: ExportedModel, train: Digits, test: Digits) -> LatentStatistics:
+    """Tell before long work whether a model can be measured on such digits; give its statistics.
 
     Raises DataError where there are too few, ModelError where the model has no statistics.
     """
     if min(len(train), len(test)) < FEWEST_DIGITS:
         raise DataError(f"evaluation takes {FEWEST_DIGITS} digits at least: {len(train)} and {len(test)} are there")
-    read_statistics(model)
+    return read_statistics(model)
 
 
 def measure(model: ExportedModel, test: Digits) -> Quality:

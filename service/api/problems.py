@@ -121,7 +121,8 @@ def invalid_request(error: ValidationError) -> RefusedError:
     errors = []
     sentences = []
     for details in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_ERRORS]:
-        location = [part for part in details["loc"] if part not in UNION_TAGS.values()]
+        parts = (part for part in details["loc"] if part not in UNION_TAGS.values())
+        location = [part if isinstance(part, int) else part[:MOST_CHARACTERS] for part in parts]
         detail = JSON_WORDS.get(details["type"], details["msg"])
         errors.append(FieldError(pointer=json_pointer(location), detail=detail))
         sentences.append(f"{field_name(location)}: {detail}")
@@ -131,15 +132,13 @@ def invalid_request(error: ValidationError) -> RefusedError:
 
 
 def json_pointer(location: list[int | str]) -> str:
-    """A place in the body as a URI fragment: #/start/latent/2 (RFC 6901). Names that are too long are cut."""
-    return "#" + "".join(
-        f"/{quote(str(part)[:MOST_CHARACTERS].replace('~', '~0').replace('/', '~1'))}" for part in location
-    )
+    """A place in the body as a URI fragment: #/start/latent/2 (RFC 6901)."""
+    return "#" + "".join(f"/{quote(str(part).replace('~', '~0').replace('/', '~1'))}" for part in location)
 
 
 def field_name(location: list[int | str]) -> str:
-    """A place in the body as a reader writes it: start.latent[2]. Names that are too long are cut."""
-    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part[:MOST_CHARACTERS]}" for part in location)
+    """A place in the body as a reader writes it: start.latent[2]."""
+    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     return name.removeprefix(".") or "body"
 
 

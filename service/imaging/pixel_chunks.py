@@ -31,7 +31,7 @@ def pixel_chunks(content: bytes) -> bytes:
             found[kind].append(data)
     if any(len(found[kind]) > 1 for kind in ONCE) or len(b"".join(found[b"tRNS"])) > MOST_COLOURS:
         raise damaged("PNG")
-    depth, colour_type = (b"".join(found[b"IHDR"])[DEPTH : DEPTH + 2] + bytes(2))[:2]
+    depth, colour_type = struct.unpack_from("BB", b"".join(found[b"IHDR"]), DEPTH)
     if depth == 16:  # noqa: PLR2004 - bits
         found[b"tRNS"].clear()  # a colour of 16 bits: Pillow looks for its last eight among pixels cut to their first
     elif colour_type == GREY and depth in STEPS and found[b"tRNS"]:

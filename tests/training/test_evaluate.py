@@ -94,10 +94,14 @@ def test_the_result_goes_into_the_card(
     assert evaluate(ExportedModel(model.folder), train_digits, test_digits, classifier) == card
 
 
-def test_too_few_digits_are_refused(model: ExportedModel, train_digits: Digits, test_digits: Digits) -> None:
-    """Before anything is measured."""
+def test_too_few_digits_are_refused(
+    model: ExportedModel, train_digits: Digits, test_digits: Digits, classifier: Classifier
+) -> None:
+    """And the card stays as it is."""
     with pytest.raises(DataError, match="takes 100 digits at least: 512 and 99 are there"):
-        check(model, train_digits, test_digits.first(99))
+        evaluate(model, train_digits, test_digits.first(99), classifier)
+
+    assert ExportedModel(model.folder).card["quality"] is None
     check(model, train_digits, test_digits.first(100))
 
 
