@@ -40,21 +40,20 @@ def main() -> None:
         fail(str(error), EXIT_BAD_MODEL)
     except (OSError, ValueError, TelemetryError) as error:  # the file of API keys; the collector
         fail(str(error), EXIT_BAD_SETTINGS)
-    listener = listen(settings.host, settings.port)
-    host, port = listener.getsockname()[:2]
+    listeners = listen(settings.host, settings.port, settings.workers)
+    host, port = listeners[0].getsockname()[:2]
     log.info("listening on http://%s:%d with %d workers", f"[{host}]" if ":" in host else host, port, settings.workers)
     if settings.workers == 1:
-        server.run([listener])
+        server.run(listeners)
         return
     workers = Workers(
-        settings.workers,
-        listener,
+        listeners,
         server.reload,
         partial(state.metrics.add, "restarts"),
         settings.drain_delay_seconds + settings.drain_grace_seconds,
     )
     if number := workers.run():
-        server.work(number, listener, workers.ended)
+        server.work(number, listeners[number - 1], workers.ended)
 
 
 def read_settings() -> Settings:
@@ -74,11 +73,21 @@ def keep_freed_memory() -> None:
     bytes(LARGEST_ARRAY)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there; where it cannot, the process ends with one line."""
+def listen(host: str, port: int, count: int) -> list[socket.socket]:
+    """Sockets that listen there, one for each worker; where they cannot, the process ends with one line.
+
+    The kernel spreads connections over them. From one socket for all, whichever worker runs when a client opens many
+    takes most of them, up to all, and keeps them: with a client on the same two cores, two workers had 0.95 times the
+    rate then, at worst 0.76.
+    """
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        with socket.create_server((host, port), family=family) as alone:  # fails beside a service that shares too
+            port = alone.getsockname()[1]
+        return [
+            socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=count > 1)
+            for _ in range(count)
+        ]
     except OSError as error:
         fail(f"cannot listen on {host} port {port}: {error.strerror or error}", EXIT_NO_PORT)
 

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 WATCHED = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
@@ -25,7 +25,9 @@ class Worker:
 
 
 class Workers:
-    """Keeps ``count`` processes alive that answer on one listening socket.
+    """Keeps as many processes alive as there are listening sockets, each of which answers on one.
+
+    What comes in at a socket whose worker has died waits for the next.
 
     reload: loads the model anew in this process, from which later workers are forked; tells whether it could.
     restarted: is called for each worker that is replaced.
@@ -34,14 +36,12 @@ class Workers:
 
     def __init__(
         self,
-        count: int,
-        listener: socket.socket,
+        listeners: Sequence[socket.socket],
         reload: Callable[[], bool],
         restarted: Callable[[], None],
         stop_seconds: float,
     ) -> None:
-        self._count = count
-        self._listener = listener
+        self._listeners = listeners
         self._reload = reload
         self._restarted = restarted
         self._stop_seconds = stop_seconds
@@ -55,7 +55,7 @@ class Workers:
         Like fork, this returns in each worker, with its number from 1, and with 0 in this process when all is over.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)  # a worker unblocks them once it can act on them
-        for number in range(1, self._count + 1):
+        for number in range(1, len(self._listeners) + 1):
             if self._fork(number):
                 return number
         while (received := signal.sigwait(WATCHED)) not in STOPS:
@@ -74,6 +74,8 @@ class Workers:
             self._workers[process] = Worker(number, time.monotonic())
             return False
         os.close(self._open_end)
+        for other in (*self._listeners[: number - 1], *self._listeners[number:]):
+            other.close()
         return True
 
     def _replace_dead(self) -> int:
@@ -98,7 +100,8 @@ class Workers:
             os.kill(process, number)
 
     def _stop(self) -> None:
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         self._send(signal.SIGTERM)
         end = time.monotonic() + self._stop_seconds + SPARE_SECONDS
         while self._workers and time.monotonic() < end:

@@ -231,6 +231,15 @@ def test_a_port_that_is_taken_is_one_line_and_exit_code_1() -> None:
     assert end.stderr.count("\n") == 1
 
 
+def test_a_port_is_not_shared_with_another_service() -> None:
+    """Though the workers of one share theirs."""
+    with serve("--workers", "2") as server:
+        end = run("--workers", "2", "--port", str(server.port))
+
+    assert end.returncode == 1
+    assert end.stderr.startswith(f"error: cannot listen on 127.0.0.1 port {server.port}: Address already in use")
+
+
 def test_the_service_needs_no_pytorch() -> None:
     """Nor anything else that only training needs."""
     program = "import sys, service.__main__; print({'torch', 'onnx', 'typer'} & sys.modules.keys())"

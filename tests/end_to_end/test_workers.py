@@ -3,8 +3,9 @@
 import asyncio
 import os
 import signal
+import socket
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from tests.end_to_end.connection import connect, request
@@ -53,6 +54,30 @@ def test_a_killed_worker_is_back_and_the_port_was_never_closed() -> None:
 
     assert len(load.cut) <= CLIENTS
     assert set(load.statuses) == {200}
+
+
+def test_connections_are_spread_over_workers_whichever_runs_first() -> None:
+    """One that stands still while clients connect has its share afterwards: of 64, each has 16 or more."""
+    with serve("--workers", "2") as server, ExitStack() as stack:
+        wait_for_workers(server, 2)
+        idle = {worker: sockets(worker) for worker in server.workers()}
+        slow = server.workers()[0]
+        os.kill(slow, signal.SIGSTOP)
+        try:
+            for _ in range(64):
+                stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+        finally:
+            os.kill(slow, signal.SIGCONT)
+        end = time.monotonic() + 20
+        while sum(taken := [sockets(worker) - idle[worker] for worker in idle]) < 64:
+            assert time.monotonic() < end, taken
+
+        assert min(taken) >= 16
+
+
+def sockets(process: int) -> int:
+    """How many a process has open."""
+    return sum("socket:" in str(file.resolve()) for file in Path(f"/proc/{process}/fd").iterdir())
 
 
 def test_a_child_of_others_is_no_worker() -> None:
