@@ -80,14 +80,14 @@ def listen(host: str, port: int, count: int) -> list[socket.socket]:
     takes most of them, up to all, and keeps them: with a client on the same two cores, two workers had 0.95 times the
     rate then, at worst 0.76.
     """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    open_one = partial(socket.create_server, family=family, backlog=BACKLOG)
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.create_server((host, port), family=family) as alone:  # fails beside a service that shares too
-            port = alone.getsockname()[1]
-        return [
-            socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=count > 1)
-            for _ in range(count)
-        ]
+        first = open_one((host, port))  # fails where anyone listens: it does not share yet
+        if count > 1:
+            first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        address = (host, first.getsockname()[1])
+        return [first, *(open_one(address, reuse_port=True) for _ in range(1, count))]
     except OSError as error:
         fail(f"cannot listen on {host} port {port}: {error.strerror or error}", EXIT_NO_PORT)
 

@@ -3,10 +3,12 @@
 import asyncio
 import logging
 import os
+import select
 import signal
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -121,10 +123,14 @@ class Server(uvicorn.Server):
         self._state.draining = True
         log.info("stopping")
         await self._wait(self._settings.drain_delay_seconds, lambda: True)
-        await asyncio.sleep(0)  # connections that are already made are taken in
+        listeners = sockets or []
+        await self._take_in(listeners)
+        for listener in listeners:
+            with suppress(OSError):  # macOS has none of it
+                listener.shutdown(socket.SHUT_RD)  # for the main process too, or the kernel would go on to bring some
         for server in self.servers:
             server.close()
-        for listener in sockets or []:
+        for listener in listeners:
             listener.close()
         connections = self.server_state.connections
         await self._wait(LINGER_SECONDS, lambda: connections)
@@ -139,6 +145,13 @@ class Server(uvicorn.Server):
             await asyncio.sleep(LOOK_SECONDS)  # for their requests to see it
         if self._state.access_log:
             self._state.access_log.flush()
+
+    async def _take_in(self, listeners: list[socket.socket]) -> None:
+        """Take in connections that are already made: one from each listener in a turn of the loop."""
+        for _ in range(BACKLOG):
+            if not select.select(listeners, [], [], 0)[0]:
+                return
+            await asyncio.sleep(0)
 
     async def _wait(self, seconds: float, condition: Callable[[], object]) -> None:
         """Wait as long as the condition holds, so many seconds at most."""

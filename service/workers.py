@@ -64,6 +64,8 @@ class Workers:
                     return number
             elif self._reload():
                 self._send(signal.SIGHUP)
+        if number := self._replace_dead():  # connections may wait at the socket of one that died just now
+            return number
         self._stop()
         return 0
 

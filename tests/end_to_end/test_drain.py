@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -52,6 +53,31 @@ def test_readiness_falls_before_the_port_closes() -> None:
                     assert (await connection.ask(content)).status == 200
 
         asyncio.run(run())
+        assert server.process.wait(timeout=30) == 0
+
+
+def test_connections_that_nobody_has_taken_in_yet_are_served() -> None:
+    """They are made, and bring a request, while the process stands still until its port is to close."""
+    with serve("--workers", "1", "--drain-delay-seconds", "1") as server:
+
+        async def run() -> list[int]:
+            async with connect(server.port) as connection:
+                assert (await connection.ask(READY)).status == 200
+            server.process.send_signal(signal.SIGTERM)
+            await asyncio.to_thread(server.log.wait_for, "stopping")
+            server.process.send_signal(signal.SIGSTOP)
+            try:
+                async with AsyncExitStack() as stack:
+                    waiting = [await stack.enter_async_context(connect(server.port)) for _ in range(20)]
+                    for connection in waiting:
+                        connection.writer.write(DIGIT)
+                    await asyncio.sleep(1)  # the delay
+                    server.process.send_signal(signal.SIGCONT)
+                    return [(await connection.answer()).status for connection in waiting]
+            finally:
+                server.process.send_signal(signal.SIGCONT)
+
+        assert asyncio.run(run()) == [200] * 20
         assert server.process.wait(timeout=30) == 0
 
 

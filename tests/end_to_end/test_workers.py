@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import time
-from contextlib import ExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 
 from tests.end_to_end.connection import connect, request
@@ -73,6 +73,59 @@ def test_connections_are_spread_over_workers_whichever_runs_first() -> None:
             assert time.monotonic() < end, taken
 
         assert min(taken) >= 16
+
+
+def test_a_worker_that_stops_leaves_new_connections_to_the_others() -> None:
+    """One was told to, by itself, and waits for a request that has come in by half."""
+    with serve("--workers", "2") as server:
+        wait_for_workers(server, 2)
+
+        async def run() -> set[int]:
+            async with AsyncExitStack() as stack:
+                for _ in range(32):
+                    connection = await stack.enter_async_context(connect(server.port))
+                    connection.writer.write(DIGIT[:-1])
+                os.kill(server.workers()[0], signal.SIGTERM)
+                server.log.wait_for("stopping")
+                statuses = set()
+                for _ in range(32):
+                    async with connect(server.port) as connection:
+                        statuses.add((await asyncio.wait_for(connection.ask(DIGIT), 10)).status)
+                return statuses
+
+        assert asyncio.run(run()) == {200}
+
+
+def test_what_waits_for_a_worker_that_has_died_is_served_before_a_stop() -> None:
+    """Though the stop comes before the process that watches has seen the death."""
+    with serve("--workers", "2") as server:
+        wait_for_workers(server, 2)
+        victim = server.workers()[0]
+
+        async def run() -> set[int]:
+            async with AsyncExitStack() as stack:
+                os.kill(victim, signal.SIGSTOP)
+                waiting = [await stack.enter_async_context(connect(server.port)) for _ in range(32)]
+                for connection in waiting:
+                    connection.writer.write(DIGIT)
+                server.process.send_signal(signal.SIGSTOP)
+                try:
+                    os.kill(victim, signal.SIGKILL)
+                    await asyncio.to_thread(wait_for_end, victim)
+                    server.process.send_signal(signal.SIGTERM)
+                finally:
+                    server.process.send_signal(signal.SIGCONT)
+                return {(await asyncio.wait_for(connection.answer(), 20)).status for connection in waiting}
+
+        assert asyncio.run(run()) == {200}
+        assert server.process.wait(timeout=30) == 0
+
+
+def wait_for_end(process: int) -> None:
+    """Wait until a process has ended, and nobody has asked after it."""
+    end = time.monotonic() + 20
+    while ") Z " not in (status := Path(f"/proc/{process}/stat").read_text()):
+        assert time.monotonic() < end, status
 
 
 def sockets(process: int) -> int:
