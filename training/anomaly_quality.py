@@ -73,9 +73,9 @@ def anomaly_quality(
     pictures = pictures_of_no_digit(test, fashion)
     _, digits = test.halves()
     log_densities, scores = densities_and_scores(model, statistics, digits.pixels())
-    probabilities = class_log_probabilities(log_densities, float(statistics.class_temperature)).exp()
+    log_probabilities = class_log_probabilities(log_densities, float(statistics.class_temperature))
     right = is_class(statistics, digits.labels)
-    confidences, chosen = probabilities.max(dim=1)
+    confidences, chosen = log_probabilities.exp().max(dim=1)
     hits = right.gather(1, chosen.unsqueeze(1)).squeeze(1).double()
     return AnomalyQuality(
         pictures={name: detection(pictures[name]) for name in track(pictures, description="telling what is no digit")},
@@ -86,7 +86,7 @@ def anomaly_quality(
             for label in digits.labels.unique().tolist()
         },
         class_accuracy=hits.mean().item(),
-        class_cross_entropy=-probabilities[right].log().mean().item(),
+        class_cross_entropy=-log_probabilities[right].mean().item(),
         class_calibration_error=calibration_error(confidences, hits),
     )
 

@@ -114,6 +114,6 @@ def read_classifier(path: Path) -> Classifier:
     model, weights = Classifier(), read_saved(path)
     try:
         model.load_state_dict(cast("dict[str, Tensor]", weights))
-    except (RuntimeError, TypeError) as error:
+    except (AttributeError, RuntimeError, TypeError) as error:  # the first: of names that are no text
         raise ClassifierError(f"{path} is not a classifier of this program") from error
     return model.eval()

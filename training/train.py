@@ -184,8 +184,8 @@ def keep_freed_memory() -> None:
 
 
 def binarize(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw each pixel black or white, white with its own value as the probability: 1 where u <= x, u ~ U[0, 1)."""
-    return torch.rand(pixels.shape, generator=generator, device=pixels.device).le_(pixels)
+    """Draw each pixel black or white, white with its own value as the probability: 1 where u < x, u ~ U[0, 1)."""
+    return torch.rand(pixels.shape, generator=generator, device=pixels.device).lt_(pixels)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
