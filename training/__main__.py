@@ -152,7 +152,6 @@ def export(
     ] = None,
 ) -> None:
     """Write encoder.onnx, decoder.onnx, statistics.npz and model.json, if they agree with PyTorch."""
-    make_room(model)
     train, test = context.obj.load("train", data), context.obj.load("t10k", data).first(test_size)
     difference = exporting.export(checkpoint, model, context.obj, train, test)
     typer.echo(f"{model}: largest difference to PyTorch {difference:.1e} over {len(test)} test digits")

@@ -27,7 +27,7 @@ from training.exported_model import (
     open_session,
     write_card,
 )
-from training.files import write_file
+from training.files import make_room, write_file
 from training.latent_statistics import STATISTICS_FILE, LatentStatistics, fit
 from training.mnist import DataSource, Digits
 from training.model_card import write_measures
@@ -53,6 +53,7 @@ def export(checkpoint: Path, folder: Path, source: DataSource, train: Digits, te
     difference = largest_difference(model, encoder, decoder, test.pixels())
     if not difference <= PARITY_TOLERANCE:
         raise ModelError(f"the graphs differ from PyTorch by {difference:.1e}, more than {PARITY_TOLERANCE:.0e}")
+    make_room(folder)
     graphs = {ENCODER_FILE: encoder.SerializeToString(), DECODER_FILE: decoder.SerializeToString()}
     calibration, _ = test.halves()
     recipe = state["recipe"]
