@@ -7,6 +7,7 @@ from functools import partial
 from typing import NoReturn
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import CliApp
 
 from service.api.telemetry import TelemetryError
@@ -38,7 +39,7 @@ def main() -> None:
         server = Server(settings, state, partial(load_app, settings, state))
     except ModelLoadError as error:
         fail(str(error), EXIT_BAD_MODEL)
-    except (OSError, ValueError, TelemetryError) as error:  # the file of API keys; the collector
+    except (ValueError, TelemetryError) as error:  # the file of API keys; the collector
         fail(str(error), EXIT_BAD_SETTINGS)
     listeners = listen(settings.host, settings.port, settings.workers)
     host, port = listeners[0].getsockname()[:2]
@@ -61,8 +62,13 @@ def read_settings() -> Settings:
     try:
         return CliApp.run(Settings)
     except ValidationError as error:
-        problems = (f"{'.'.join(map(str, details['loc']))}: {details['msg']}" for details in error.errors())
-        fail("; ".join(problems).removeprefix(": "), EXIT_BAD_SETTINGS)
+        fail("; ".join(map(problem, error.errors())), EXIT_BAD_SETTINGS)
+
+
+def problem(details: ErrorDetails) -> str:
+    """A bad setting's name, if it is of one alone, and what is wrong with it."""
+    name, message = ".".join(map(str, details["loc"])), details["msg"].removeprefix("Value error, ")
+    return f"{name}: {message}" if name else message
 
 
 def keep_freed_memory() -> None:

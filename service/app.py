@@ -37,7 +37,7 @@ def create_state(settings: Settings, access_log: AccessLog | None = None) -> Sta
 def create_app(settings: Settings, autoencoder: Autoencoder, state: State) -> Edge:
     """The application that serves an autoencoder.
 
-    Raises OSError or ValueError if the API keys cannot be read, ModelLoadError if the model card's examples cannot.
+    Raises ValueError if the API keys cannot be read, ModelLoadError if the model card's examples cannot.
     """
     _, height, width = autoencoder.card.image_shape
     limits = Limits(
@@ -95,5 +95,5 @@ def guarded(app: ASGIApp, settings: Settings, keys: tuple[bytes, ...]) -> ASGIAp
 
 
 def load_app(settings: Settings, state: State) -> Edge:
-    """The application that serves the model that the settings name. Raises ModelLoadError, OSError or ValueError."""
+    """The application that serves the model that the settings name. Raises ModelLoadError or ValueError."""
     return create_app(settings, OnnxAutoencoder.load(settings.model), state)

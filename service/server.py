@@ -29,7 +29,7 @@ BACKLOG = 2048
 log = logging.getLogger(__name__)
 
 Load = Callable[[], Edge]
-LOAD_ERRORS = (ModelLoadError, OSError, ValueError)  # of the model, or of the file of API keys
+LOAD_ERRORS = (ModelLoadError, ValueError)  # of the model, or of the file of API keys
 
 
 class Server(uvicorn.Server):

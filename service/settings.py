@@ -182,8 +182,11 @@ class Settings(BaseSettings):
         return self
 
     def keys(self) -> tuple[bytes, ...]:
-        """All API keys. Raises OSError or ValueError if their file cannot be read, has a bad one or none."""
-        lines = self.api_keys_file.read_text("ascii").split() if self.api_keys_file else []
+        """All API keys. Raises ValueError if their file cannot be read, has a bad one or none."""
+        try:
+            lines = self.api_keys_file.read_text("ascii").split() if self.api_keys_file else []
+        except OSError as error:
+            raise ValueError(f"api_keys_file: {self.api_keys_file} cannot be read: {error.strerror}") from error
         if self.api_keys_file and not lines:  # perhaps it is being written: the service must not stand open meanwhile
             raise ValueError(f"{self.api_keys_file} has no keys")
         given = (*self.api_keys, *(check_key(SecretStr(line)) for line in lines))

@@ -118,7 +118,7 @@ Offset = TypeAliasType(
 class GenerateRequest(EncodingRequest, PicturesRequest):
     """New images: how many, of what, and how bold."""
 
-    count: Count | None = Field(None, description="Absent: one of each digit named, else one.")
+    count: Count | None = Field(None, description="Absent: one of each digit named, else one. Fewer: of the first.")
     digit: (
         Annotated[
             Annotated[Digit, Tag(UNION_TAGS["one"])] | Annotated[Digits, Tag(UNION_TAGS["list"])],

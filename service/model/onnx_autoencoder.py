@@ -101,8 +101,8 @@ def read_card(path: Path) -> ModelCard:
         raise ModelLoadError(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise ModelLoadError(f"{path} is not a model card of format version 1: {field}: {first['msg']}") from error
+        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
+        raise ModelLoadError(f"{path} is not a model card of format version 1: {reason}") from error
 
 
 def read_file(folder: Path, file: CardFile) -> bytes:
