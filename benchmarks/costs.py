@@ -284,6 +284,6 @@ def training(digits: Digits) -> Table:
 
 
 def ratio_cells(ours: list[float], theirs: list[float], form: str) -> list[str]:
-    """Two medians and their ratio."""
-    mine, other = statistics.median(ours), statistics.median(theirs)
-    return [form.format(mine), form.format(other), f"{mine / other:.2f}"]
+    """Two medians, and the median of the ratios, turn by turn."""
+    ratio = statistics.median(our / their for our, their in zip(ours, theirs, strict=True))
+    return [form.format(statistics.median(ours)), form.format(statistics.median(theirs)), f"{ratio:.2f}"]
