@@ -35,7 +35,16 @@ def saved(value: object) -> bytes:
 
 
 # What files may hold that are neither checkpoint nor classifier.
-OTHER_CONTENTS = [b"", b"no such thing", b"hello", b"PK\x03\x04", saved(None), saved({"a": 1}), saved(Path)]
+OTHER_CONTENTS = [
+    b"",
+    b"no such thing",
+    b"hello",
+    b"PK\x03\x04",
+    saved(None),
+    saved({"a": 1}),
+    saved({1: 2}),
+    saved(Path),
+]
 
 
 @pytest.fixture(scope="session")

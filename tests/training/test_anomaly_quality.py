@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -58,6 +59,15 @@ def test_the_calibrated_digits_lie_on_their_quantiles(model: ExportedModel, test
     for percent in (10, 50, 90):
         threshold = float(statistics.anomaly_quantiles[10 * percent])
         assert (scores <= threshold).double().mean().item() == pytest.approx(percent / 100, abs=0.005)
+
+
+def test_classes_that_are_ruled_out_leave_the_cross_entropy_finite(model: ExportedModel, test_digits: Digits) -> None:
+    """At a temperature near 0 all but one class are, and wrong ones are chosen: JSON has no word for infinity."""
+    certain = replace(read_statistics(model), class_temperature=np.array(1e-6, np.float32))
+    quality = anomaly_quality(model, certain, test_digits, None)
+
+    assert quality.class_accuracy < 1
+    assert 1e3 < quality.class_cross_entropy < np.inf
 
 
 def test_a_model_that_is_not_calibrated_is_refused(model: ExportedModel, test_digits: Digits) -> None:
