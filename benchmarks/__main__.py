@@ -3,7 +3,6 @@
 import os
 import platform
 import statistics
-from collections.abc import Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +13,7 @@ from matplotlib.figure import Figure
 from rich.progress import track
 
 from benchmarks.compare import check_same_answers
-from benchmarks.costs import tables
+from benchmarks.costs import spread, tables
 from benchmarks.servers import CONNECTIONS, ONE_THREAD, Server, drive, running, servers
 from benchmarks.workload import Workload, workloads
 from training.mnist import DataError, DataSource
@@ -82,11 +81,6 @@ def measure(urls: dict[str, str], workload: Workload, rounds: int, seconds: int)
 def ratios(result: Rounds, name: str, baseline: str) -> list[float]:
     """A server's rate over another's, round by round."""
     return [ours / theirs for ours, theirs in zip(result[name], result[baseline], strict=True)]
-
-
-def spread(values: Sequence[float]) -> str:
-    """Median, lowest and highest."""
-    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
 
 
 def report(results: dict[Workload, Rounds], rounds: int, seconds: int) -> str:

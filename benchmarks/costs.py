@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import httpx
@@ -234,10 +234,10 @@ def two_workers(rounds: int, seconds: int) -> Table:
     return Table(
         "Two workers",
         "Twice the processor time of a request with one worker, over that with two: what two workers answer on two "
-        "cores that do nothing else, where one answers 1. 64 connections for one, 128 for two: enough at "
-        "hand, however they are spread. Median, lowest and highest.",
+        "cores that do nothing else, where one answers 1. 64 connections for one, 128 for two: enough at hand, "
+        "however they are spread. Median, lowest and highest.",
         ["two workers over one"],
-        [[f"{statistics.median(gains):.2f} ({min(gains):.2f}-{max(gains):.2f})"]],
+        [[spread(gains)]],
     )
 
 
@@ -258,7 +258,7 @@ def start_and_memory() -> Table:
             memory.append(server.resident_kilobytes())
     return Table(
         "Start and memory",
-        f"Medians of {STARTS} starts, one worker; memory after a second of requests.",
+        f"Medians of {STARTS} starts, one worker, their ratios start by start; memory after a second of requests.",
         ["", "service", "importing the same libraries", "ratio"],
         [
             ["seconds until ready", *ratio_cells(starts, imports, "{:.2f}")],
@@ -271,16 +271,22 @@ def training(digits: Digits) -> Table:
     """Seconds an epoch, and seconds to one loss, beside a textbook's loop."""
     return Table(
         "Training",
-        "784-256-32-256-784, binary cross-entropy of grey digits, Adam, all cores: seconds an epoch, and our share of "
-        f"the rate of large matrix products here; the loss of epoch {EPOCHS} in nats; seconds until an epoch's loss is "
-        f"no higher than that of our epoch {EPOCHS}. Ours starts at the mean image, sees centred pixels, takes the "
-        "gradient along the latents alone and averages weights, as training by default does.",
+        "784-256-32-256-784, binary cross-entropy of grey digits, Adam, all cores: seconds an epoch, in turns, their "
+        "ratio turn by turn, and our share of the rate of large matrix products here; the loss of epoch "
+        f"{EPOCHS} in nats; seconds until an epoch's loss is no higher than that of our epoch {EPOCHS}. Ours starts at "
+        "the mean image, sees centred pixels, takes the gradient along the latents alone and averages weights, as "
+        "training by default does.",
         [
             *("batch", "textbook", "ours", "ratio", "share", "textbook's loss", "our loss"),
             *("textbook, to our loss", "ours, to it", "ratio"),
         ],
         training_rows(digits),
     )
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median, lowest and highest."""
+    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
 
 
 def ratio_cells(ours: list[float], theirs: list[float], form: str) -> list[str]:

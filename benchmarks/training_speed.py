@@ -23,7 +23,6 @@ MOST_EPOCHS = 12  # of the textbook's, to the loss that we have after EPOCHS
 BATCHES = (128, 512)
 LEARNING_RATE = 1e-3
 
-
 Epochs = Iterator[tuple[float, float]]  # seconds, and mean loss in nats, of each
 
 

@@ -127,7 +127,7 @@ class Server(uvicorn.Server):
         await self._take_in(listeners)
         for listener in listeners:
             with suppress(OSError):  # macOS has none of it
-                listener.shutdown(socket.SHUT_RD)  # for the main process too, or the kernel would go on to bring some
+                listener.shutdown(socket.SHUT_RD)  # the main process holds it too: it would go on to get connections
         for server in self.servers:
             server.close()
         for listener in listeners:

@@ -65,17 +65,16 @@ def test_connections_that_nobody_has_taken_in_yet_are_served() -> None:
                 assert (await connection.ask(READY)).status == 200
             server.process.send_signal(signal.SIGTERM)
             await asyncio.to_thread(server.log.wait_for, "stopping")
-            server.process.send_signal(signal.SIGSTOP)
-            try:
-                async with AsyncExitStack() as stack:
+            async with AsyncExitStack() as stack:
+                server.process.send_signal(signal.SIGSTOP)
+                try:
                     waiting = [await stack.enter_async_context(connect(server.port)) for _ in range(20)]
                     for connection in waiting:
                         connection.writer.write(DIGIT)
                     await asyncio.sleep(1)  # the delay
+                finally:
                     server.process.send_signal(signal.SIGCONT)
-                    return [(await connection.answer()).status for connection in waiting]
-            finally:
-                server.process.send_signal(signal.SIGCONT)
+                return [(await connection.answer()).status for connection in waiting]
 
         assert asyncio.run(run()) == [200] * 20
         assert server.process.wait(timeout=30) == 0
