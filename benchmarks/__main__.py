@@ -16,7 +16,7 @@ from benchmarks.compare import check_same_answers
 from benchmarks.costs import spread, tables
 from benchmarks.servers import CONNECTIONS, ONE_THREAD, Server, drive, running, servers
 from benchmarks.workload import Workload, workloads
-from training.mnist import DataError, DataSource
+from training.data.mnist import DataError, DataSource
 
 HERE = Path(__file__).parent
 SERVICE, BASELINE = "vae-service", ONE_THREAD

@@ -13,9 +13,9 @@ from starlette.types import Receive, Scope, Send
 from service.imaging.reader import Picture, read_plain_images
 from service.imaging.writer import base64_pngs, sheet
 from service.model.autoencoder import Pixels
+from service.model.interpolation import interpolation_path
 from service.model.latent_space import reconstruct
 from service.model.onnx_autoencoder import OnnxAutoencoder
-from service.model.paths import interpolation_path
 
 Json = dict[str, Any]
 autoencoder = OnnxAutoencoder.load(Path("models/mnist"))

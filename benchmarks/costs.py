@@ -17,7 +17,7 @@ from benchmarks import bare_asgi
 from benchmarks.servers import LOAD_CORE, ONE_THREAD, SERVER_CORE, Running, Server, drive, load, running, service
 from benchmarks.training_speed import EPOCHS, training_rows
 from benchmarks.workload import Workload, reconstruct_workload
-from training.mnist import Digits
+from training.data.mnist import Digits
 
 CONNECTION_COUNTS = (1, 4, 16, 64, 256)
 BATCHES = tuple(2**power for power in range(9))

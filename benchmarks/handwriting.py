@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 from service.imaging.reader import read_image
 from service.model.latent_space import reconstruct
 from service.model.onnx_autoencoder import OnnxAutoencoder
-from training.classifier import ClassifierError, features_and_classes, read_classifier
+from training.evaluation.classifier import ClassifierError, features_and_classes, read_classifier
 
 SIDE = 96  # pixels of an enlarged digit
 MARGINS = (0, 0.25, 0.5, 1, 2, 3)  # of the digit's side, on each of its sides

@@ -10,11 +10,11 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from training.mnist import Digits
-from training.objective import binary_cross_entropy, kl_divergence
-from training.recipe import Recipe
-from training.train import Trainer, fast_products, keep_freed_memory
-from training.vae import VAE, sample_posterior
+from training.data.mnist import Digits
+from training.fitting.recipe import Recipe
+from training.fitting.trainer import Trainer, fast_products, keep_freed_memory
+from training.network.mlp import VAE, sample_posterior
+from training.network.objective import binary_cross_entropy, kl_divergence
 
 MATRIX_SIZE = 2048
 REPEATS = 10

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from training.exported_model import ExportedModel
-from training.mnist import gunzip, parse_idx
+from training.artifact.exported_model import ExportedModel
+from training.data.mnist import gunzip, parse_idx
 
 DIGITS = Path("tests/data/t10k-images-idx3-ubyte.gz")
 MODEL = Path("models/mnist")

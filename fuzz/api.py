@@ -22,7 +22,7 @@ from hypothesis.strategies import SearchStrategy
 from schemathesis.cli import schemathesis as command
 
 from fuzz.png_mutator import content_of, picture
-from service.api.uploads import FORM, IMAGES, PICTURES
+from service.api.body import FORM, IMAGES, PICTURES
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 SERVER = (".venv/bin/python", "-m", "service", "--port", "0")  # the runtime's environment, not this one

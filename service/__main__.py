@@ -10,13 +10,13 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import CliApp
 
-from service.api.telemetry import TelemetryError
 from service.app import create_state, load_app
-from service.logs import AccessLog, configure
 from service.model.errors import ModelLoadError
-from service.server import BACKLOG, Server
+from service.observability.logs import AccessLog, configure
+from service.observability.tracing import TelemetryError
+from service.server.server import BACKLOG, Server
+from service.server.workers import Workers
 from service.settings import Settings
-from service.workers import Workers
 
 EXIT_NO_PORT = 1
 EXIT_BAD_SETTINGS = 2

@@ -4,20 +4,23 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
 from service import __version__
-from service.api import docs, inference_protocol, pages, problems
+from service.api import errors as problems
 from service.api.admission import Admission
-from service.api.edge import Edge
-from service.api.guard import Cors, Guard
-from service.api.inference_protocol import infer_routes, protocol_router
-from service.api.metrics import Metrics
-from service.api.post_route import Shortcut
+from service.api.auth import Cors, Guard
+from service.api.middleware import Edge
+from service.api.route import Shortcut
 from service.api.routes import OPERATIONS, RELOAD_PATH, add_reload, operation_routes, status_router
 from service.api.state import State
-from service.api.telemetry import telemetry, tracer_provider
-from service.api.values import Limits
-from service.logs import AccessLog
 from service.model.autoencoder import Autoencoder
 from service.model.onnx_autoencoder import OnnxAutoencoder
+from service.observability.logs import AccessLog
+from service.observability.metrics import Metrics
+from service.observability.tracing import telemetry, tracer_provider
+from service.oip import routes as inference_protocol
+from service.oip.routes import infer_routes, protocol_router
+from service.openapi import pages
+from service.openapi import schema as docs
+from service.operations.fields import Limits
 from service.settings import Settings
 
 

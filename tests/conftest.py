@@ -6,7 +6,7 @@ import torch
 from hypothesis import settings
 
 from tests.samples import DATA, FakeAutoencoder
-from training.mnist import DataSource, Digits
+from training.data.mnist import DataSource, Digits
 
 SAMPLE = DataSource(
     name="sample",

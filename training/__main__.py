@@ -9,10 +9,14 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from training import evaluate as evaluation
-from training import export as exporting
-from training import plots
-from training.classifier import (
+from training.artifact import export as exporting
+from training.artifact.exported_model import ExportedModel, ModelError, read_measured_card
+from training.artifact.model_card import measures
+from training.artifact.summary import summary as describe
+from training.data.mnist import DataError, DataSource, fashion_mnist
+from training.evaluation import evaluate as evaluation
+from training.evaluation import plots
+from training.evaluation.classifier import (
     Classifier,
     ClassifierError,
     accuracy,
@@ -20,15 +24,11 @@ from training.classifier import (
     save_classifier,
     train_classifier,
 )
-from training.exported_model import ExportedModel, ModelError, read_measured_card
 from training.files import make_room
-from training.mnist import DataError, DataSource, fashion_mnist
-from training.model_card import measures
-from training.objective import ObjectiveName
-from training.recipe import OptimizerName, Recipe, RecipeError, Schedule, read_recipe
-from training.summary import summary as describe
-from training.tensorboard import EpochLog, epoch_log
-from training.train import EpochResult, Trainer, TrainingError, keep_freed_memory, read_checkpoint
+from training.fitting.recipe import OptimizerName, Recipe, RecipeError, Schedule, read_recipe
+from training.fitting.tensorboard import EpochLog, epoch_log
+from training.fitting.trainer import EpochResult, Trainer, TrainingError, keep_freed_memory, read_checkpoint
+from training.network.objective import ObjectiveName
 
 DEFAULTS = Recipe()
 RUNS = Path("runs")

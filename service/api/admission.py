@@ -8,9 +8,9 @@ from typing import NamedTuple, TypeVar
 
 from starlette.types import Receive
 
-from service.api.metrics import Metrics
-from service.api.problems import OVERLOADED, RefusedError
-from service.api.together import Together, Work
+from service.api.errors import OVERLOADED, RefusedError
+from service.model.batching import Together, Work
+from service.observability.metrics import Metrics
 
 LARGE = 65  # images from which a request is computed beside the event loop, not in it: 64 take it 0.3 to 4 ms
 ROUND_IMAGES = LARGE - 1  # of small requests, between two looks at the sockets

@@ -10,17 +10,17 @@ from pydantic import BaseModel, ValidationError
 from starlette.types import Scope
 
 from service.api.admission import LARGE, Admission
-from service.api.post_route import JSON, Headers, PostRoute, Reply, Task, check_body_type
-from service.api.problems import MOST_CHARACTERS, invalid_request, not_read
-from service.api.record import Record
-from service.api.representations import ANIMATIONS, WRITERS, types_of
+from service.api.body import UPLOADS, option_names, options_of, read_upload
+from service.api.errors import MOST_CHARACTERS, invalid_request, not_read
+from service.api.responses import ANIMATIONS, WRITERS, types_of
+from service.api.route import JSON, Headers, PostRoute, Reply, Task, check_body_type
 from service.api.schemas import Ingredients, Request
-from service.api.together import Rows, ask
-from service.api.uploads import UPLOADS, option_names, options_of, read_upload
-from service.api.values import Context, Limits, enlargement
 from service.model.autoencoder import Autoencoder, Floats, Pixels, Posterior
+from service.model.batching import Rows, ask
 from service.model.card import ModelCard
 from service.model.statistics import LatentStatistics
+from service.observability.request_context import Record
+from service.operations.fields import Context, Limits, enlargement
 
 BINARY = {"type": "string", "format": "binary"}
 PART_MARKS = b"[{:,"

@@ -33,7 +33,11 @@ from service.api.schemas import (
     PicturesRequest,
     Request,
 )
-from service.api.values import (
+from service.imaging.reader import seem_plain
+from service.model.interpolation import Path
+from service.model.latent_space import RADIUS
+from service.model.noise import new_seed
+from service.operations.fields import (
     DEFAULT_STEPS,
     UNION_TAGS,
     Count,
@@ -50,10 +54,6 @@ from service.api.values import (
     number_or_list,
     whole_number,
 )
-from service.imaging.reader import seem_plain
-from service.model.latent_space import RADIUS
-from service.model.noise import new_seed
-from service.model.paths import Path
 
 MOST_TEMPERATURE = 3.0
 MOST_WEIGHT = 100.0

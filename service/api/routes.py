@@ -11,6 +11,7 @@ import numpy as np
 from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.responses import Response
 
+from service.api.errors import DRAINING, Problem, RefusedError
 from service.api.json_route import JsonRoute, Operation
 from service.api.latent_schemas import (
     ArithmeticAnswer,
@@ -23,7 +24,6 @@ from service.api.latent_schemas import (
     TraverseAnswer,
     TraverseRequest,
 )
-from service.api.problems import DRAINING, Problem, RefusedError
 from service.api.schemas import (
     DecodeRequest,
     EncodeRequest,
@@ -39,12 +39,12 @@ from service.api.schemas import (
     ScoresAnswer,
 )
 from service.api.state import State
-from service.api.values import Limits
 from service.imaging.fit import Fitted
 from service.imaging.reader import Picture
 from service.imaging.writer import sheet
 from service.model.autoencoder import Autoencoder, Floats, check_inference
 from service.model.card import ModelCard
+from service.model.interpolation import interpolation_path
 from service.model.latent_space import (
     posterior_samples,
     prior_samples,
@@ -54,8 +54,8 @@ from service.model.latent_space import (
     traversal,
     weighted_sum,
 )
-from service.model.paths import interpolation_path
 from service.model.score import score
+from service.operations.fields import Limits
 
 RELOAD_PATH = "/model/reload"
 METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"

@@ -19,7 +19,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from service.api.values import (
+from service.imaging.fit import Fitted
+from service.imaging.reader import seem_plain
+from service.imaging.writer import Sheet, base64_pngs, base64_text, enlarged
+from service.model.autoencoder import Floats
+from service.model.noise import new_seed
+from service.operations.fields import (
     FLOAT32,
     LATENT_FORMS,
     Count,
@@ -34,11 +39,6 @@ from service.api.values import (
     number_of,
     whole_number,
 )
-from service.imaging.fit import Fitted
-from service.imaging.reader import seem_plain
-from service.imaging.writer import Sheet, base64_pngs, base64_text, enlarged
-from service.model.autoencoder import Floats
-from service.model.noise import new_seed
 
 
 class Ingredients(NamedTuple):

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from opentelemetry.trace import TracerProvider
 
 from service.api.admission import Admission
-from service.api.metrics import Metrics
-from service.api.record import Record
-from service.logs import AccessLog
+from service.observability.logs import AccessLog
+from service.observability.metrics import Metrics
+from service.observability.request_context import Record
 
 
 @dataclass

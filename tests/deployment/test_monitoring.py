@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from pydantic import BaseModel, Field
 
-from service.api.metrics import Metrics
+from service.observability.metrics import Metrics
 from tests.samples import REPOSITORY, fake_card
 
 PROMETHEUS = REPOSITORY / "monitoring" / "prometheus"

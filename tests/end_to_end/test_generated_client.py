@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from service.api.uploads import PICTURES
+from service.api.body import PICTURES
 from tests.end_to_end.server import serve
 from tests.samples import card_examples, pixels_of
 

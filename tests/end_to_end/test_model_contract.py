@@ -10,9 +10,9 @@ import pytest
 
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from tests.samples import MODEL
-from training.evaluate import measure
-from training.exported_model import ExportedModel
-from training.mnist import DataSource, Digits
+from training.artifact.exported_model import ExportedModel
+from training.data.mnist import DataSource, Digits
+from training.evaluation.evaluate import measure
 
 
 @pytest.fixture(scope="module")

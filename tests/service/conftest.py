@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.api.edge import Edge
+from service.api.middleware import Edge
 from service.app import create_app, create_state
 from service.settings import Settings
 from tests.samples import FakeAutoencoder

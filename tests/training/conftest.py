@@ -9,12 +9,12 @@ import torch
 
 from tests.conftest import SAMPLE
 from tests.samples import DATA
-from training.classifier import Classifier, train_classifier
-from training.export import export
-from training.exported_model import ExportedModel
-from training.mnist import Digits
-from training.recipe import Recipe
-from training.train import Trainer
+from training.artifact.export import export
+from training.artifact.exported_model import ExportedModel
+from training.data.mnist import Digits
+from training.evaluation.classifier import Classifier, train_classifier
+from training.fitting.recipe import Recipe
+from training.fitting.trainer import Trainer
 
 SMALL = Recipe(
     epochs=3,

@@ -17,11 +17,11 @@ from PIL import Image
 from tests.conftest import SAMPLE
 from tests.samples import DATA, MODEL, REPOSITORY
 from training.__main__ import choose_device, main
-from training.classifier import accuracy, read_classifier
-from training.exported_model import ExportedModel
-from training.mnist import DataSource
-from training.recipe import Recipe
-from training.train import TrainingError, read_checkpoint
+from training.artifact.exported_model import ExportedModel
+from training.data.mnist import DataSource
+from training.evaluation.classifier import accuracy, read_classifier
+from training.fitting.recipe import Recipe
+from training.fitting.trainer import TrainingError, read_checkpoint
 
 
 class Command:

@@ -7,10 +7,10 @@ import pytest
 from starlette.types import Message, Receive
 
 from service.api.admission import FEW, LARGE, MOST_BODIES, ROUND_IMAGES, ROUND_REQUESTS, Admission, has_gone
-from service.api.metrics import Metrics
-from service.api.problems import OVERLOADED, RefusedError
+from service.api.errors import OVERLOADED, RefusedError
 from service.app import create_app, create_state
 from service.model.autoencoder import Floats, Pixels, Posterior
+from service.observability.metrics import Metrics
 from service.settings import Settings
 from tests.samples import FIRST, FakeAutoencoder
 from tests.service.conftest import Client

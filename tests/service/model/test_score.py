@@ -10,11 +10,11 @@ from service.model.card import Objective
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from service.model.score import reconstruction_loss, score
 from tests.samples import MODEL, FakeAutoencoder
-from training import objective as reference
-from training.anomaly_quality import densities_and_scores
-from training.exported_model import ExportedModel
-from training.latent_statistics import read_statistics
-from training.mnist import Digits
+from training.artifact.exported_model import ExportedModel
+from training.artifact.latent_statistics import read_statistics
+from training.data.mnist import Digits
+from training.evaluation.anomaly_quality import densities_and_scores
+from training.network import objective as reference
 
 
 @pytest.fixture(scope="module")

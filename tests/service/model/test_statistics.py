@@ -6,10 +6,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-import training.latent_statistics
 from service.model.autoencoder import Floats
 from service.model.noise import uniforms
 from tests.samples import LATENT_SIZE, fake_statistics
+from training.artifact import latent_statistics as trained
 
 STATISTICS = fake_statistics()
 EACH = 1 + 2 * LATENT_SIZE
@@ -88,6 +88,6 @@ def test_log_densities_are_those_of_training() -> None:
     """By PyTorch's word, for more latents than are computed at a time."""
     latents = STATISTICS.draw(uniforms(3, 70, EACH), None, 2.0)
     parts = STATISTICS.weights, STATISTICS.classes, STATISTICS.means, STATISTICS.factors
-    expected = training.latent_statistics.LatentStatistics(*parts).class_log_densities(torch.from_numpy(latents))
+    expected = trained.LatentStatistics(*parts).class_log_densities(torch.from_numpy(latents))
 
     assert STATISTICS.class_log_densities(latents) == pytest.approx(expected.numpy(), rel=1e-5)

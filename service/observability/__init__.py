@@ -1,0 +1,1 @@
+"""Metrics, access log, request context and tracing."""

@@ -1,0 +1,1 @@
+"""What the service does with images and latents. Knows no HTTP."""

@@ -1,0 +1,1 @@
+"""The process: sockets, workers, uvicorn and its connections."""

@@ -1,0 +1,1 @@
+"""Exported files: ONNX graphs, model card, latent statistics."""

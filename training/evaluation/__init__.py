@@ -1,0 +1,1 @@
+"""Measures of an exported model and their plots."""

@@ -1,0 +1,1 @@
+"""Training: recipe, optimisers, gradients and the loop."""
