@@ -10,10 +10,10 @@ import numpy as np
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from service.imaging.reader import Picture, read_plain_images
+from service.imaging.reader import DecodedImage, read_plain_images
 from service.imaging.writer import base64_pngs, sheet
 from service.model.autoencoder import Pixels
-from service.model.interpolation import interpolation_path
+from service.model.interpolation import interpolate_path
 from service.model.latent_space import reconstruct
 from service.model.onnx_autoencoder import OnnxAutoencoder
 
@@ -24,7 +24,7 @@ _, HEIGHT, WIDTH = autoencoder.card.image_shape
 
 def read(texts: list[str]) -> Pixels:
     pictures = read_plain_images(texts, HEIGHT, WIDTH)
-    return np.array([picture.pixels for picture in pictures if isinstance(picture, Picture)])
+    return np.array([picture.pixels for picture in pictures if isinstance(picture, DecodedImage)])
 
 
 def encode(body: Json) -> Json:
@@ -43,7 +43,7 @@ def reconstruct_images(body: Json) -> Json:
 
 def interpolate(body: Json) -> Json:
     ends = autoencoder.encode(read([body["start"]["image"], body["end"]["image"]])).mean
-    weights, latents = interpolation_path(autoencoder, ends, body["steps"], "linear", closed=False)
+    weights, latents = interpolate_path(autoencoder, ends, body["steps"], "linear", closed=False)
     images = base64_pngs(sheet(autoencoder.decode(latents)).images)
     return {"weights": weights.tolist(), "latents": latents.tolist(), "images": images}
 

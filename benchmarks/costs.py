@@ -22,7 +22,7 @@ from training.data.mnist import Digits
 CONNECTION_COUNTS = (1, 4, 16, 64, 256)
 BATCHES = tuple(2**power for power in range(9))
 HALF_CAPACITY_CLIENTS = 8
-LEAST_ANSWERED = 0.9  # of the requests that are to be sent at half the capacity
+MIN_ANSWERED = 0.9  # of the requests that are to be sent at half the capacity
 COST_CONNECTIONS = 4  # where a request's processor time is measured
 STARTS = 5
 # All that the service imports from elsewhere: what its start and its memory are held against.
@@ -103,7 +103,7 @@ def timed_requests(url: str, workload: Workload, rate: float, seconds: int) -> l
         done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - the system's hey
     rows = list(csv.DictReader(done.stdout.splitlines()))
     # Those that failed on their way have no row.
-    if {row["status-code"] for row in rows} != {"200"} or len(rows) < LEAST_ANSWERED * rate * seconds:
+    if {row["status-code"] for row in rows} != {"200"} or len(rows) < MIN_ANSWERED * rate * seconds:
         raise RuntimeError(f"{url}: not all requests were answered")
     return [float(row["response-time"]) for row in rows]
 

@@ -25,7 +25,7 @@ QUALITY = 80
 ORIENTATION = 0x0112
 # EXIF's numbers, each with the turn that it undoes.
 TURNS = {1: None, 3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
-MOST_PIXELS = 4_000_000
+MAX_PIXELS = 4_000_000
 
 Grey = NDArray[np.uint8]
 
@@ -61,7 +61,7 @@ def main() -> None:
             files = [photograph(image, margin, number, dark=dark) for number, image in enumerate(images)]
             shares = []
             for fit in ("auto", "resize"):
-                read = np.array([read_image(file, height, width, MOST_PIXELS, fit).pixels for file in files])
+                read = np.array([read_image(file, height, width, MAX_PIXELS, fit).pixels for file in files])
                 pixels = torch.from_numpy(reconstruct(autoencoder, read).reshape(-1, 1, height, width))
                 _, classes = features_and_classes(classifier, pixels)
                 shares.append(float(np.mean(classes.numpy() == labels)))

@@ -19,7 +19,7 @@ from training.network.objective import binary_cross_entropy, kl_divergence
 MATRIX_SIZE = 2048
 REPEATS = 10
 EPOCHS = 3
-MOST_EPOCHS = 12  # of the textbook's, to the loss that we have after EPOCHS
+MAX_EPOCHS = 12  # of the textbook's, to the loss that we have after EPOCHS
 BATCHES = (128, 512)
 LEARNING_RATE = 1e-3
 
@@ -116,7 +116,7 @@ def training_rows(digits: Digits) -> list[list[str]]:
             shares.append(operations_an_epoch(len(digits)) / seconds / product_rate())
             theirs.append(next(textbook))
         ratio = statistics.median(their / our for (our, _), (their, _) in zip(ours, theirs, strict=True))
-        while theirs[-1][1] > ours[-1][1] and len(theirs) < MOST_EPOCHS:
+        while theirs[-1][1] > ours[-1][1] and len(theirs) < MAX_EPOCHS:
             theirs.append(next(textbook))
         our_epoch, their_epoch = (statistics.median(seconds for seconds, _ in each) for each in (ours, theirs))
         our_total, their_total = (sum(seconds for seconds, _ in each) for each in (ours, theirs))

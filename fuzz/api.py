@@ -27,7 +27,7 @@ from service.api.body import FORM, IMAGES, PICTURES
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 SERVER = (".venv/bin/python", "-m", "service", "--port", "0")  # the runtime's environment, not this one
 # So few that any of them may come together: 8 x 16 images, each 4 x 4 times as large, is within the default limits.
-MOST_OF_MANY = {"images": 8, "waypoints": 8, "dimensions": 8, "steps": 16, "samples": 16, "scale": 4}
+MAX_OF_MANY = {"images": 8, "waypoints": 8, "dimensions": 8, "steps": 16, "samples": 16, "scale": 4}
 answers: dict[str, Counter[int]] = {}  # of each operation, how many of each status
 
 
@@ -184,7 +184,7 @@ def agree(fields: dict[str, Any]) -> None:
     if "images" in fields and fields.get("sample") not in {True, "true"}:
         fields.pop("samples", None)
         fields.pop("seed", None)
-    for name, most in MOST_OF_MANY.items():
+    for name, most in MAX_OF_MANY.items():
         value = fields.get(name)
         if isinstance(value, list):
             fields[name] = value[:most]

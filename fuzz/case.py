@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.imaging.errors import ImageError
-from service.imaging.reader import Picture, read_image, read_plain_images
+from service.imaging.reader import DecodedImage, read_image, read_plain_images
 
 HEIGHT, WIDTH = 28, 28
-MOST_SECONDS = 0.1
+MAX_SECONDS = 0.1
 AGAIN = 3  # readings of a case that took longer
-MOST_BYTES = 64 * 1024 * 1024
-MOST_PIXELS = 100_000  # the time grows with them; a busy machine must not look like a slow reader
+MAX_BYTES = 64 * 1024 * 1024
+MAX_PIXELS = 100_000  # the time grows with them; a busy machine must not look like a slow reader
 Reader = Callable[[str, int, int], NDArray[np.uint8]]
 
 
@@ -41,9 +41,9 @@ class Records:
 
 def read_fitted(text: str, height: int, width: int) -> NDArray[np.uint8]:
     """What the service reads from a text, without what it did to it; the same in a list of two."""
-    pixels = read_image(text, height, width, MOST_PIXELS, "auto").pixels
+    pixels = read_image(text, height, width, MAX_PIXELS, "auto").pixels
     for each in read_plain_images([text, text], height, width):
-        if isinstance(each, Picture) and not np.array_equal(each.pixels, pixels):
+        if isinstance(each, DecodedImage) and not np.array_equal(each.pixels, pixels):
             raise AssertionError("other pixels in a list")
     return pixels
 
@@ -59,15 +59,15 @@ def check(read: Reader, text: str, records: Records) -> None:
     before = peak_bytes()
     pixels, seconds = timed(read, text)
     taken = peak_bytes() - before
-    if seconds > MOST_SECONDS:
+    if seconds > MAX_SECONDS:
         seconds = min(timed(read, text)[1] for _ in range(AGAIN))
 
     records.count(seconds, taken, image=pixels is not None)
     if pixels is not None and (pixels.shape, pixels.dtype.name) != ((HEIGHT, WIDTH), "uint8"):
         raise AssertionError(f"{pixels.dtype} {pixels.shape}")
-    if seconds > MOST_SECONDS:
+    if seconds > MAX_SECONDS:
         raise AssertionError(f"{seconds:.3f} s")
-    if taken > MOST_BYTES:
+    if taken > MAX_BYTES:
         raise AssertionError(f"{taken} bytes")
 
 

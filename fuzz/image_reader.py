@@ -17,8 +17,8 @@ from fuzz.file_mutator import mutate_file
 from fuzz.png_mutator import mutate_text
 
 FINDINGS = Path("build/fuzz")
-MOST_TEXT = 256 * 1024  # a bomb of 128 MiB fits into less
-OPTIONS = (f"-max_len={MOST_TEXT}", f"-artifact_prefix={FINDINGS}/", "-print_final_stats=1")
+MAX_TEXT = 256 * 1024  # a bomb of 128 MiB fits into less
+OPTIONS = (f"-max_len={MAX_TEXT}", f"-artifact_prefix={FINDINGS}/", "-print_final_stats=1")
 
 
 def main() -> None:

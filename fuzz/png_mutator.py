@@ -16,7 +16,7 @@ Edit = Callable[[Chunks, Random, Mutate], Chunks]
 Maker = Callable[[Random], Chunks]
 
 GREY, COLOUR, PALETTE, GREY_AND_ALPHA, COLOUR_AND_ALPHA = 0, 2, 3, 4, 6
-KINDS = [  # bit depths and colour types that go together
+PROBLEM_TYPES = [  # bit depths and colour types that go together
     *((depth, GREY) for depth in (1, 2, 4, 8, 16)),
     *((depth, PALETTE) for depth in (1, 2, 4, 8)),
     *((depth, colour) for depth in (8, 16) for colour in (COLOUR, GREY_AND_ALPHA, COLOUR_AND_ALPHA)),
@@ -63,7 +63,7 @@ def chunks_of(text: bytes) -> Chunks:
 
 def picture(random: Random) -> Chunks:
     """A PNG of the right size that is right, of any depth and colour type, interlaced or not."""
-    depth, colour = random.choice(KINDS)
+    depth, colour = random.choice(PROBLEM_TYPES)
     palette = [(b"PLTE", random.randbytes(3 << depth))] if colour == PALETTE else []
     return [
         (b"IHDR", header((WIDTH, HEIGHT), (depth, colour), random)),
@@ -81,7 +81,7 @@ def header(size: tuple[int, int], kind: tuple[int, int], random: Random) -> byte
 def odd_header(random: Random) -> bytes:
     """Often the right size, often a kind that could be."""
     size = (WIDTH, HEIGHT) if random.random() < 7 / 8 else (random.choice(SIZES), random.choice(SIZES))
-    kind = random.choice(KINDS) if random.random() < 7 / 8 else (random.randrange(256), random.randrange(256))
+    kind = random.choice(PROBLEM_TYPES) if random.random() < 7 / 8 else (random.randrange(256), random.randrange(256))
     return header(size, kind, random)
 
 

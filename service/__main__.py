@@ -13,7 +13,7 @@ from pydantic_settings import CliApp
 from service.app import create_state, load_app
 from service.model.errors import ModelLoadError
 from service.observability.logs import AccessLog, configure
-from service.observability.tracing import TelemetryError
+from service.observability.tracing import TracingError
 from service.server.server import BACKLOG, Server
 from service.server.workers import Workers
 from service.settings import Settings
@@ -39,7 +39,7 @@ def main() -> None:
         server = Server(settings, state, partial(load_app, settings, state))
     except ModelLoadError as error:
         fail(str(error), EXIT_BAD_MODEL)
-    except (ValueError, TelemetryError) as error:  # the file of API keys; the collector
+    except (ValueError, TracingError) as error:  # the file of API keys; the collector
         fail(str(error), EXIT_BAD_SETTINGS)
     listeners = listen(settings.host, settings.port, settings.workers)
     host, port = listeners[0].getsockname()[:2]

@@ -6,11 +6,11 @@ from starlette.types import ASGIApp
 from service import __version__
 from service.api import errors as problems
 from service.api.admission import Admission
-from service.api.auth import Cors, Guard
-from service.api.middleware import Edge
+from service.api.auth import ApiKeyMiddleware, CorsMiddleware
+from service.api.middleware import RequestMiddleware
 from service.api.route import Shortcut
 from service.api.routes import OPERATIONS, RELOAD_PATH, add_reload, operation_routes, status_router
-from service.api.state import State
+from service.api.state import AppState
 from service.model.autoencoder import Autoencoder
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from service.observability.logs import AccessLog
@@ -24,20 +24,20 @@ from service.operations.fields import Limits
 from service.settings import Settings
 
 
-def create_state(settings: Settings, access_log: AccessLog | None = None) -> State:
+def create_state(settings: Settings, access_log: AccessLog | None = None) -> AppState:
     """What applications of these settings share with their server. To be made before workers are forked.
 
     Raises TelemetryError.
     """
     status_paths = [route.path for route in status_router.routes]  # type: ignore[attr-defined]
     routes = [*OPERATIONS, RELOAD_PATH, *status_paths, *inference_protocol.PATHS, *pages.PATHS]
-    metrics = Metrics(routes, [kind.name for kind in problems.KINDS], settings.workers)
+    metrics = Metrics(routes, [kind.name for kind in problems.PROBLEM_TYPES], settings.workers)
     admission = Admission(settings.max_pending_images, settings.max_body_bytes, metrics)
     provider = tracer_provider(settings.otlp_endpoint) if settings.otlp_endpoint else None
-    return State(metrics, admission, access_log, provider)
+    return AppState(metrics, admission, access_log, provider)
 
 
-def create_app(settings: Settings, autoencoder: Autoencoder, state: State) -> Edge:
+def create_app(settings: Settings, autoencoder: Autoencoder, state: AppState) -> RequestMiddleware:
     """The application that serves an autoencoder.
 
     Raises ValueError if the API keys cannot be read, ModelLoadError if the model card's examples cannot.
@@ -75,7 +75,7 @@ def create_app(settings: Settings, autoencoder: Autoencoder, state: State) -> Ed
     docs.complete(app, limits, autoencoder, routes, keys_needed=bool(keys))
     # Traces are made by FastAPI.
     inner = Shortcut(app, routes) if state.tracer_provider is None else app
-    return Edge(guarded(inner, settings, keys), state)
+    return RequestMiddleware(guarded(inner, settings, keys), state)
 
 
 def guarded(app: ASGIApp, settings: Settings, keys: tuple[bytes, ...]) -> ASGIApp:
@@ -85,9 +85,9 @@ def guarded(app: ASGIApp, settings: Settings, keys: tuple[bytes, ...]) -> ASGIAp
             *(pages.PATHS if settings.docs_without_key else ()),
             *(["/metrics"] if settings.metrics_without_key else ()),
         ]
-        app = Guard(app, settings.allowed_hosts, keys, open_paths)
+        app = ApiKeyMiddleware(app, settings.allowed_hosts, keys, open_paths)
     if settings.cors_origins:  # outermost: a browser's question before a request brings no key
-        app = Cors(
+        app = CorsMiddleware(
             app,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
@@ -97,6 +97,6 @@ def guarded(app: ASGIApp, settings: Settings, keys: tuple[bytes, ...]) -> ASGIAp
     return app
 
 
-def load_app(settings: Settings, state: State) -> Edge:
+def load_app(settings: Settings, state: AppState) -> RequestMiddleware:
     """The application that serves the model that the settings name. Raises ModelLoadError or ValueError."""
     return create_app(settings, OnnxAutoencoder.load(settings.model), state)

@@ -35,8 +35,8 @@ RUNS = Path("runs")
 CHECKPOINT = RUNS / "mnist" / "checkpoint.pt"
 CLASSIFIER = RUNS / "classifier.pt"
 MODEL = Path("models/mnist")
-MOST_SEED = 2**64 - 1  # that PyTorch takes
-MOST_UNITS = 2**14  # in a layer: the weights between two such layers take 1 GB
+MAX_SEED = 2**64 - 1  # that PyTorch takes
+MAX_UNITS = 2**14  # in a layer: the weights between two such layers take 1 GB
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -100,10 +100,10 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter a flag
         bool, typer.Option(help="Take the encoder's steps as if it saw pixels less the mean image.")
     ] = DEFAULTS.center_pixels,
     hidden_size: Annotated[
-        int, typer.Option(min=1, max=MOST_UNITS, help="Width of both hidden layers.")
+        int, typer.Option(min=1, max=MAX_UNITS, help="Width of both hidden layers.")
     ] = DEFAULTS.hidden_size,
-    latent_size: Annotated[int, typer.Option(min=1, max=MOST_UNITS, help="Length of a latent.")] = DEFAULTS.latent_size,
-    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Decides weights, order and noise.")] = DEFAULTS.seed,
+    latent_size: Annotated[int, typer.Option(min=1, max=MAX_UNITS, help="Length of a latent.")] = DEFAULTS.latent_size,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Decides weights, order and noise.")] = DEFAULTS.seed,
     tensorboard: Annotated[
         Path | None, typer.Option(help="Folder for losses that TensorBoard shows.", show_default=False)
     ] = None,
@@ -232,7 +232,7 @@ def demo(
     model: ModelOption = MODEL,
     data: DataOption = None,
     output: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("demo"),
-    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Decides the two digits and the new ones.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Decides the two digits and the new ones.")] = 4,
 ) -> None:
     """Draw a reconstruction, a walk between two digits in 11 steps and new digits from the prior."""
     for path in plots.demo(ExportedModel(model), context.obj.load("t10k", data), seed, output):

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from starlette.types import Receive
 
-from service.api.errors import OVERLOADED, RefusedError
+from service.api.errors import OVERLOADED, ProblemError
 from service.model.batching import Together, Work
 from service.observability.metrics import Metrics
 
@@ -16,7 +16,7 @@ LARGE = 65  # images from which a request is computed beside the event loop, not
 ROUND_IMAGES = LARGE - 1  # of small requests, between two looks at the sockets
 ROUND_REQUESTS = 16  # that have them
 FEW = 4  # requests at hand from which small ones are computed together
-MOST_BODIES = 16  # bodies of the largest size that may be in memory, each in part or whole, until they are answered
+MAX_BODIES = 16  # bodies of the largest size that may be in memory, each in part or whole, until they are answered
 RETRY_AFTER_SECONDS = 1
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class Admission:
         self.pending_images = 0
         self._most_images = max_pending_images
         self._body_bytes = 0
-        self._most_bytes = MOST_BODIES * max_body_bytes
+        self._most_bytes = MAX_BODIES * max_body_bytes
         self.turns = Turns()
         self._large = asyncio.Lock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large")
@@ -71,7 +71,7 @@ class Admission:
         if self._body_bytes + count > self._most_bytes:
             raise overloaded(
                 f"bodies of {self._body_bytes} bytes are waiting; {count} more would be over {self._most_bytes} "
-                f"({MOST_BODIES} times VAE_MAX_BODY_BYTES)"
+                f"({MAX_BODIES} times VAE_MAX_BODY_BYTES)"
             )
         self._body_bytes += count
 
@@ -94,9 +94,9 @@ class Admission:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
-def overloaded(detail: str) -> RefusedError:
+def overloaded(detail: str) -> ProblemError:
     """The refusal of what is too much for now."""
-    return RefusedError(OVERLOADED, detail, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+    return ProblemError(OVERLOADED, detail, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 class Turns:

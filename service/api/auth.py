@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.api.errors import BAD_REQUEST, UNAUTHORIZED, RefusedError, refusal
+from service.api.errors import BAD_REQUEST, UNAUTHORIZED, ProblemError, problem_response
 from service.observability.request_context import path_of
 
 PROBES = frozenset({"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="vae-service"'}
 
 
-class Guard:
+class ApiKeyMiddleware:
     """Lets through what names an allowed host and brings one of the keys."""
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str], keys: Iterable[bytes], open_paths: Iterable[str]) -> None:
@@ -31,8 +31,8 @@ class Guard:
         headers = dict(scope["headers"])
         try:
             self._check(path_of(scope), headers)
-        except RefusedError as error:
-            await refusal(scope, error)(scope, receive, send)
+        except ProblemError as error:
+            await problem_response(scope, error)(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -40,17 +40,17 @@ class Guard:
         if path in PROBES:
             return
         if self._hosts and host_name(headers.get(b"host", b"")) not in self._hosts:
-            raise RefusedError(BAD_REQUEST, "this service does not answer for that Host")
+            raise ProblemError(BAD_REQUEST, "this service does not answer for that Host")
         if self._keys and not any(path == opened or path.startswith(f"{opened}/") for opened in self._open_paths):
             given = given_key(headers)
             if not given:
-                raise RefusedError(UNAUTHORIZED, "an API key is needed: Authorization: Bearer, or X-API-Key", CHALLENGE)
+                raise ProblemError(UNAUTHORIZED, "an API key is needed: Authorization: Bearer, or X-API-Key", CHALLENGE)
             # Each key is compared, whatever came before: the time tells neither which one nor how much of it fits.
             if not sum([hmac.compare_digest(given, key) for key in self._keys]):
-                raise RefusedError(UNAUTHORIZED, "this API key is not known", CHALLENGE)
+                raise ProblemError(UNAUTHORIZED, "this API key is not known", CHALLENGE)
 
 
-class Cors(CORSMiddleware):
+class CorsMiddleware(CORSMiddleware):
     """Starlette's, out of the way of requests that no page of another origin sends: 10 us of each."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -11,12 +11,12 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from service.model.errors import InferenceError
-from service.observability.request_context import path_of, record_of
+from service.observability.request_context import context_of, path_of
 from service.operations.fields import UNION_TAGS
 
 MEDIA_TYPE = "application/problem+json"
-MOST_CHARACTERS = 100  # of a name that a client has made up
-MOST_ERRORS = 10  # a body of many wrong fields is not answered with all of them
+MAX_CHARACTERS = 100  # of a name that a client has made up
+MAX_ERRORS = 10  # a body of many wrong fields is not answered with all of them
 INFERENCE_PROTOCOL = "/v2/"  # the paths of the Open Inference Protocol
 TYPE_PREFIX = "urn:vae-service:problem:"
 # Pydantic's messages that speak of Python, in JSON's words.
@@ -24,7 +24,7 @@ JSON_WORDS = {"model_type": "Input should be an object", "list_type": "Input sho
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ProblemType:
     """A kind of problem: the last part of its type, its status and what it is in words."""
 
     name: str
@@ -32,21 +32,21 @@ class Kind:
     title: str
 
 
-BAD_REQUEST = Kind("bad-request", 400, "The request is not valid HTTP, or not for this host")
-UNAUTHORIZED = Kind("unauthorized", 401, "The request has no API key, or a wrong one")
-NOT_FOUND = Kind("not-found", 404, "Nothing is at this path")
-METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The path does not take this method")
-NOT_ACCEPTABLE = Kind("not-acceptable", 406, "The client takes no type of answer that the path gives")
-REQUEST_TIMEOUT = Kind("request-timeout", 408, "The request took too long to come in")
-BODY_TOO_LARGE = Kind("body-too-large", 413, "The body is larger than the service takes")
-UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "The body is not of a type that the path takes")
-INVALID_REQUEST = Kind("invalid-request", 422, "The body is not a valid request")
-HEADERS_TOO_LARGE = Kind("headers-too-large", 431, "The headers are larger than the service takes")
-INTERNAL_ERROR = Kind("internal-error", 500, "The service failed")
-INFERENCE_FAILED = Kind("inference-failed", 503, "The model does not compute")
-OVERLOADED = Kind("overloaded", 503, "The service has more to do than it takes in")
-DRAINING = Kind("draining", 503, "The service is about to stop")
-KINDS = (
+BAD_REQUEST = ProblemType("bad-request", 400, "The request is not valid HTTP, or not for this host")
+UNAUTHORIZED = ProblemType("unauthorized", 401, "The request has no API key, or a wrong one")
+NOT_FOUND = ProblemType("not-found", 404, "Nothing is at this path")
+METHOD_NOT_ALLOWED = ProblemType("method-not-allowed", 405, "The path does not take this method")
+NOT_ACCEPTABLE = ProblemType("not-acceptable", 406, "The client takes no type of answer that the path gives")
+REQUEST_TIMEOUT = ProblemType("request-timeout", 408, "The request took too long to come in")
+BODY_TOO_LARGE = ProblemType("body-too-large", 413, "The body is larger than the service takes")
+UNSUPPORTED_MEDIA_TYPE = ProblemType("unsupported-media-type", 415, "The body is not of a type that the path takes")
+INVALID_REQUEST = ProblemType("invalid-request", 422, "The body is not a valid request")
+HEADERS_TOO_LARGE = ProblemType("headers-too-large", 431, "The headers are larger than the service takes")
+INTERNAL_ERROR = ProblemType("internal-error", 500, "The service failed")
+INFERENCE_FAILED = ProblemType("inference-failed", 503, "The model does not compute")
+OVERLOADED = ProblemType("overloaded", 503, "The service has more to do than it takes in")
+DRAINING = ProblemType("draining", 503, "The service is about to stop")
+PROBLEM_TYPES = (
     BAD_REQUEST,
     UNAUTHORIZED,
     NOT_FOUND,
@@ -63,7 +63,7 @@ KINDS = (
     DRAINING,
 )
 # The kind of what FastAPI and Starlette raise with nothing but a status.
-BY_STATUS = {kind.status: kind for kind in reversed(KINDS)}
+BY_STATUS = {kind.status: kind for kind in reversed(PROBLEM_TYPES)}
 
 
 class FieldError(BaseModel):
@@ -85,12 +85,12 @@ class Problem(BaseModel):
     error: str = Field(default="", description="The detail, where clients of the Open Inference Protocol look for it.")
 
 
-class RefusedError(Exception):
+class ProblemError(Exception):
     """A request is refused: as what, with which headers, and for which fields of its body."""
 
     def __init__(
         self,
-        kind: Kind,
+        kind: ProblemType,
         detail: str,
         headers: Mapping[str, str] | None = None,
         errors: Sequence[FieldError] = (),
@@ -101,34 +101,34 @@ class RefusedError(Exception):
         super().__init__(detail)
 
 
-def inference_failed(error: InferenceError) -> RefusedError:
+def inference_failed(error: InferenceError) -> ProblemError:
     """The refusal of a request that the model failed at."""
-    return RefusedError(INFERENCE_FAILED, str(error))
+    return ProblemError(INFERENCE_FAILED, str(error))
 
 
-def failed() -> RefusedError:
+def failed() -> ProblemError:
     """The answer to a request that the service failed at; what went wrong is not the client's business."""
-    return RefusedError(INTERNAL_ERROR, "an error of the service; its log has more")
+    return ProblemError(INTERNAL_ERROR, "an error of the service; its log has more")
 
 
-def not_read(detail: str) -> RefusedError:
+def not_read(detail: str) -> ProblemError:
     """The refusal of a body that is not JSON, or is not read for its size."""
-    return RefusedError(INVALID_REQUEST, detail, errors=[FieldError(pointer="#", detail=detail)])
+    return ProblemError(INVALID_REQUEST, detail, errors=[FieldError(pointer="#", detail=detail)])
 
 
-def invalid_request(error: ValidationError) -> RefusedError:
+def invalid_request(error: ValidationError) -> ProblemError:
     """The refusal of a body that does not fit its schema: its first wrong fields, named."""
     errors = []
     sentences = []
-    for details in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_ERRORS]:
+    for details in error.errors(include_url=False, include_context=False, include_input=False)[:MAX_ERRORS]:
         parts = (part for part in details["loc"] if part not in UNION_TAGS.values())
-        location = [part if isinstance(part, int) else part[:MOST_CHARACTERS] for part in parts]
+        location = [part if isinstance(part, int) else part[:MAX_CHARACTERS] for part in parts]
         detail = JSON_WORDS.get(details["type"], details["msg"])
         errors.append(FieldError(pointer=json_pointer(location), detail=detail))
         sentences.append(f"{field_name(location)}: {detail}")
-    if error.error_count() > MOST_ERRORS:
-        sentences.append(f"and {error.error_count() - MOST_ERRORS} more")
-    return RefusedError(INVALID_REQUEST, "; ".join(sentences), errors=errors)
+    if error.error_count() > MAX_ERRORS:
+        sentences.append(f"and {error.error_count() - MAX_ERRORS} more")
+    return ProblemError(INVALID_REQUEST, "; ".join(sentences), errors=errors)
 
 
 def json_pointer(location: list[int | str]) -> str:
@@ -142,7 +142,7 @@ def field_name(location: list[int | str]) -> str:
     return name.removeprefix(".") or "body"
 
 
-def problem(kind: Kind, detail: str, errors: Sequence[FieldError] = (), request_id: str = "") -> Problem:
+def problem(kind: ProblemType, detail: str, errors: Sequence[FieldError] = (), request_id: str = "") -> Problem:
     """The body of a refusal."""
     return Problem(
         type=TYPE_PREFIX + kind.name,
@@ -174,10 +174,10 @@ EXAMPLES = {
 }
 
 
-def refusal(scope: Scope, error: RefusedError) -> Response:
+def problem_response(scope: Scope, error: ProblemError) -> Response:
     """A refusal as an answer, noted for the metrics."""
-    record = record_of(scope)
-    record.refusal = error.kind.name
+    record = context_of(scope)
+    record.problem = error.kind.name
     body = problem(error.kind, str(error), error.errors, record.request_id)
     if f"{path_of(scope)}/".startswith(INFERENCE_PROTOCOL):
         body.error = body.detail
@@ -187,15 +187,15 @@ def refusal(scope: Scope, error: RefusedError) -> Response:
 def install(app: FastAPI) -> None:
     """Answer each kind of error as this table says."""
 
-    @app.exception_handler(RefusedError)
-    async def refused(request: Request, error: RefusedError) -> Response:
-        return refusal(request.scope, error)
+    @app.exception_handler(ProblemError)
+    async def refused(request: Request, error: ProblemError) -> Response:
+        return problem_response(request.scope, error)
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
         kind = BY_STATUS.get(error.status_code, BAD_REQUEST)
-        return refusal(request.scope, RefusedError(kind, error.detail, error.headers))
+        return problem_response(request.scope, ProblemError(kind, error.detail, error.headers))
 
     @app.exception_handler(InferenceError)
     async def not_computed(request: Request, error: InferenceError) -> Response:
-        return refusal(request.scope, inference_failed(error))
+        return problem_response(request.scope, inference_failed(error))

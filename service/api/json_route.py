@@ -11,16 +11,16 @@ from starlette.types import Scope
 
 from service.api.admission import LARGE, Admission
 from service.api.body import UPLOADS, option_names, options_of, read_upload
-from service.api.errors import MOST_CHARACTERS, invalid_request, not_read
+from service.api.errors import MAX_CHARACTERS, invalid_request, not_read
 from service.api.responses import ANIMATIONS, WRITERS, types_of
 from service.api.route import JSON, Headers, PostRoute, Reply, Task, check_body_type
-from service.api.schemas import Ingredients, Request
+from service.api.schemas import ExampleInputs, Request
 from service.model.autoencoder import Autoencoder, Floats, Pixels, Posterior
 from service.model.batching import Rows, ask
 from service.model.card import ModelCard
 from service.model.statistics import LatentStatistics
-from service.observability.request_context import Record
-from service.operations.fields import Context, Limits, enlargement
+from service.observability.request_context import RequestContext
+from service.operations.fields import Limits, ValidationContext, enlargement
 
 BINARY = {"type": "string", "format": "binary"}
 PART_MARKS = b"[{:,"
@@ -32,7 +32,7 @@ Operation = Callable[[Any, Autoencoder], BaseModel]
 class TimedAutoencoder:
     """An autoencoder for one request, computed together with others', that notes how long it computes and waits."""
 
-    def __init__(self, autoencoder: Autoencoder, record: Record) -> None:
+    def __init__(self, autoencoder: Autoencoder, record: RequestContext) -> None:
         self._autoencoder = autoencoder
         self._record = record
 
@@ -96,7 +96,7 @@ class JsonRoute(PostRoute):
         del headers
         return check_body_type(content_type, UPLOADS if self._schema.takes_files else ())
 
-    def examples(self, ingredients: Ingredients) -> dict[str, object]:
+    def examples(self, ingredients: ExampleInputs) -> dict[str, object]:
         """See ``PostRoute``."""
         return self._schema.examples(ingredients)
 
@@ -110,7 +110,7 @@ class JsonRoute(PostRoute):
             body = {**options_of(scope["query_string"], self._options), **body}
         images = self._schema.image_count(body, self._limits)
         options = body if isinstance(body, dict) else {}
-        context = Context(self._limits, options.get("fit"), 1 if self._schema.draws_one else images)
+        context = ValidationContext(self._limits, options.get("fit"), 1 if self._schema.draws_one else images)
         work = partial(self._answerer, body, context, WRITERS[answer_type])
         if answer_type in ANIMATIONS or not self._schema.is_light(body, self._limits):
             return Task(images, work, LARGE)
@@ -132,7 +132,7 @@ class Answerer:
         self._autoencoder = autoencoder
 
     def __call__(
-        self, content: object, context: object, to_reply: Callable[[Any, Any], Reply], record: Record
+        self, content: object, context: object, to_reply: Callable[[Any, Any], Reply], record: RequestContext
     ) -> Reply:
         """Answer, and note the times of decoding, inference and encoding. Raises RefusedError.
 
@@ -162,5 +162,5 @@ def parse_json(content: bytes, most: int) -> object:
     try:
         return jiter.from_json(content, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
-        reason = str(error)[:MOST_CHARACTERS].replace("recursion limit exceeded", "nested more than 200 deep")
+        reason = str(error)[:MAX_CHARACTERS].replace("recursion limit exceeded", "nested more than 200 deep")
         raise not_read(f"not JSON: {reason}") from error

@@ -24,17 +24,17 @@ from service.api.schemas import (
     AnimationRequest,
     Answer,
     EncodingRequest,
+    ExampleInputs,
     ExplainedAnswer,
     FitRequest,
     ImagesAnswer,
     ImagesOut,
-    Ingredients,
     LatentOut,
     PicturesRequest,
     Request,
 )
-from service.imaging.reader import seem_plain
-from service.model.interpolation import Path
+from service.imaging.reader import look_like_plain_pngs
+from service.model.interpolation import InterpolationKind
 from service.model.latent_space import RADIUS
 from service.model.noise import new_seed
 from service.operations.fields import (
@@ -55,8 +55,8 @@ from service.operations.fields import (
     whole_number,
 )
 
-MOST_TEMPERATURE = 3.0
-MOST_WEIGHT = 100.0
+MAX_TEMPERATURE = 3.0
+MAX_WEIGHT = 100.0
 
 
 def check_dimension(value: int, info: ValidationInfo) -> int:
@@ -129,7 +129,7 @@ class GenerateRequest(EncodingRequest, PicturesRequest):
     temperature: float = Field(
         1.0,
         ge=0,
-        le=MOST_TEMPERATURE,
+        le=MAX_TEMPERATURE,
         description="What the noise about the middle is multiplied by: less is plainer, more is bolder.",
     )
     seed: Seed = Field(default_factory=new_seed, description="What the noise follows from. Absent: a new one.")
@@ -151,7 +151,7 @@ class GenerateRequest(EncodingRequest, PicturesRequest):
         return value
 
     @classmethod
-    def examples(cls, ingredients: Ingredients) -> dict[str, object]:  # noqa: ARG003 - made of seeds alone
+    def examples(cls, ingredients: ExampleInputs) -> dict[str, object]:  # noqa: ARG003 - made of seeds alone
         """See ``Request``."""
         return {
             "Two new digits": {"count": 2, "seed": 1},
@@ -196,7 +196,7 @@ def only_one(schema: dict[str, Any]) -> None:
             del field["default"]
 
 
-class Parent(Request):
+class LatentPoint(Request):
     """A point in latent space, given by one of three."""
 
     model_config = ConfigDict(json_schema_extra=only_one)
@@ -226,13 +226,13 @@ class ParentsRequest(FitRequest):
         fields = [content.get(name) for name in cls.parents_in] if isinstance(content, dict) else []
         parents = [parent for field in fields for parent in (field if isinstance(field, list) else [field])]
         images = [parent["image"] for parent in parents if isinstance(parent, dict) and "image" in parent]
-        return seem_plain(images, limits.image_height, limits.image_width)
+        return look_like_plain_pngs(images, limits.image_height, limits.image_width)
 
 
 Waypoints = TypeAliasType(
     "Waypoints",
     Annotated[
-        list[Parent],
+        list[LatentPoint],
         FailFast(),
         BeforeValidator(partial(check_count, 2)),
         Field(description="Points in latent space, in order."),
@@ -246,12 +246,12 @@ class InterpolateRequest(EncodingRequest, AnimationRequest, ParentsRequest):
     parents_in = ("waypoints", "start", "end")
 
     waypoints: Waypoints | None = Field(None, description="Two points or more to walk through, not start and end.")
-    start: Parent | None = Field(None, validate_default=True, description="Where the walk begins.")
-    end: Parent | None = Field(None, validate_default=True, description="Where the walk ends.")
+    start: LatentPoint | None = Field(None, validate_default=True, description="Where the walk begins.")
+    end: LatentPoint | None = Field(None, validate_default=True, description="Where the walk ends.")
     closed: bool = Field(
         default=False, description="Whether it goes back to where it began, ending one step before, to be repeated."
     )
-    path: Path = Field(
+    path: InterpolationKind = Field(
         "linear",
         description="linear: straight, in equal steps; spherical: along an arc about the origin, straight where there "
         "is no angle; even: straight, each of a leg's steps changing the picture as much as the next.",
@@ -262,7 +262,7 @@ class InterpolateRequest(EncodingRequest, AnimationRequest, ParentsRequest):
 
     @field_validator("start", "end")
     @classmethod
-    def check_end(cls, value: Parent | None, info: ValidationInfo) -> Parent | None:
+    def check_end(cls, value: LatentPoint | None, info: ValidationInfo) -> LatentPoint | None:
         """Refuse ends beside waypoints, and to have neither."""
         if "waypoints" in info.data:
             if value is None and info.data["waypoints"] is None:
@@ -280,7 +280,7 @@ class InterpolateRequest(EncodingRequest, AnimationRequest, ParentsRequest):
         return value
 
     @classmethod
-    def examples(cls, ingredients: Ingredients) -> dict[str, object]:
+    def examples(cls, ingredients: ExampleInputs) -> dict[str, object]:
         """See ``Request``."""
         first, second = ingredients.images[:2]
         return {
@@ -310,7 +310,7 @@ class InterpolateRequest(EncodingRequest, AnimationRequest, ParentsRequest):
         points, steps = number_of(content.get("waypoints"), 2), number_of(content.get("steps"), DEFAULT_STEPS)
         return max(points, frames_of(points, steps, closed=content.get("closed") is True))
 
-    def points(self) -> list[Parent]:
+    def points(self) -> list[LatentPoint]:
         """Where the walk goes through."""
         return self.waypoints or [parent for parent in (self.start, self.end) if parent]
 
@@ -323,11 +323,11 @@ class InterpolateAnswer(ExplainedAnswer):
     images: ImagesOut
 
 
-class Term(Parent):
+class Term(LatentPoint):
     """A point in latent space, and how often it is added."""
 
     weight: Annotated[
-        float, Field(ge=-MOST_WEIGHT, le=MOST_WEIGHT, allow_inf_nan=False, description="Negative: taken away.")
+        float, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT, allow_inf_nan=False, description="Negative: taken away.")
     ]
 
 
@@ -357,7 +357,7 @@ class ArithmeticRequest(EncodingRequest, PicturesRequest, ParentsRequest):
     )
 
     @classmethod
-    def examples(cls, ingredients: Ingredients) -> dict[str, object]:
+    def examples(cls, ingredients: ExampleInputs) -> dict[str, object]:
         """See ``Request``."""
         first, second = ingredients.images[:2]
         return {
@@ -382,7 +382,7 @@ class TraverseRequest(EncodingRequest, PicturesRequest, ParentsRequest):
 
     parents_in = ("start",)
 
-    start: Parent = Field(description="The point to move about.")
+    start: LatentPoint = Field(description="The point to move about.")
     dimensions: Annotated[
         Annotated[Dimension, Tag(UNION_TAGS["one"])] | Annotated[Dimensions, Tag(UNION_TAGS["list"])],
         Discriminator(number_or_list),
@@ -400,7 +400,7 @@ class TraverseRequest(EncodingRequest, PicturesRequest, ParentsRequest):
         return value
 
     @classmethod
-    def examples(cls, ingredients: Ingredients) -> dict[str, object]:
+    def examples(cls, ingredients: ExampleInputs) -> dict[str, object]:
         """See ``Request``."""
         return {
             "Two dimensions of an image": {"start": {"image": ingredients.images[0]}, "dimensions": [0, 1], "steps": 5},

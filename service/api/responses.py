@@ -10,7 +10,7 @@ from service.api.route import JSON, Reply
 from service.api.schemas import AnimationRequest, PicturesRequest, Request
 from service.imaging.animation import Frames, write_apng, write_gif, write_webp
 from service.imaging.plain_png import write_plain_pngs
-from service.imaging.writer import Sheet, contact_sheet, enlarged
+from service.imaging.writer import ImageGrid, contact_sheet, upscale
 
 PNG = b"image/png"
 
@@ -19,7 +19,7 @@ class ImagesAnswer(Protocol):
     """An answer that has images."""
 
     @property
-    def images(self) -> Sheet:
+    def images(self) -> ImageGrid:
         """The images, not yet enlarged."""
 
 
@@ -30,7 +30,7 @@ def json_reply(answer: BaseModel, request: Request) -> Reply:
 
 def picture_reply(answer: ImagesAnswer, request: PicturesRequest) -> Reply:
     """The images of an answer as one PNG."""
-    (content,) = write_plain_pngs(enlarged(contact_sheet(answer.images), request.scale))
+    (content,) = write_plain_pngs(upscale(contact_sheet(answer.images), request.scale))
     return Reply(content, ((b"content-type", PNG),))
 
 
@@ -38,7 +38,7 @@ def animation_reply(
     media_type: bytes, write: Callable[[Frames, int, int], bytes], answer: ImagesAnswer, request: AnimationRequest
 ) -> Reply:
     """The images of an answer as the frames of a moving picture."""
-    frames = enlarged(answer.images.images, request.scale)
+    frames = upscale(answer.images.images, request.scale)
     return Reply(write(frames, request.duration_ms, request.loop), ((b"content-type", media_type),))
 
 

@@ -16,13 +16,13 @@ from service.api.errors import (
     BODY_TOO_LARGE,
     NOT_ACCEPTABLE,
     UNSUPPORTED_MEDIA_TYPE,
-    RefusedError,
+    ProblemError,
     inference_failed,
-    refusal,
+    problem_response,
 )
-from service.api.schemas import Ingredients
+from service.api.schemas import ExampleInputs
 from service.model.errors import InferenceError
-from service.observability.request_context import Record, path_of, record_of
+from service.observability.request_context import RequestContext, context_of, path_of
 
 JSON = b"application/json"
 ANYTHING = b"*/*"
@@ -46,7 +46,7 @@ class Task:
     """What a body asks for: how many images, and the work, which may raise RefusedError or InferenceError."""
 
     images: int
-    work: Callable[[Record], Reply]
+    work: Callable[[RequestContext], Reply]
     weight: int = 1  # of how many images the work is as much, where that is more
 
 
@@ -82,7 +82,7 @@ class PostRoute(APIRoute, ABC):
         """Tell what a body asks for; what takes long or much memory is left to the work. Raises RefusedError."""
 
     @abstractmethod
-    def examples(self, ingredients: Ingredients) -> dict[str, object]:
+    def examples(self, ingredients: ExampleInputs) -> dict[str, object]:
         """Bodies that work, each under the few words that say what it shows; the documentation shows them."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -98,10 +98,10 @@ class PostRoute(APIRoute, ABC):
             return
         try:
             reply = await self._answer(scope, receive)
-        except RefusedError as error:
-            await refusal(scope, error)(scope, receive, send)
+        except ProblemError as error:
+            await problem_response(scope, error)(scope, receive, send)
         except InferenceError as error:
-            await refusal(scope, inference_failed(error))(scope, receive, send)
+            await problem_response(scope, inference_failed(error))(scope, receive, send)
         else:
             if reply is not None:
                 await send_reply(send, reply, VARY if len(self.answer_types) > 1 else ())
@@ -110,7 +110,7 @@ class PostRoute(APIRoute, ABC):
         """The answer to a request; None if its client has gone. Raises RefusedError."""
         self._admission.check_images(1)
         content_type, answer_type = self._check_headers(scope["headers"])
-        record = record_of(scope)
+        record = context_of(scope)
         try:
             content = await read_body(receive, record, self._max_body_bytes, self._admission)
             if content is None:
@@ -122,7 +122,7 @@ class PostRoute(APIRoute, ABC):
         finally:
             self._admission.give_bytes(record.bytes_in)
 
-    async def _compute(self, task: Task, record: Record, receive: Receive) -> Reply | None:
+    async def _compute(self, task: Task, record: RequestContext, receive: Receive) -> Reply | None:
         """The answer to a task, once it is its turn; None if the client has gone. Raises RefusedError."""
         self._admission.take_images(task.images)
         try:
@@ -157,7 +157,7 @@ class PostRoute(APIRoute, ABC):
         if content_type != JSON:
             content_type = self.check_type(content_type, headers)
         if encoding:
-            raise RefusedError(UNSUPPORTED_MEDIA_TYPE, f"Content-Encoding must be absent; is {text(encoding)}")
+            raise ProblemError(UNSUPPORTED_MEDIA_TYPE, f"Content-Encoding must be absent; is {text(encoding)}")
         answer_type = JSON if accept in JSON_RANGES else accepted_type(accept, self.answer_types)
         if length > self._max_body_bytes:
             raise too_large(f"{length}", self._max_body_bytes)
@@ -194,10 +194,10 @@ def check_body_type(value: bytes, others: Sequence[bytes] = ()) -> bytes:
         return value
     if media_type != JSON:
         names = listed((JSON, *others))
-        raise RefusedError(UNSUPPORTED_MEDIA_TYPE, f"Content-Type must be {names}; is {text(value) or 'missing'}")
+        raise ProblemError(UNSUPPORTED_MEDIA_TYPE, f"Content-Type must be {names}; is {text(value) or 'missing'}")
     charsets = [part.partition(b"=")[2].strip(b'"') for part in parameters if part.startswith(b"charset=")]
     if any(charset not in {b"utf-8", b"utf8"} for charset in charsets):
-        raise RefusedError(UNSUPPORTED_MEDIA_TYPE, f"JSON must be in UTF-8; Content-Type is {text(value)}")
+        raise ProblemError(UNSUPPORTED_MEDIA_TYPE, f"JSON must be in UTF-8; Content-Type is {text(value)}")
     return JSON
 
 
@@ -205,7 +205,7 @@ def accepted_type(accept: bytes, types: Sequence[bytes]) -> bytes:
     """The one of these types that a client would rather have. Raises RefusedError where it takes none."""
     preferred = preferred_type(accept, types)
     if preferred is None:
-        raise RefusedError(NOT_ACCEPTABLE, f"Accept must allow {listed(types)}; is {text(accept)}", {"Vary": "Accept"})
+        raise ProblemError(NOT_ACCEPTABLE, f"Accept must allow {listed(types)}; is {text(accept)}", {"Vary": "Accept"})
     return preferred
 
 
@@ -219,12 +219,12 @@ def text(value: bytes) -> str:
     return value[:100].decode("ascii", "replace")
 
 
-def too_large(length: str, most: int) -> RefusedError:
+def too_large(length: str, most: int) -> ProblemError:
     """The refusal of a body. What comes of it after that is dropped by the server, so that the answer is not lost."""
-    return RefusedError(BODY_TOO_LARGE, f"the body has {length} bytes; the most is {most} (VAE_MAX_BODY_BYTES)")
+    return ProblemError(BODY_TOO_LARGE, f"the body has {length} bytes; the most is {most} (VAE_MAX_BODY_BYTES)")
 
 
-async def read_body(receive: Receive, record: Record, most: int, admission: Admission) -> bytes | None:
+async def read_body(receive: Receive, record: RequestContext, most: int, admission: Admission) -> bytes | None:
     """The body, counted while it comes in: what its header says of its length is not trusted.
 
     Gives None when the client has gone. Raises RefusedError once there is more than ``most`` bytes, or where bodies

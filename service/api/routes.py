@@ -11,7 +11,7 @@ import numpy as np
 from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.responses import Response
 
-from service.api.errors import DRAINING, Problem, RefusedError
+from service.api.errors import DRAINING, Problem, ProblemError
 from service.api.json_route import JsonRoute, Operation
 from service.api.latent_schemas import (
     ArithmeticAnswer,
@@ -20,7 +20,7 @@ from service.api.latent_schemas import (
     GenerateRequest,
     InterpolateAnswer,
     InterpolateRequest,
-    Parent,
+    LatentPoint,
     TraverseAnswer,
     TraverseRequest,
 )
@@ -38,19 +38,19 @@ from service.api.schemas import (
     ScoreAnswer,
     ScoresAnswer,
 )
-from service.api.state import State
-from service.imaging.fit import Fitted
-from service.imaging.reader import Picture
+from service.api.state import AppState
+from service.imaging.fit import Preprocessing
+from service.imaging.reader import DecodedImage
 from service.imaging.writer import sheet
 from service.model.autoencoder import Autoencoder, Floats, check_inference
 from service.model.card import ModelCard
-from service.model.interpolation import interpolation_path
+from service.model.interpolation import interpolate_path
 from service.model.latent_space import (
+    clip_factor,
+    mixture_samples,
     posterior_samples,
     prior_samples,
     reconstruct,
-    sampler_samples,
-    share_within_data,
     traversal,
     weighted_sum,
 )
@@ -67,14 +67,14 @@ def loaded_model(request: Request) -> Autoencoder:
     return model
 
 
-def shared_state(request: Request) -> State:
+def shared_state(request: Request) -> AppState:
     """What the application shares with its server."""
-    state: State = request.app.state.shared
+    state: AppState = request.app.state.shared
     return state
 
 
 Model = Annotated[Autoencoder, Depends(loaded_model)]
-Shared = Annotated[State, Depends(shared_state)]
+Shared = Annotated[AppState, Depends(shared_state)]
 
 
 def encode(body: EncodeRequest, model: Model) -> LatentsAnswer:
@@ -125,7 +125,7 @@ def interpolate(body: InterpolateRequest, model: Model) -> InterpolateAnswer:
     `/reconstruct` gives it.
     """
     points = body.points()
-    weights, latents = interpolation_path(model, latents_of(points, model), body.steps, body.path, closed=body.closed)
+    weights, latents = interpolate_path(model, resolve_points(points, model), body.steps, body.path, closed=body.closed)
     return InterpolateAnswer(
         weights=weights.tolist(),
         latents=list(latents),
@@ -146,7 +146,7 @@ def generate(body: GenerateRequest, model: Model) -> GenerateAnswer:
         latents = prior_samples(model.card.latent_size, body.seed, count, body.temperature)
     else:
         labels = np.array(digits) if digits else None
-        latents = sampler_samples(model.statistics, body.seed, count, labels, body.temperature)
+        latents = mixture_samples(model.statistics, body.seed, count, labels, body.temperature)
     return GenerateAnswer(
         seed=body.seed,
         digits=digits,
@@ -186,9 +186,9 @@ def arithmetic(body: ArithmeticRequest, model: Model) -> ArithmeticAnswer:
     A four, less the mean of all fours, and with the mean of all nines, is a nine in the same hand. A sum that lies
     farther out than the data does decodes badly: it is drawn back, unless clip is false.
     """
-    latents = latents_of(body.terms, model)
+    latents = resolve_points(body.terms, model)
     total = weighted_sum(latents, np.array([term.weight for term in body.terms]))
-    clipped = share_within_data(total) if body.clip else 1.0
+    clipped = clip_factor(total) if body.clip else 1.0
     latent = total * np.float32(clipped)
     return ArithmeticAnswer(
         latent=latent,
@@ -203,7 +203,7 @@ def traverse(body: TraverseRequest, model: Model) -> TraverseAnswer:
 
     A grid: each row moves one coordinate from the first offset to the last, while the others stay.
     """
-    (start,) = latents_of([body.start], model)
+    (start,) = resolve_points([body.start], model)
     first, last = body.range
     offsets = np.linspace(first, last, body.steps)
     latents = traversal(start, body.rows(), offsets)
@@ -216,7 +216,7 @@ def traverse(body: TraverseRequest, model: Model) -> TraverseAnswer:
     )
 
 
-def latents_of(parents: Sequence[Parent], model: Autoencoder) -> Floats:
+def resolve_points(parents: Sequence[LatentPoint], model: Autoencoder) -> Floats:
     """The latents of parents, (parents, latent); all images among them are encoded in one call."""
     images = np.array([image.pixels for image in images_of(parents)])
     posterior_means = iter(model.encode(images).mean if len(images) else ())
@@ -225,12 +225,12 @@ def latents_of(parents: Sequence[Parent], model: Autoencoder) -> Floats:
     return np.array(latents, dtype=np.float32)
 
 
-def images_of(parents: Sequence[Parent]) -> list[Picture]:
+def images_of(parents: Sequence[LatentPoint]) -> list[DecodedImage]:
     """The images among parents."""
     return [parent.image for parent in parents if parent.image]
 
 
-def fitted(images: list[Picture]) -> list[Fitted]:
+def fitted(images: list[DecodedImage]) -> list[Preprocessing]:
     """What was done to each image."""
     return [image.fitted for image in images]
 
@@ -248,7 +248,7 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
-def operation_routes(model: Autoencoder, limits: Limits, state: State) -> list[JsonRoute]:
+def operation_routes(model: Autoencoder, limits: Limits, state: AppState) -> list[JsonRoute]:
     """What the model does, as POST requests; the first sentence of an operation's docstring is its summary."""
     routes = []
     for path, operation in OPERATIONS.items():
@@ -291,7 +291,7 @@ async def livez() -> Health:
 async def readyz(model: Model, state: Shared) -> Health:
     """Readiness: runs a real inference first; 503 where it fails, and once the service is about to stop."""
     if state.draining:
-        raise RefusedError(DRAINING, "the service is about to stop: send new requests elsewhere")
+        raise ProblemError(DRAINING, "the service is about to stop: send new requests elsewhere")
     check_inference(model)
     return Health()
 

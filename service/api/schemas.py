@@ -19,9 +19,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from service.imaging.fit import Fitted
-from service.imaging.reader import seem_plain
-from service.imaging.writer import Sheet, base64_pngs, base64_text, enlarged
+from service.imaging.fit import Preprocessing
+from service.imaging.reader import look_like_plain_pngs
+from service.imaging.writer import ImageGrid, base64_pngs, base64_text, upscale
 from service.model.autoencoder import Floats
 from service.model.noise import new_seed
 from service.operations.fields import (
@@ -41,7 +41,7 @@ from service.operations.fields import (
 )
 
 
-class Ingredients(NamedTuple):
+class ExampleInputs(NamedTuple):
     """What examples are made of: a few images of the model's data, in the card's order, and their latents.
 
     Numbers are rounded, to be read.
@@ -61,7 +61,7 @@ class Request(BaseModel):
     takes_files: ClassVar[bool] = False  # whether its images may come as they are, without JSON around them
 
     @classmethod
-    def examples(cls, ingredients: Ingredients) -> dict[str, object]:  # noqa: ARG003 - for those that have some
+    def examples(cls, ingredients: ExampleInputs) -> dict[str, object]:  # noqa: ARG003 - for those that have some
         """Bodies that work, each under the few words that say what it shows; the first is the simplest.
 
         They keep to the smallest limits that can be set. One that a model refuses, for what it lacks, is not shown.
@@ -136,7 +136,7 @@ class ImagesRequest(FitRequest):
     images: Images
 
     @classmethod
-    def examples(cls, ingredients: Ingredients) -> dict[str, object]:
+    def examples(cls, ingredients: ExampleInputs) -> dict[str, object]:
         """See ``Request``."""
         return {"Two images": {"images": ingredients.images[:2]}}
 
@@ -144,7 +144,7 @@ class ImagesRequest(FitRequest):
     def is_light(cls, content: object, limits: Limits) -> bool:
         """Look at all of the list."""
         images = content.get("images") if isinstance(content, dict) else None
-        return isinstance(images, list) and seem_plain(images, limits.image_height, limits.image_width)
+        return isinstance(images, list) and look_like_plain_pngs(images, limits.image_height, limits.image_width)
 
 
 class SamplesRequest(ImagesRequest):
@@ -174,7 +174,7 @@ class SamplesRequest(ImagesRequest):
         return value
 
     @classmethod
-    def examples(cls, ingredients: Ingredients) -> dict[str, object]:
+    def examples(cls, ingredients: ExampleInputs) -> dict[str, object]:
         """See ``Request``."""
         samples = {"images": ingredients.images[:2], "sample": True, "samples": 3, "seed": 1}
         return {**super().examples(ingredients), "Three draws of each image": samples}
@@ -200,14 +200,14 @@ class DecodeRequest(PicturesRequest):
     latents: Latents
 
     @classmethod
-    def examples(cls, ingredients: Ingredients) -> dict[str, object]:
+    def examples(cls, ingredients: ExampleInputs) -> dict[str, object]:
         """See ``Request``."""
         return {"Two latents": {"latents": ingredients.latents[:2]}}
 
 
-def image_texts(images: Sheet, info: "SerializationInfo[PicturesRequest]") -> list[str]:
+def image_texts(images: ImageGrid, info: "SerializationInfo[PicturesRequest]") -> list[str]:
     """Images as JSON has them, by the scale that their request asks for."""
-    return base64_pngs(enlarged(images.images, info.context.scale))
+    return base64_pngs(upscale(images.images, info.context.scale))
 
 
 def latent_form(latent: Floats, info: "SerializationInfo[EncodingRequest]") -> list[float] | str:
@@ -220,7 +220,7 @@ def latent_form(latent: Floats, info: "SerializationInfo[EncodingRequest]") -> l
 
 # What answers hold, written as JSON when they are: so that a reply can be something else than JSON.
 ImagesOut = Annotated[
-    InstanceOf[Sheet],
+    InstanceOf[ImageGrid],
     PlainSerializer(image_texts, return_type=list[str]),
     Field(description="Base64 PNG, 8-bit grey, white ink on black."),
 ]
@@ -240,7 +240,7 @@ class PosteriorAnswer(Answer):
 class ExplainedAnswer(Answer):
     """Base of answers to requests that bring images."""
 
-    fitted: list[Fitted] | None = Field(
+    fitted: list[Preprocessing] | None = Field(
         None, description="With explain: what was done to each image, in the request's order."
     )
 

@@ -8,11 +8,11 @@ from opentelemetry.trace import TracerProvider
 from service.api.admission import Admission
 from service.observability.logs import AccessLog
 from service.observability.metrics import Metrics
-from service.observability.request_context import Record
+from service.observability.request_context import RequestContext
 
 
 @dataclass
-class State:
+class AppState:
     """One for each worker process.
 
     draining: the service is about to stop; readyz says so, and every answer ends its connection.
@@ -26,13 +26,13 @@ class State:
     draining: bool = False
     main_process: int = field(default_factory=os.getpid)
 
-    def account(self, record: Record, client: str, method: str, path: str, seconds: float) -> None:
+    def account(self, record: RequestContext, client: str, method: str, path: str, seconds: float) -> None:
         """Count a request that has ended, and log it."""
         route = self.metrics.label(path)
         self.metrics.request(route, record.status, seconds)
         if record.images:
             self.metrics.work(route, record.images, (record.queue, record.decode, record.infer, record.encode))
-        if record.refusal:
-            self.metrics.add("refusal", record.refusal)
+        if record.problem:
+            self.metrics.add("problem", record.problem)
         if self.access_log:
             self.access_log.write(record, client, method, route, seconds)

@@ -15,7 +15,7 @@ from service.imaging.errors import ImageError
 
 INK_SHARE = 5 / 7  # of the side: 20 of MNIST's 28 pixels
 BLACK, WHITE = 0, 255
-LEAST_CONTRAST = 24  # grey levels between paper and the strongest ink; JPEG's noise on blank paper has fewer
+MIN_CONTRAST = 24  # grey levels between paper and the strongest ink; JPEG's noise on blank paper has fewer
 FAINT = 0.15  # of the strongest ink: less is noise, and does not count when ink is looked for
 FILTER = Image.Resampling.HAMMING  # averages what it makes smaller, and draws no rings around ink
 
@@ -23,7 +23,7 @@ Grey = NDArray[np.uint8]  # (height, width)
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class Preprocessing:
     """What was done to an image, in this order; by default nothing."""
 
     oriented: Annotated[bool, Field(description="It was turned or mirrored as its EXIF data say.")] = False
@@ -39,16 +39,18 @@ class Fitted:
     ] = None
 
 
-UNTOUCHED = Fitted()
+UNTOUCHED = Preprocessing()
 
 
-def fit_image(image: Image.Image, height: int, width: int, fit: object, *, oriented: bool) -> tuple[Grey, Fitted]:
+def fit_image(
+    image: Image.Image, height: int, width: int, fit: object, *, oriented: bool
+) -> tuple[Grey, Preprocessing]:
     """A picture in the size asked for, white ink on black, and what was done to it.
 
     One of that size is taken as it is. Another is refused by the fit "none", only scaled by "resize", and by any
     other fitted as MNIST's digits are. Raises ImageError.
     """
-    fitted = Fitted(oriented=oriented)
+    fitted = Preprocessing(oriented=oriented)
     if image.size == (width, height):
         return grey_from_image(image), fitted
     if fit == "none":
@@ -85,7 +87,7 @@ def ink_of(image: Image.Image) -> tuple[Grey, bool]:
         grey = max(grey, grey_from_image(image, WHITE), key=contrast)
     paper, darkest, brightest = levels(grey)
     inverted = paper - darkest > brightest - paper
-    if max(paper - darkest, brightest - paper) < LEAST_CONTRAST:
+    if max(paper - darkest, brightest - paper) < MIN_CONTRAST:
         raise ImageError(f"a blank picture: its grey levels are {darkest} to {brightest}, with no ink to be told")
     steps = np.arange(WHITE + 1)
     distance = (paper - steps if inverted else steps - paper).clip(BLACK).astype(np.uint8)

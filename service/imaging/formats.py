@@ -17,7 +17,7 @@ from service.imaging.plain_png import SIGNATURE as PNG_SIGNATURE
 
 UNCOMPRESSED = {0, 3}  # a BMP's pixels as they are, in this order of bits or another
 OLD_HEADER = 12  # bytes of the oldest BMP header, whose sizes have 16 bits
-MOST_BLOCKS = 1000  # of a GIF before its first frame, or of a WebP
+MAX_BLOCKS = 1000  # of a GIF before its first frame, or of a WebP
 GIF_HEADER = 13
 GIF_CONTROL = b"!\xf9\x04"
 
@@ -67,7 +67,7 @@ def webp_size(content: bytes) -> tuple[int, int]:
 def webp_exif(content: bytes) -> bytes:
     """The chunk of that name."""
     place = 12
-    for _ in range(MOST_BLOCKS):
+    for _ in range(MAX_BLOCKS):
         kind, size = content[place : place + 4], int.from_bytes(content[place + 4 : place + 8], "little")
         if kind == b"EXIF":
             return content[place + 8 : place + 8 + size].removeprefix(b"Exif\0\0")
@@ -103,7 +103,7 @@ def first_frame(content: bytes) -> bytes:
     """
     place = colours_end = after_colours(content)
     control = b""
-    for _ in range(MOST_BLOCKS):
+    for _ in range(MAX_BLOCKS):
         if content[place] == ord(","):
             left, top, width, height = struct.unpack_from("<HHHH", content, place + 1)
             screen_width, screen_height = gif_size(content)

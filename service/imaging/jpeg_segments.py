@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from service.imaging.errors import ImageError, damaged
 
 SIGNATURE = b"\xff\xd8"
-MOST_SEGMENTS = 1000  # a picture has about twenty before its pixels
-MOST_SCANS = 50  # a picture has ten at most; each empty one costs a few bytes, and a walk over all pixels
+MAX_SEGMENTS = 1000  # a picture has about twenty before its pixels
+MAX_SCANS = 50  # a picture has ten at most; each empty one costs a few bytes, and a walk over all pixels
 SCAN, COMMENT, EXIF, ADOBE, FILL = 0xDA, 0xFE, 0xE1, 0xEE, 0xFF
 APPLICATION = range(0xE0, 0xF0)
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # these three are tables
@@ -40,7 +40,7 @@ def pixel_segments(content: bytes) -> bytes:
 def segments(content: bytes) -> Iterator[tuple[int, bytes]]:
     """Marker and data of each segment before the pixels; last SCAN, with all that is left. Raises ImageError."""
     place = len(SIGNATURE)
-    for _ in range(MOST_SEGMENTS):
+    for _ in range(MAX_SEGMENTS):
         if content[place : place + 1] != b"\xff" or place + 4 > len(content):
             raise damaged("JPEG")
         if content[place + 1] == FILL:  # a marker may have any number of these before it: ITU-T T.81, B.1.1.2
@@ -49,10 +49,10 @@ def segments(content: bytes) -> Iterator[tuple[int, bytes]]:
         marker, length = content[place + 1], int.from_bytes(content[place + 2 : place + 4])
         if marker == SCAN:
             scans = content.count(b"\xff\xda", place)
-            if scans > MOST_SCANS:
-                raise ImageError(f"a JPEG of {scans} scans; the most is {MOST_SCANS}")
+            if scans > MAX_SCANS:
+                raise ImageError(f"a JPEG of {scans} scans; the most is {MAX_SCANS}")
             yield marker, content[place:]
             return
         yield marker, content[place + 4 : place + 2 + length]
         place += 2 + length
-    raise ImageError(f"a JPEG of more than {MOST_SEGMENTS} segments")
+    raise ImageError(f"a JPEG of more than {MAX_SEGMENTS} segments")

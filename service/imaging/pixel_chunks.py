@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from service.imaging.errors import ImageError, damaged
 from service.imaging.plain_png import END, SIGNATURE, chunk
 
-MOST_CHUNKS = 1000  # a digit has a few; 120,000 empty ones fit into a request, and took Pillow 0.8 s
-MOST_COLOURS = 256  # of a palette, so of its transparency too: with more, Pillow fails after it has read the picture
+MAX_CHUNKS = 1000  # a digit has a few; 120,000 empty ones fit into a request, and took Pillow 0.8 s
+MAX_COLOURS = 256  # of a palette, so of its transparency too: with more, Pillow fails after it has read the picture
 DEPTH = 8  # where the header has it; the colour type comes behind
 GREY = 0
 STEPS = {2: 85, 4: 17}  # between two levels of grey, by depth, where white is 255
@@ -29,7 +29,7 @@ def pixel_chunks(content: bytes) -> bytes:
     for kind, data in chunks(content):
         if kind in found:
             found[kind].append(data)
-    if any(len(found[kind]) > 1 for kind in ONCE) or len(b"".join(found[b"tRNS"])) > MOST_COLOURS:
+    if any(len(found[kind]) > 1 for kind in ONCE) or len(b"".join(found[b"tRNS"])) > MAX_COLOURS:
         raise damaged("PNG")
     depth, colour_type = struct.unpack_from("BB", b"".join(found[b"IHDR"]), DEPTH)
     if depth == 16:  # noqa: PLR2004 - bits
@@ -44,7 +44,7 @@ def pixel_chunks(content: bytes) -> bytes:
 def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Type and data of each chunk up to the last, IEND, their checksums right. Raises ImageError."""
     place = len(SIGNATURE)
-    for _ in range(MOST_CHUNKS):
+    for _ in range(MAX_CHUNKS):
         start = place + 8
         end = start + int.from_bytes(content[place : place + 4])
         kind, data = content[place + 4 : start], content[start:end]
@@ -54,4 +54,4 @@ def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
             return
         yield kind, data
         place = end + 4
-    raise ImageError(f"a PNG of more than {MOST_CHUNKS} chunks")
+    raise ImageError(f"a PNG of more than {MAX_CHUNKS} chunks")

@@ -16,7 +16,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Measured on 200 reconstructions: 3.5 us and 293 bytes each; zlib's level 1 takes 22 us for 287 bytes, its default
 # level 24 us for 273. Filtered rows come out larger at every level.
 DEFLATE_LEVEL = 1
-LEAST_WINDOW_BITS, MOST_WINDOW_BITS = 10, 15  # one as large as the image: the largest takes a digit a sixth longer
+MIN_WINDOW_BITS, MAX_WINDOW_BITS = 10, 15  # one as large as the image: the largest takes a digit a sixth longer
 LAST_FILTER = 4  # Paeth
 
 Grey = NDArray[np.uint8]
@@ -98,7 +98,7 @@ def deflate(images: NDArray[np.uint8]) -> Iterator[bytes]:
     batch, height, width = images.shape
     rows = np.zeros((batch, height, width + 1), dtype=np.uint8)  # each row begins with its filter: 0, none
     rows[:, :, 1:] = images
-    window_bits = min(max((height * (width + 1)).bit_length(), LEAST_WINDOW_BITS), MOST_WINDOW_BITS)
+    window_bits = min(max((height * (width + 1)).bit_length(), MIN_WINDOW_BITS), MAX_WINDOW_BITS)
     return (zlib_ng.compress(image.tobytes(), DEFLATE_LEVEL, window_bits) for image in rows)
 
 

@@ -12,28 +12,28 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service.imaging.errors import ImageError, damaged
-from service.imaging.fit import UNTOUCHED, Fitted, fit_image
+from service.imaging.fit import UNTOUCHED, Preprocessing, fit_image
 from service.imaging.formats import format_of
 from service.imaging.orientation import upright
 from service.imaging.plain_png import beginning, longest, read_plain_png, read_plain_pngs
 
-MOST_PREFIX = 100  # characters of a data URI before its base64
+MAX_PREFIX = 100  # characters of a data URI before its base64
 # What Pillow's readers raise for a damaged file, and ours for one that ends too early.
 DECODING_ERRORS = (OSError, SyntaxError, ValueError, IndexError, struct.error, Image.DecompressionBombError)
 
 
-class Picture(NamedTuple):
+class DecodedImage(NamedTuple):
     """Grey pixels, uint8 (height, width), 0 black, what was done to bring an image to them, and how many it had.
 
     source_pixels: as it came; 0 where none had to be decoded, of a plain PNG.
     """
 
     pixels: NDArray[np.uint8]
-    fitted: Fitted
+    fitted: Preprocessing
     source_pixels: int
 
 
-def read_image(content: str | bytes, height: int, width: int, max_pixels: int, fit: object) -> Picture:
+def read_image(content: str | bytes, height: int, width: int, max_pixels: int, fit: object) -> DecodedImage:
     """Read a PNG, JPEG, WebP, BMP or GIF, whatever its mode, as white ink on black of the size asked for.
 
     A text is base64, with or without a data-URI prefix. An image is turned as its EXIF says. One of that size is then
@@ -45,14 +45,14 @@ def read_image(content: str | bytes, height: int, width: int, max_pixels: int, f
         content = decode_base64(content)
     plain = read_plain_png(content, height, width)
     if plain is not None:
-        return Picture(plain, UNTOUCHED, 0)
+        return DecodedImage(plain, UNTOUCHED, 0)
     image, oriented = decode(content, max_pixels)
-    return Picture(*fit_image(image, height, width, fit, oriented=oriented), image.width * image.height)
+    return DecodedImage(*fit_image(image, height, width, fit, oriented=oriented), image.width * image.height)
 
 
-def read_plain_images(contents: Sequence[str | bytes], height: int, width: int) -> list[Picture | str | bytes]:
+def read_plain_images(contents: Sequence[str | bytes], height: int, width: int) -> list[DecodedImage | str | bytes]:
     """Plain PNGs of that size, read together; what is not one stays as it is, for ``read_image`` to say why."""
-    if not seem_plain(contents, height, width):
+    if not look_like_plain_pngs(contents, height, width):
         return [*contents]
     try:
         files = [decode_base64(content) if isinstance(content, str) else content for content in contents]
@@ -60,19 +60,19 @@ def read_plain_images(contents: Sequence[str | bytes], height: int, width: int) 
         return [*contents]
     plain = read_plain_pngs(files, height, width)
     return [
-        content if pixels is None else Picture(pixels, UNTOUCHED, 0)
+        content if pixels is None else DecodedImage(pixels, UNTOUCHED, 0)
         for content, pixels in zip(contents, plain, strict=True)
     ]
 
 
-def seem_plain(contents: Sequence[object], height: int, width: int) -> bool:
+def look_like_plain_pngs(contents: Sequence[object], height: int, width: int) -> bool:
     """Tell whether all pictures begin as plain PNGs of that size do, and are no longer: they are read in no time."""
     start, most = beginning(height, width), longest(height, width)
-    text_start, most_text = text_beginning(height, width), MOST_PREFIX + 4 * (most + 2) // 3
+    text_start, most_text = text_beginning(height, width), MAX_PREFIX + 4 * (most + 2) // 3
     for content in contents:
         if isinstance(content, str):
             if len(content) > most_text or not (
-                content.startswith(text_start) or content.startswith(text_start, content.find(",", 0, MOST_PREFIX) + 1)
+                content.startswith(text_start) or content.startswith(text_start, content.find(",", 0, MAX_PREFIX) + 1)
             ):
                 return False
         elif not isinstance(content, bytes) or len(content) > most or not content.startswith(start):

@@ -11,11 +11,11 @@ FINENESS = 2  # frames that an even path is measured by, for each that it has
 FLAT = 1e-6  # the sine of an angle below which there is no turning
 STILL = 1e-6  # pixels of change added to each leg, so that one without any has its steps
 
-Path = Literal["linear", "spherical", "even"]
+InterpolationKind = Literal["linear", "spherical", "even"]
 
 
-def interpolation_path(
-    autoencoder: Autoencoder, waypoints: Floats, steps: int, path: Path, *, closed: bool
+def interpolate_path(
+    autoencoder: Autoencoder, waypoints: Floats, steps: int, path: InterpolationKind, *, closed: bool
 ) -> tuple[Doubles, Floats]:
     """Walk from waypoint to waypoint (2 or more, latent), ``steps`` frames a leg, 2 or more, corners counted once.
 

@@ -38,7 +38,7 @@ def prior_samples(latent_size: int, seed: int, count: int, temperature: float) -
     return (temperature * normals(uniforms(seed, count, 2 * latent_size))).astype(np.float32)
 
 
-def sampler_samples(
+def mixture_samples(
     statistics: LatentStatistics, seed: int, count: int, labels: Labels | None, temperature: float
 ) -> Floats:
     """Draws from mixtures, (count, latent), as ``LatentStatistics.draw``; the i-th follows from seed and i."""
@@ -50,7 +50,7 @@ def weighted_sum(latents: Floats, weights: Doubles) -> Floats:
     return (weights @ latents.astype(np.float64)).astype(np.float32)
 
 
-def share_within_data(latent: Floats) -> float:
+def clip_factor(latent: Floats) -> float:
     """By how much a latent (latent,) must be scaled to lie where data does: 1 where it does already.
 
     Data lies about the origin as the prior does, which training pulls it to: of the samplers of the model in this

@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 Doubles = NDArray[np.float64]
 
 SEED_BITS = 53  # every integer of so many is a number of JSON to any client
-MOST_SEED = 2**SEED_BITS - 1
+MAX_SEED = 2**SEED_BITS - 1
 LOGARITHM = np.array([2 / (2 * power + 1) for power in range(17)])  # 2 artanh(x) / x, in x squared: |x| <= 1/3
 COSINE = np.array([(-1) ** power / math.factorial(2 * power) for power in range(17)])  # in x squared: |x| <= pi
 
 
 def new_seed() -> int:
-    """A seed that nobody foresees, from 0 to ``MOST_SEED``."""
+    """A seed that nobody foresees, from 0 to ``MAX_SEED``."""
     return secrets.randbits(SEED_BITS)
 
 
 def uniforms(seed: int, items: int, each: int) -> Doubles:
-    """Numbers strictly between 0 and 1, (items, each): row i begins the i-th stream of the seed, 0 to ``MOST_SEED``.
+    """Numbers strictly between 0 and 1, (items, each): row i begins the i-th stream of the seed, 0 to ``MAX_SEED``.
 
     Neither how many rows there are nor how long they are changes what stands in them.
     """

@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 
 Form = Literal["text", "json"]
 FLUSH_SECONDS = 0.1
-MOST_BYTES = 4096  # a write to a pipe of no more than this is never mixed with another process's (POSIX PIPE_BUF)
+MAX_BYTES = 4096  # a write to a pipe of no more than this is never mixed with another process's (POSIX PIPE_BUF)
 
 
 def configure(form: Literal["auto", "text", "json"]) -> Form:
@@ -88,7 +88,7 @@ class AccessLog:
         self._add(line.encode())
 
     def _add(self, line: bytes) -> None:
-        if self._size + len(line) > MOST_BYTES:
+        if self._size + len(line) > MAX_BYTES:
             self.flush()
         if not self._lines:
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)

@@ -40,7 +40,7 @@ class Metrics:
             *(("request", route, str(status)) for route, status in product(labels, STATUSES)),
             ("batch",),
             *(("images", route) for route in routes),
-            *(("refusal", kind) for kind in refusals),
+            *((("problem", kind)) for kind in refusals),
             *(("stage", stage) for stage in STAGES),
             *(("reload", result) for result in RELOADS),
             ("in_flight",),
@@ -126,7 +126,7 @@ class Metrics:
 
         for kind, name, label, text in (
             ("images", "vae_images", "route", "Images that requests brought or asked for."),
-            ("refusal", "vae_refusals", "type", "Requests refused, by the last part of the problem's type."),
+            ("problem", "vae_refusals", "type", "Requests refused, by the last part of the problem's type."),
             ("stage", "vae_stage_seconds", "stage", "Time spent waiting, decoding bodies, in the model, encoding."),
             ("reload", "vae_model_reloads", "result", "Models loaded anew, or refused."),
         ):

@@ -15,7 +15,7 @@ NUMBERS = count(1)
 
 
 @dataclass(slots=True)
-class Record:
+class RequestContext:
     """Filled in on the request's way; times in seconds."""
 
     request_id: str
@@ -23,19 +23,19 @@ class Record:
     bytes_in: int = 0
     bytes_out: int = 0
     status: int = 0  # 0 until the answer has begun
-    refusal: str = ""
+    problem: str = ""
     queue: float = 0.0
     decode: float = 0.0
     infer: float = 0.0
     encode: float = 0.0
 
 
-def record_of(scope: Scope) -> Record:
+def context_of(scope: Scope) -> RequestContext:
     """The record that goes with a request: made where it is first asked for, with the client's id if it has one."""
-    record: Record | None = scope.get(KEY)
+    record: RequestContext | None = scope.get(KEY)
     if record is None:
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
-        record = scope[KEY] = Record(request_id(given))
+        record = scope[KEY] = RequestContext(request_id(given))
     return record
 
 

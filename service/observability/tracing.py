@@ -6,7 +6,7 @@ from opentelemetry.trace import TracerProvider
 SERVICE_NAME = "vae-service"
 
 
-class TelemetryError(Exception):
+class TracingError(Exception):
     """Traces are asked for, but what sends them is not installed."""
 
 
@@ -21,7 +21,7 @@ def tracer_provider(endpoint: str) -> TracerProvider:
         from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - an extra
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise TelemetryError("otlp_endpoint: the extra otlp is not installed") from error
+        raise TracingError("otlp_endpoint: the extra otlp is not installed") from error
     provider = trace.TracerProvider(resource=Resource.create({"service.name": SERVICE_NAME}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces")))
     return provider

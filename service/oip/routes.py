@@ -17,22 +17,22 @@ from service.api.errors import Problem, not_read
 from service.api.json_route import Answerer, parse_json
 from service.api.route import JSON, Headers, PostRoute, Reply, Task, check_body_type, text
 from service.api.routes import Model, Shared, readyz
-from service.api.schemas import Ingredients
+from service.api.schemas import ExampleInputs
 from service.model.autoencoder import Autoencoder, Floats
 from service.oip.schemas import (
     VERSION,
-    Graph,
     InferAnswer,
     InferRequest,
     Live,
     ModelMetadata,
     ModelReady,
+    ModelSpec,
     OutputSize,
     OutputTensor,
     Ready,
     ServerMetadata,
-    Tensor,
     TensorMetadata,
+    TensorSpec,
     graphs_of,
 )
 from service.operations.fields import Limits
@@ -61,7 +61,7 @@ PATHS = (
 Infer = Callable[[InferRequest, Autoencoder], InferAnswer]
 
 
-def operation_of(graph: Graph) -> Infer:
+def operation_of(graph: ModelSpec) -> Infer:
     """The operation that computes a graph."""
     names = [tensor.name for tensor in graph.outputs]
 
@@ -105,7 +105,7 @@ class InferRoute(PostRoute):
     def __init__(
         self,
         path: str,
-        graph: Graph,
+        graph: ModelSpec,
         autoencoder: Autoencoder,
         limits: Limits,
         admission: Admission,
@@ -131,7 +131,7 @@ class InferRoute(PostRoute):
             check_body_type(content_type)
         return content_type
 
-    def examples(self, ingredients: Ingredients) -> dict[str, object]:
+    def examples(self, ingredients: ExampleInputs) -> dict[str, object]:
         """See ``PostRoute``."""
         tensor = self._input
         values = {"pixels": ingredients.pixels, "latent": ingredients.latents}[tensor.name][0]
@@ -232,7 +232,7 @@ def protocol_router(limits: Limits) -> APIRouter:
     return router
 
 
-def add_model(router: APIRouter, path: str, graph: Graph) -> None:
+def add_model(router: APIRouter, path: str, graph: ModelSpec) -> None:
     """Add the routes that tell of one model; those with a version are not described again."""
     described = path == model_paths(graph.name)[0]
 
@@ -264,6 +264,6 @@ def add_model(router: APIRouter, path: str, graph: Graph) -> None:
     )
 
 
-def tensor_metadata(tensor: Tensor) -> TensorMetadata:
+def tensor_metadata(tensor: TensorSpec) -> TensorMetadata:
     """A tensor as metadata tells it."""
     return TensorMetadata(name=tensor.name, shape=[-1, *tensor.shape])

@@ -29,7 +29,7 @@ FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Tensor:
+class TensorSpec:
     """What a graph takes or gives: float32 (batch, *shape)."""
 
     name: str
@@ -37,27 +37,29 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
+class ModelSpec:
     """A model of the protocol: one input of bounded numbers, and what is computed of it, in the outputs' order."""
 
     name: str
-    input: Tensor
+    input: TensorSpec
     low: float
     high: float
     setting: str  # that sets the bounds, if one does
-    outputs: tuple[Tensor, ...]
+    outputs: tuple[TensorSpec, ...]
     compute: Callable[[Autoencoder, Floats], Sequence[Floats]]
     max_items: int
 
 
-def graphs_of(limits: Limits) -> tuple[Graph, Graph]:
+def graphs_of(limits: Limits) -> tuple[ModelSpec, ModelSpec]:
     """The encoder and the decoder."""
-    pixels = Tensor("pixels", (1, limits.image_height, limits.image_width))
-    latent, mean, log_variance = (Tensor(name, (limits.latent_size,)) for name in ("latent", "mean", "log_variance"))
+    pixels = TensorSpec("pixels", (1, limits.image_height, limits.image_width))
+    latent, mean, log_variance = (
+        TensorSpec(name, (limits.latent_size,)) for name in ("latent", "mean", "log_variance")
+    )
     bound = limits.max_latent
     return (
-        Graph("encoder", pixels, 0, 1, "", (mean, log_variance), encode, limits.max_items),
-        Graph("decoder", latent, -bound, bound, " (VAE_MAX_LATENT)", (pixels,), decode, limits.max_items),
+        ModelSpec("encoder", pixels, 0, 1, "", (mean, log_variance), encode, limits.max_items),
+        ModelSpec("decoder", latent, -bound, bound, " (VAE_MAX_LATENT)", (pixels,), decode, limits.max_items),
     )
 
 
@@ -72,9 +74,9 @@ def decode(model: Autoencoder, latents: Floats) -> Sequence[Floats]:
     return (model.decode(latents)[:, np.newaxis],)
 
 
-def graph_of(info: ValidationInfo) -> Graph:
+def graph_of(info: ValidationInfo) -> ModelSpec:
     """The graph that a body is for."""
-    return cast("Graph", info.context)
+    return cast("ModelSpec", info.context)
 
 
 def check_input(name: str, info: ValidationInfo) -> str:
@@ -87,7 +89,7 @@ def check_output(name: str, info: ValidationInfo) -> str:
     return check_name(name, graph_of(info).outputs)
 
 
-def check_name(name: str, tensors: Sequence[Tensor]) -> str:
+def check_name(name: str, tensors: Sequence[TensorSpec]) -> str:
     """Refuse a name that is none of the tensors'."""
     names = [tensor.name for tensor in tensors]
     if name not in names:
@@ -146,7 +148,7 @@ def read_numbers(value: object, shape: list[int]) -> NDArray[np.float64]:
         return np.array([np.inf])
 
 
-def check_range(numbers: NDArray[np.floating[Any]], graph: Graph) -> None:
+def check_range(numbers: NDArray[np.floating[Any]], graph: ModelSpec) -> None:
     """Refuse numbers out of bounds, or that are none."""
     lowest, highest = numbers.min(), numbers.max()
     if not (graph.low <= lowest and highest <= graph.high):  # NaN fits neither

@@ -13,18 +13,18 @@ from fastapi import FastAPI
 from service.api import errors as problems
 from service.api.auth import PROBES
 from service.api.body import FORM, PICTURES, option_names
-from service.api.errors import Kind, Problem, RefusedError
+from service.api.errors import Problem, ProblemError, ProblemType
 from service.api.json_route import request_schema
 from service.api.route import JSON, PostRoute
 from service.api.routes import OPERATIONS
-from service.api.schemas import Ingredients
+from service.api.schemas import ExampleInputs
 from service.imaging.errors import ImageError
 from service.imaging.reader import read_image
-from service.imaging.writer import base64_pngs, contact_sheet, enlarged, sheet
+from service.imaging.writer import base64_pngs, contact_sheet, sheet, upscale
 from service.model.autoencoder import Autoencoder, Floats, unit_pixels
 from service.model.errors import ModelLoadError
-from service.model.interpolation import interpolation_path
-from service.observability.request_context import Record
+from service.model.interpolation import interpolate_path
+from service.observability.request_context import RequestContext
 from service.operations.fields import DEFAULT_STEPS, Limits
 
 PICTURE_SCALE = 3
@@ -60,7 +60,7 @@ def complete(
 
     All routes must be there, the operations among them. Raises ModelLoadError.
     """
-    ingredients = ingredients_of(model, limits)
+    ingredients = example_inputs(model, limits)
     plain, lock = app.openapi, Lock()  # the schema is asked for in threads
 
     @cache
@@ -103,14 +103,14 @@ def set_bounds(schemas: Json, limits: Limits) -> None:
         schemas["Digit"].update(enum=limits.labels)
 
 
-def describe_model(model: Autoencoder, ingredients: Ingredients) -> str:
+def describe_model(model: Autoencoder, ingredients: ExampleInputs) -> str:
     """What the page opens with, in Markdown: the model's name and size, and a walk between two images that it made."""
     card = model.card
     _, height, width = card.image_shape
     ends = np.array(ingredients.latents[:2], dtype=np.float32)
-    _, latents = interpolation_path(model, ends, DEFAULT_STEPS, "linear", closed=False)
+    _, latents = interpolate_path(model, ends, DEFAULT_STEPS, "linear", closed=False)
     walk = contact_sheet(sheet(model.decode(latents), columns=DEFAULT_STEPS))
-    (picture,) = base64_pngs(enlarged(walk, PICTURE_SCALE))
+    (picture,) = base64_pngs(upscale(walk, PICTURE_SCALE))
     return (
         f"**{card.name}**, a variational autoencoder of {card.parameters:,} parameters, turns an image of "
         f"{width} x {height} pixels into a point of a latent space of {card.latent_size} dimensions, and back. "
@@ -138,7 +138,7 @@ def describe_responses(schema: Json, *, keys_needed: bool) -> None:
             responses.update(refusals(kinds))
 
 
-def refusals(kinds: Iterable[Kind]) -> Json:
+def refusals(kinds: Iterable[ProblemType]) -> Json:
     """The responses of these kinds, by status, with an example of each."""
     by_status: dict[int, list[Problem]] = {}
     for kind in kinds:
@@ -191,7 +191,7 @@ def definition_of(field: Json, schema: Json) -> Json:
     return {**schema["$defs"][field["$ref"].split("/")[-1]], **field} if "$ref" in field else field
 
 
-def ingredients_of(model: Autoencoder, limits: Limits) -> Ingredients:
+def example_inputs(model: Autoencoder, limits: Limits) -> ExampleInputs:
     """What examples are made of, by this model. Raises ModelLoadError if its card's images are none of its size."""
     images = model.card.examples
     size = (limits.image_height, limits.image_width)
@@ -200,7 +200,7 @@ def ingredients_of(model: Autoencoder, limits: Limits) -> Ingredients:
     except ImageError as error:
         raise ModelLoadError(f"the examples in the model card: {error}") from error
     rows = unit_pixels(pixels).reshape(len(images), -1)
-    return Ingredients(images, rounded(rows, 2), rounded(model.encode(pixels).mean, 3))
+    return ExampleInputs(images, rounded(rows, 2), rounded(model.encode(pixels).mean, 3))
 
 
 def rounded(values: Floats, digits: int) -> list[list[float]]:
@@ -208,14 +208,14 @@ def rounded(values: Floats, digits: int) -> list[list[float]]:
     return [[round(value, digits) for value in row] for row in values.tolist()]
 
 
-def set_examples(paths: Json, ingredients: Ingredients, operations: Iterable[PostRoute]) -> None:
+def set_examples(paths: Json, ingredients: ExampleInputs, operations: Iterable[PostRoute]) -> None:
     """Give each operation its examples, each with the real answer, but for those that this model refuses."""
     for route in operations:
         if not route.include_in_schema:
             continue
         requests, answers = {}, {}
         for name, request in route.examples(ingredients).items():
-            with suppress(RefusedError):
+            with suppress(ProblemError):
                 answers[name] = {"value": answer(route, request)}
                 requests[name] = {"value": request}
         operation = paths[route.path]["post"]
@@ -226,7 +226,7 @@ def set_examples(paths: Json, ingredients: Ingredients, operations: Iterable[Pos
 def answer(route: PostRoute, request: object) -> object:
     """What a route answers to a body. Raises RefusedError."""
     task = route.parse(json.dumps(request).encode(), JSON, {"headers": (), "query_string": b""})
-    content: object = json.loads(task.work(Record("example")).content)
+    content: object = json.loads(task.work(RequestContext("example")).content)
     return content
 
 

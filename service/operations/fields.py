@@ -22,13 +22,13 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from service.imaging.errors import ImageError
-from service.imaging.reader import Picture, decode_base64, read_image, read_plain_images
-from service.model.noise import MOST_SEED
+from service.imaging.reader import DecodedImage, decode_base64, read_image, read_plain_images
+from service.model.noise import MAX_SEED
 
 DEFAULT_STEPS = 11
 FULL_IMAGES = 8  # that a request may bring, of the most pixels
-MOST_SCALE = 16
-MOST_ASKED = 65536  # of anything; more is no different, but 1e999 is infinite, and has no product with 0
+MAX_SCALE = 16
+MAX_ASKED = 65536  # of anything; more is no different, but 1e999 is infinite, and has no product with 0
 ENLARGED = 16  # pixels drawn for one that are as much work as an image's other work is for it
 FLOAT32 = np.dtype("<f4")
 
@@ -59,7 +59,7 @@ class Limits:
 
 
 @dataclass(slots=True)
-class Context:
+class ValidationContext:
     """What a body is read with: its limits, what it asks for, and how much of it there has been.
 
     fit: of its images, as it came; what it may be is the schema's to say.
@@ -75,7 +75,7 @@ class Context:
 
 def limits_of(info: ValidationInfo) -> Limits:
     """The limits that the body is read within."""
-    return cast("Context", info.context).limits
+    return cast("ValidationContext", info.context).limits
 
 
 def check_count(least: int, value: object, info: ValidationInfo) -> object:
@@ -134,12 +134,12 @@ def enlargement(scale: object) -> int:
     A bound, not a measure: one at scale 16 takes 50 us longer to write than one at scale 1, and another at scale 1
     takes 9 us, so that six would be as much.
     """
-    return max(1, int(min(abs(scale), MOST_SCALE)) ** 2 // ENLARGED) if isinstance(scale, (int, float)) else 1
+    return max(1, int(min(abs(scale), MAX_SCALE)) ** 2 // ENLARGED) if isinstance(scale, (int, float)) else 1
 
 
 def check_scale(value: int, info: ValidationInfo) -> int:
     """Refuse more pixels than the most images have that a request may ask for, enlarged by 4."""
-    context = cast("Context", info.context)
+    context = cast("ValidationContext", info.context)
     most = isqrt(ENLARGED * context.limits.max_items // context.images)
     if value > most:
         raise PydanticCustomError(
@@ -151,13 +151,13 @@ def check_scale(value: int, info: ValidationInfo) -> int:
     return value
 
 
-def read_picture(value: object, info: ValidationInfo) -> Picture:
+def read_picture(value: object, info: ValidationInfo) -> DecodedImage:
     """Read one image, if that has not been done: base64, or a file's bytes where the body is no JSON."""
-    if isinstance(value, Picture):
+    if isinstance(value, DecodedImage):
         return value
     if not isinstance(value, (str, bytes)):
         raise PydanticCustomError("image", "must be a string, a base64 PNG, JPEG, WebP, BMP or GIF")
-    context = cast("Context", info.context)
+    context = cast("ValidationContext", info.context)
     limits = context.limits
     if len(value) > limits.max_image_bytes:
         raise PydanticCustomError(
@@ -238,7 +238,7 @@ LATENT_FORMS = {
 Image = TypeAliasType(
     "Image",
     Annotated[
-        Picture,
+        DecodedImage,
         PlainValidator(read_picture),
         WithJsonSchema(
             {
@@ -299,7 +299,7 @@ Seed = TypeAliasType(
     "Seed",
     Annotated[
         int,
-        Field(ge=0, le=MOST_SEED, description="What the noise follows from."),
+        Field(ge=0, le=MAX_SEED, description="What the noise follows from."),
         BeforeValidator(whole_number),  # last, or OpenAPI loses the bounds
     ],
 )
@@ -318,7 +318,7 @@ Scale = TypeAliasType(
         int,
         Field(
             ge=1,
-            le=MOST_SCALE,
+            le=MAX_SCALE,
             description="How many times as wide and as high each pixel is drawn. The more images, the less it may be: "
             f"images x scale x scale is at most {ENLARGED} times the most items.",
         ),
@@ -331,9 +331,9 @@ Encoding = Literal["floats", "base64"]
 
 
 def number_of(value: object, absent: float = 1) -> float:
-    """How many a field asks for, before it is checked: by a list's length or a number, 0 to MOST_ASKED."""
+    """How many a field asks for, before it is checked: by a list's length or a number, 0 to MAX_ASKED."""
     number = len(value) if isinstance(value, list) else value if isinstance(value, (int, float)) else absent
-    return min(max(number, 0), MOST_ASKED)
+    return min(max(number, 0), MAX_ASKED)
 
 
 # Pydantic puts a union's tag into the place of an error, where ``problems`` takes it out again.

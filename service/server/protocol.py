@@ -11,11 +11,19 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from service.api.errors import BAD_REQUEST, DRAINING, HEADERS_TOO_LARGE, MEDIA_TYPE, REQUEST_TIMEOUT, Kind, problem
+from service.api.errors import (
+    BAD_REQUEST,
+    DRAINING,
+    HEADERS_TOO_LARGE,
+    MEDIA_TYPE,
+    REQUEST_TIMEOUT,
+    ProblemType,
+    problem,
+)
 from service.api.middleware import POLICY, SECURITY_HEADERS
-from service.api.state import State
+from service.api.state import AppState
 from service.observability.metrics import OTHER
-from service.observability.request_context import Record, record_of, request_id
+from service.observability.request_context import RequestContext, context_of, request_id
 from service.settings import Settings
 
 CONTINUE = b"HTTP/1.1 100"
@@ -99,7 +107,7 @@ class HttpProtocol(HttpToolsProtocol):
     def __init__(
         self,
         settings: Settings,
-        state: State,
+        state: AppState,
         config: uvicorn.Config,
         server_state: ServerState,
         app_state: dict[str, Any],
@@ -238,7 +246,7 @@ class HttpProtocol(HttpToolsProtocol):
         seconds = self._settings.request_timeout_seconds
         self._end(REQUEST_TIMEOUT, f"the request was not complete after {seconds:g} s (VAE_REQUEST_TIMEOUT_SECONDS)")
 
-    def _end(self, kind: Kind, detail: str) -> None:
+    def _end(self, kind: ProblemType, detail: str) -> None:
         """End the connection in the middle of a request, with a refusal if nothing else is to be answered before."""
         if self._in_headers and self.cycle is not None and not self.cycle.response_complete:
             self.cycle.keep_alive = False  # the request before this one, whose answer ends the connection
@@ -257,11 +265,11 @@ class HttpProtocol(HttpToolsProtocol):
             self._deadline.cancel()
             self._deadline = None
 
-    def _refuse(self, kind: Kind, detail: str) -> None:
+    def _refuse(self, kind: ProblemType, detail: str) -> None:
         """Answer past the application, and end the connection. Where the headers are whole, Edge keeps account."""
         seen = None if self._in_headers else self.cycle.scope
-        record = record_of(seen) if seen else Record(request_id(None))  # type: ignore[arg-type]  # uvicorn's own type
-        record.status, record.refusal = kind.status, kind.name
+        record = context_of(seen) if seen else RequestContext(request_id(None))  # type: ignore[arg-type]  # uvicorn's own type
+        record.status, record.problem = kind.status, kind.name
         body = problem(kind, detail, request_id=record.request_id).model_dump_json(exclude_defaults=True).encode()
         self.transport.write(
             b"%scontent-type: %s\r\ncontent-length: %d\r\nx-request-id: %s\r\n%sconnection: close\r\n\r\n%s"

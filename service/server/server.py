@@ -15,8 +15,8 @@ from typing import Any
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from service.api.middleware import Edge
-from service.api.state import State
+from service.api.middleware import RequestMiddleware
+from service.api.state import AppState
 from service.model.errors import ModelLoadError
 from service.server.protocol import HttpProtocol
 from service.server.workers import WATCHED
@@ -28,14 +28,14 @@ BACKLOG = 2048
 
 log = logging.getLogger(__name__)
 
-Load = Callable[[], Edge]
+Load = Callable[[], RequestMiddleware]
 LOAD_ERRORS = (ModelLoadError, ValueError)  # of the model, or of the file of API keys
 
 
 class Server(uvicorn.Server):
     """One process that answers, until SIGTERM or SIGINT; SIGHUP loads the model anew."""
 
-    def __init__(self, settings: Settings, state: State, load: Load) -> None:
+    def __init__(self, settings: Settings, state: AppState, load: Load) -> None:
         """Load the application; ``load`` may raise what it likes now, and LOAD_ERRORS later."""
         self._settings = settings
         self._state = state

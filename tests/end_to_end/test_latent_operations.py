@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.model.noise import MOST_SEED
+from service.model.noise import MAX_SEED
 from tests.end_to_end.server import Server, serve
 from tests.samples import card_examples, pixels_of
 
 GOLDEN = [0.15298990905284882, 0.9998587369918823, 0.33327075839042664]
-MOST_TRIES = 200
+MAX_TRIES = 200
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_a_seed_gives_the_same_latents_on_any_worker(server: Server) -> None:
     """Whatever is asked for beside them; each connection goes to either worker."""
     workers: set[str] = set()
     latents = []
-    for count in range(1, MOST_TRIES):
+    for count in range(1, MAX_TRIES):
         with server.client() as client:
             answer = client.post("/generate", json={"digit": 7, "count": count, "seed": 5})
             workers.add(answer.headers["X-Request-ID"].split("-")[1])
@@ -68,7 +68,7 @@ def test_a_seed_gives_the_same_latents_for_ever(client: httpx.Client) -> None:
 
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.integers(0, MOST_SEED), st.integers(1, 40))
+@given(st.integers(0, MAX_SEED), st.integers(1, 40))
 def test_a_batch_of_new_digits_equals_a_smaller_one(client: httpx.Client, seed: int, count: int) -> None:
     """Latents to the last bit, images within one grey level."""
     many = post(client, "/generate", seed=seed, count=40)

@@ -111,9 +111,9 @@ def test_an_interpolation_ends_at_the_reconstructions(client: httpx.Client, imag
 def test_the_most_items_are_taken_and_one_more_is_not(client: httpx.Client, images: list[str]) -> None:
     """256 images in one request."""
     assert len(reconstruct(client, images[:256])) == 256
-    refusal = client.post("/reconstruct", json={"images": images[:257]})
-    assert refusal.status_code == 422
-    assert refusal.json()["errors"][0]["detail"] == "must have 1 to 256 items (VAE_MAX_ITEMS); has 257"
+    response = client.post("/reconstruct", json={"images": images[:257]})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["detail"] == "must have 1 to 256 items (VAE_MAX_ITEMS); has 257"
 
 
 def test_the_model_is_the_cards(client: httpx.Client) -> None:
@@ -131,10 +131,10 @@ def test_probes_answer(client: httpx.Client) -> None:
 
 def test_another_size_is_refused_with_both_sizes(client: httpx.Client) -> None:
     """Where fitting is not wanted."""
-    refusal = client.post("/reconstruct", json={"images": [grey_png([[0] * 20] * 30)], "fit": "none"})
+    response = client.post("/reconstruct", json={"images": [grey_png([[0] * 20] * 30)], "fit": "none"})
 
-    assert refusal.status_code == 422
-    assert "images[0]: 20 x 30 pixels; the model takes 28 x 28" in refusal.json()["detail"]
+    assert response.status_code == 422
+    assert "images[0]: 20 x 30 pixels; the model takes 28 x 28" in response.json()["detail"]
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

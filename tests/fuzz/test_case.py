@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fuzz.case import HEIGHT, MOST_BYTES, MOST_SECONDS, WIDTH, Reader, Records, check, read_fitted
+from fuzz.case import HEIGHT, MAX_BYTES, MAX_SECONDS, WIDTH, Reader, Records, check, read_fitted
 from service.imaging.errors import ImageError
 
 IMAGE = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
@@ -20,20 +20,20 @@ def fails(*_: object) -> NDArray[np.uint8]:
 def is_slow(*_: object) -> NDArray[np.uint8]:
     """A reader that counts for too long."""
     start = time.thread_time()
-    while time.thread_time() < start + 1.5 * MOST_SECONDS:
+    while time.thread_time() < start + 1.5 * MAX_SECONDS:
         pass
     return IMAGE
 
 
 def is_large(*_: object) -> NDArray[np.uint8]:
     """A reader that takes more memory than it may, gives it back and refuses."""
-    bytearray(b"1") * (MOST_BYTES + 1024 * 1024)
+    bytearray(b"1") * (MAX_BYTES + 1024 * 1024)
     raise ImageError("nothing to see here")
 
 
 def is_large_in_numpy(*_: object) -> NDArray[np.uint8]:
     """A reader whose pixels are many before they are few."""
-    return np.tile(IMAGE, (2 * MOST_BYTES // IMAGE.size, 1))[:HEIGHT]
+    return np.tile(IMAGE, (2 * MAX_BYTES // IMAGE.size, 1))[:HEIGHT]
 
 
 def gives_another_shape(*_: object) -> NDArray[np.uint8]:
@@ -64,4 +64,4 @@ def test_the_reader_passes() -> None:
     check(read_fitted, "not a PNG", records)
 
     assert (records.cases, records.images) == (1, 0)
-    assert records.bytes < MOST_BYTES
+    assert records.bytes < MAX_BYTES

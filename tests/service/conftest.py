@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.api.middleware import Edge
+from service.api.middleware import RequestMiddleware
 from service.app import create_app, create_state
 from service.settings import Settings
 from tests.samples import FakeAutoencoder
@@ -17,7 +17,7 @@ from tests.samples import FakeAutoencoder
 class Client:
     """Sends requests to an application without a socket."""
 
-    app: Edge
+    app: RequestMiddleware
 
     def get(self, path: str) -> httpx.Response:
         """Send a GET request."""

@@ -88,10 +88,10 @@ def test_times_are_finite(name: str, value: str) -> None:
 @pytest.mark.parametrize("key", ["short", "with a space in it..", "ünlike-any-header!", "with\ncontrol-letters"])
 def test_a_key_that_is_short_or_no_header_is_refused(key: str) -> None:
     """And not shown in the message."""
-    with pytest.raises(ValidationError, match="16 or more printable ASCII") as refusal:
+    with pytest.raises(ValidationError, match="16 or more printable ASCII") as error:
         Settings.model_validate({"api_keys": [key]})
 
-    assert key not in str(refusal.value)
+    assert key not in str(error.value)
 
 
 def test_keys_come_from_the_setting_and_from_a_file(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 from starlette.types import Message, Receive
 
-from service.api.admission import FEW, LARGE, MOST_BODIES, ROUND_IMAGES, ROUND_REQUESTS, Admission, has_gone
-from service.api.errors import OVERLOADED, RefusedError
+from service.api.admission import FEW, LARGE, MAX_BODIES, ROUND_IMAGES, ROUND_REQUESTS, Admission, has_gone
+from service.api.errors import OVERLOADED, ProblemError
 from service.app import create_app, create_state
 from service.model.autoencoder import Floats, Pixels, Posterior
 from service.observability.metrics import Metrics
@@ -46,7 +46,7 @@ def test_images_are_taken_in_up_to_the_limit(admission: Admission) -> None:
     admission.take_images(15)
     admission.take_images(5)
     with pytest.raises(
-        RefusedError, match=r"20 images are waiting; 1 more would be over 20 \(VAE_MAX_PENDING"
+        ProblemError, match=r"20 images are waiting; 1 more would be over 20 \(VAE_MAX_PENDING"
     ) as error:
         admission.take_images(1)
     assert error.value.kind == OVERLOADED
@@ -59,14 +59,14 @@ def test_images_are_taken_in_up_to_the_limit(admission: Admission) -> None:
 def test_one_request_is_always_taken_in(admission: Admission) -> None:
     """However large it is: or it could never be answered."""
     admission.take_images(200)
-    with pytest.raises(RefusedError):
+    with pytest.raises(ProblemError):
         admission.take_images(1)
 
 
 def test_bytes_are_taken_in_up_to_the_limit(admission: Admission) -> None:
     """Of all bodies together."""
     admission.take_bytes(1600)
-    with pytest.raises(RefusedError, match="16 times VAE_MAX_BODY_BYTES"):
+    with pytest.raises(ProblemError, match="16 times VAE_MAX_BODY_BYTES"):
         admission.take_bytes(1)
     admission.give_bytes(1600)
     admission.take_bytes(1)
@@ -77,11 +77,11 @@ def test_a_body_counts_until_it_is_answered(
 ) -> None:
     """It is in memory while its request waits, in one piece or more; then there is room for all of them again."""
     state = create_state(settings)
-    room = MOST_BODIES * settings.max_body_bytes
+    room = MAX_BODIES * settings.max_body_bytes
     encode = autoencoder.encode
 
     def watched(pixels: Pixels | Floats) -> Posterior:
-        with pytest.raises(RefusedError, match="16 times VAE_MAX_BODY_BYTES"):
+        with pytest.raises(ProblemError, match="16 times VAE_MAX_BODY_BYTES"):
             state.admission.take_bytes(room)
         return encode(pixels)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from service.imaging.errors import ImageError
-from service.imaging.fit import UNTOUCHED, Fitted, fit_image
+from service.imaging.fit import UNTOUCHED, Preprocessing, fit_image
 from service.imaging.reader import read_image
 from tests.samples import DATA, png
 from tests.service.imaging.test_formats import file_of
@@ -22,7 +22,7 @@ FILE = DATA / "t10k-images-idx3-ubyte.gz"
 DIGITS = parse_idx(gzip.decompress(FILE.read_bytes()), FILE)
 
 
-def fit(image: Image.Image, how: str = "auto", height: int = SIDE, width: int = SIDE) -> tuple[Grey, Fitted]:
+def fit(image: Image.Image, how: str = "auto", height: int = SIDE, width: int = SIDE) -> tuple[Grey, Preprocessing]:
     """A picture in the model's size."""
     return fit_image(image, height, width, how, oriented=False)
 
@@ -72,7 +72,7 @@ def test_it_is_told_what_was_done() -> None:
     image.paste(0, (50, 20, 110, 170))
     pixels, fitted = fit(image)
 
-    assert fitted == Fitted(inverted=True, cropped=(50, 20, 110, 170), scaled=(8, 20))
+    assert fitted == Preprocessing(inverted=True, cropped=(50, 20, 110, 170), scaled=(8, 20))
     assert np.argwhere(pixels > 200).min(axis=0).tolist() == [4, 10]
     assert np.argwhere(pixels > 200).max(axis=0).tolist() == [23, 17]
 
@@ -136,7 +136,7 @@ def test_resize_only_scales() -> None:
     pixels, fitted = fit(image, "resize")
 
     assert np.abs(pixels.astype(int) - (255 - DIGITS[0])).max() <= 40
-    assert fitted == Fitted(scaled=(SIDE, SIDE))
+    assert fitted == Preprocessing(scaled=(SIDE, SIDE))
 
 
 def test_none_refuses_other_sizes() -> None:

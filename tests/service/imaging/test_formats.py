@@ -14,12 +14,12 @@ from PIL import Image
 
 from fuzz.case import Records, check
 from service.imaging.errors import ImageError
-from service.imaging.formats import MOST_BLOCKS
-from service.imaging.jpeg_segments import MOST_SCANS, MOST_SEGMENTS
+from service.imaging.formats import MAX_BLOCKS
+from service.imaging.jpeg_segments import MAX_SCANS, MAX_SEGMENTS
 from service.imaging.reader import read_image
 
 HEIGHT, WIDTH = 24, 16
-MOST_PIXELS = 4_000_000
+MAX_PIXELS = 4_000_000
 # Darker to the right and down, in steps that a JPEG keeps.
 RAMP = np.add.outer(np.arange(HEIGHT) * 5, np.arange(WIDTH) * 9).astype(np.uint8)
 GREY = Image.fromarray(RAMP)
@@ -47,7 +47,7 @@ def file_of(image: Image.Image, name: str, **options: object) -> bytes:
 
 def read(content: bytes) -> NDArray[np.int64]:
     """The pixels of a picture of that size."""
-    return read_image(content, HEIGHT, WIDTH, MOST_PIXELS, "none").pixels.astype(np.int64)
+    return read_image(content, HEIGHT, WIDTH, MAX_PIXELS, "none").pixels.astype(np.int64)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_picture_is_turned_as_its_exif_says(name: str, orientation: int) -> No
     content = file_of(GREY if turn is None else GREY.transpose(turn), name, exif=exif)
 
     assert np.abs(read(content) - RAMP).max() <= 8
-    assert read_image(content, HEIGHT, WIDTH, MOST_PIXELS, "none").fitted.oriented == (orientation != 1)
+    assert read_image(content, HEIGHT, WIDTH, MAX_PIXELS, "none").fitted.oriented == (orientation != 1)
 
 
 @pytest.mark.parametrize("exif", [b"", b"Exif", b"II*\0", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\xff\xff"])
@@ -166,10 +166,10 @@ LARGE = f"{60_000} x {60_000} pixels; must have 1 to 4000000 .VAE_MAX_IMAGE_PIXE
         (bmp(WIDTH, HEIGHT), "a damaged or truncated BMP"),
         (gif((1, 1), (0, 0, 60_000, 60_000)), "a damaged or truncated GIF"),
         (gif((16, 24), (0, 0, 60_000, 60_000), b"!\xf9\4\x08\0\0\0\0"), "a damaged or truncated GIF"),
-        (gif((16, 24), (0, 0, 16, 24), b"!\xfe\0" * MOST_BLOCKS), "a damaged or truncated GIF"),
+        (gif((16, 24), (0, 0, 16, 24), b"!\xfe\0" * MAX_BLOCKS), "a damaged or truncated GIF"),
         (vp8x(WIDTH, HEIGHT), "a damaged or truncated WEBP"),
-        (jpeg_of_scans(MOST_SCANS), "scans; the most is 50"),
-        (JPEG[:2] + b"\xff\xfe\0\2" * MOST_SEGMENTS + JPEG[2:], "more than 1000 segments"),
+        (jpeg_of_scans(MAX_SCANS), "scans; the most is 50"),
+        (JPEG[:2] + b"\xff\xfe\0\2" * MAX_SEGMENTS + JPEG[2:], "more than 1000 segments"),
         (JPEG[:2] + JPEG[JPEG.index(b"\xff\xc0") :][:13] + JPEG[2:], "a damaged or truncated JPEG"),
     ],
 )
@@ -179,7 +179,7 @@ def test_what_lies_or_is_too_much_is_refused(content: bytes, reason: str) -> Non
 
     def refused(_: str, height: int, width: int) -> NDArray[np.uint8]:
         try:
-            return read_image(content, height, width, MOST_PIXELS, "none").pixels
+            return read_image(content, height, width, MAX_PIXELS, "none").pixels
         except ImageError as error:
             refusals.append(str(error))
             raise

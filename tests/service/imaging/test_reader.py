@@ -15,7 +15,7 @@ from PIL import Image
 
 from service.imaging.errors import ImageError
 from service.imaging.plain_png import write_plain_pngs
-from service.imaging.reader import read_image, seem_plain
+from service.imaging.reader import look_like_plain_pngs, read_image
 from tests.samples import grey_png, pixels_of, png
 
 RAMP = np.array([[0, 50, 100], [150, 200, 255]], dtype=np.uint8)
@@ -143,7 +143,7 @@ def test_every_plain_png_seems_to_be_one(pixels: NDArray[np.uint8], level: int) 
     texts = [png(Image.fromarray(each), compress_level=level) for each in pixels]
     files = [*write_plain_pngs(pixels), *map(base64.b64decode, texts)]
 
-    assert seem_plain([*files, *texts, *(f"data:image/png;base64,{text}" for text in texts)], 10, 9)
+    assert look_like_plain_pngs([*files, *texts, *(f"data:image/png;base64,{text}" for text in texts)], 10, 9)
 
 
 @pytest.mark.parametrize(
@@ -158,9 +158,9 @@ def test_every_plain_png_seems_to_be_one(pixels: NDArray[np.uint8], level: int) 
 )
 def test_what_takes_longer_to_read_does_not_seem_plain(text: str) -> None:
     """As a text or a file; nor does a list that has it."""
-    assert seem_plain([png(GREY)], 2, 3)
+    assert look_like_plain_pngs([png(GREY)], 2, 3)
     for content in (text, base64.b64decode(text), None):
-        assert not seem_plain([png(GREY), content], 2, 3)
+        assert not look_like_plain_pngs([png(GREY), content], 2, 3)
 
 
 def test_more_rows_than_pillow_takes_are_refused() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from service.imaging.reader import read_image
-from service.imaging.writer import Grey, Sheet, base64_pngs, base64_text, contact_sheet, enlarged, sheet
+from service.imaging.writer import Grey, ImageGrid, base64_pngs, base64_text, contact_sheet, sheet, upscale
 from tests.samples import pixels_of
 
 sizes = st.tuples(st.integers(1, 12), st.integers(1, 9), st.integers(1, 9))
@@ -47,7 +47,7 @@ def test_pixels_come_back_from_their_pngs(pixels: Grey) -> None:
 @given(images, st.integers(1, 16))
 def test_each_pixel_is_drawn_as_often_as_the_scale_says(pixels: Grey, scale: int) -> None:
     """Crisp: every pixel of a square is the one that it stands for."""
-    large = enlarged(pixels, scale)
+    large = upscale(pixels, scale)
 
     assert large.shape == (len(pixels), pixels.shape[1] * scale, pixels.shape[2] * scale)
     for row in range(scale):
@@ -59,7 +59,7 @@ def test_each_pixel_is_drawn_as_often_as_the_scale_says(pixels: Grey, scale: int
 def test_a_sheet_has_its_images_row_by_row(pixels: Grey, columns: int) -> None:
     """Each in its place; places that are left are black."""
     count, height, width = pixels.shape
-    (grid,) = contact_sheet(Sheet(pixels, columns))
+    (grid,) = contact_sheet(ImageGrid(pixels, columns))
     rows, rest = divmod(grid.shape[0], height)
     cells = [
         grid[row * height : (row + 1) * height, column * width : (column + 1) * width]

@@ -10,23 +10,23 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from service.model.autoencoder import Floats
-from service.model.interpolation import Path, interpolation_path
+from service.model.interpolation import InterpolationKind, interpolate_path
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from tests.samples import MODEL, FakeAutoencoder
 
 NUMBERS = st.floats(-100, 100, width=32)
 WAYPOINTS = arrays(np.float32, st.tuples(st.integers(2, 4), st.just(6)), elements=NUMBERS)
-PATHS: tuple[Path, ...] = get_args(Path)
-STRAIGHT: tuple[Path, ...] = ("linear", "even")
+PATHS: tuple[InterpolationKind, ...] = get_args(InterpolationKind)
+STRAIGHT: tuple[InterpolationKind, ...] = ("linear", "even")
 
 
 def walk(
-    *waypoints: list[float], steps: int, path: Path = "linear", closed: bool = False
+    *waypoints: list[float], steps: int, path: InterpolationKind = "linear", closed: bool = False
 ) -> tuple[NDArray[np.float64], Floats]:
     """A walk through latents of two coordinates that the fake decodes as pixels, the others 0."""
     points = np.zeros((len(waypoints), 6), np.float32)
     points[:, :2] = waypoints
-    weights, latents = interpolation_path(FakeAutoencoder(), points, steps, path, closed=closed)
+    weights, latents = interpolate_path(FakeAutoencoder(), points, steps, path, closed=closed)
     assert not latents[:, 2:].any()
     return weights, latents[:, :2]
 
@@ -34,10 +34,10 @@ def walk(
 @pytest.mark.parametrize("path", PATHS)
 @settings(max_examples=30)
 @given(WAYPOINTS, st.integers(2, 20))
-def test_a_walk_passes_through_its_waypoints(path: Path, waypoints: Floats, steps: int) -> None:
+def test_a_walk_passes_through_its_waypoints(path: InterpolationKind, waypoints: Floats, steps: int) -> None:
     """Exactly, whatever they are; the weights tell how far it has come."""
     legs = len(waypoints) - 1
-    weights, latents = interpolation_path(FakeAutoencoder(), waypoints, steps, path, closed=False)
+    weights, latents = interpolate_path(FakeAutoencoder(), waypoints, steps, path, closed=False)
 
     assert latents.dtype == np.float32
     assert len(weights) == len(latents) == legs * (steps - 1) + 1
@@ -50,11 +50,11 @@ def test_a_walk_passes_through_its_waypoints(path: Path, waypoints: Floats, step
 @settings(max_examples=30)
 @given(WAYPOINTS, st.integers(2, 20))
 def test_a_closed_walk_is_the_one_back_to_the_first_without_its_last_frame(
-    path: Path, waypoints: Floats, steps: int
+    path: InterpolationKind, waypoints: Floats, steps: int
 ) -> None:
     """So that it can be repeated."""
-    closed = interpolation_path(FakeAutoencoder(), waypoints, steps, path, closed=True)
-    back = interpolation_path(FakeAutoencoder(), np.vstack([waypoints, waypoints[:1]]), steps, path, closed=False)
+    closed = interpolate_path(FakeAutoencoder(), waypoints, steps, path, closed=True)
+    back = interpolate_path(FakeAutoencoder(), np.vstack([waypoints, waypoints[:1]]), steps, path, closed=False)
 
     assert np.array_equal(closed[0], back[0][:-1])
     assert np.array_equal(closed[1], back[1][:-1])
@@ -63,9 +63,9 @@ def test_a_closed_walk_is_the_one_back_to_the_first_without_its_last_frame(
 @pytest.mark.parametrize("path", STRAIGHT)
 @settings(max_examples=30)
 @given(WAYPOINTS, st.integers(2, 20))
-def test_a_straight_walk_stays_between_its_ends(path: Path, waypoints: Floats, steps: int) -> None:
+def test_a_straight_walk_stays_between_its_ends(path: InterpolationKind, waypoints: Floats, steps: int) -> None:
     """In every coordinate."""
-    _, latents = interpolation_path(FakeAutoencoder(), waypoints[:2], steps, path, closed=False)
+    _, latents = interpolate_path(FakeAutoencoder(), waypoints[:2], steps, path, closed=False)
 
     assert (latents >= waypoints[:2].min(axis=0) - 1e-4).all()
     assert (latents <= waypoints[:2].max(axis=0) + 1e-4).all()
@@ -106,8 +106,8 @@ def test_an_even_walk_changes_the_picture_equally(random: np.random.Generator) -
     model = OnnxAutoencoder.load(MODEL)
     ends = random.standard_normal((20, 2, 32), dtype=np.float32)
 
-    def unevenness(path: Path) -> NDArray[np.float64]:
-        walks = [interpolation_path(model, pair, 11, path, closed=False)[1] for pair in ends]
+    def unevenness(path: InterpolationKind) -> NDArray[np.float64]:
+        walks = [interpolate_path(model, pair, 11, path, closed=False)[1] for pair in ends]
         pixels = model.decode(np.concatenate(walks)).reshape(20, 11, -1)
         changes: NDArray[np.float64] = np.linalg.norm(np.diff(pixels, axis=1), axis=-1).astype(np.float64)
         ratios: NDArray[np.float64] = changes.max(axis=1) / changes.min(axis=1)

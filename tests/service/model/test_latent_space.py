@@ -9,10 +9,10 @@ from hypothesis.extra.numpy import arrays
 from service.model.autoencoder import Floats, Posterior
 from service.model.latent_space import (
     RADIUS,
+    clip_factor,
     posterior_samples,
     prior_samples,
     reconstruct,
-    share_within_data,
     traversal,
     weighted_sum,
 )
@@ -73,7 +73,7 @@ def test_a_weighted_sum_adds_up() -> None:
 @given(LATENTS)
 def test_a_latent_is_pulled_to_the_radius_and_not_beyond(latent: Floats) -> None:
     """What lies within stays as it is."""
-    share = share_within_data(latent)
+    share = clip_factor(latent)
     length = np.linalg.norm(latent.astype(np.float64))
 
     assert 0 < share <= 1

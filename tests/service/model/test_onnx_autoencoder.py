@@ -57,10 +57,10 @@ def test_a_latent_of_the_wrong_length_is_an_inference_error(model: OnnxAutoencod
 def test_a_bad_folder_is_refused_in_one_line(folder: Path, damage: Damage, message: str) -> None:
     """Missing, damaged, swapped or foreign: the message names the file."""
     damage(folder)
-    with pytest.raises(ModelLoadError, match=message) as refusal:
+    with pytest.raises(ModelLoadError, match=message) as error:
         OnnxAutoencoder.load(folder)
 
-    assert "\n" not in str(refusal.value)
+    assert "\n" not in str(error.value)
 
 
 def test_a_folder_without_statistics_is_a_model(folder: Path) -> None:

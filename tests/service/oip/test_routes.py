@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from service.api.admission import LARGE
 from service.api.route import JSON
-from service.api.state import State
+from service.api.state import AppState
 from service.app import create_app, create_state
 from service.model.autoencoder import Floats
 from service.oip.routes import infer_routes
@@ -26,13 +26,13 @@ PATHS = ["/v2/models/{}", "/v2/models/{}/versions/1"]
 
 
 @pytest.fixture
-def state(settings: Settings) -> State:
+def state(settings: Settings) -> AppState:
     """What the application shares with its server."""
     return create_state(settings)
 
 
 @pytest.fixture
-def client(settings: Settings, autoencoder: FakeAutoencoder, state: State) -> Client:
+def client(settings: Settings, autoencoder: FakeAutoencoder, state: AppState) -> Client:
     """A client of the application around the fake."""
     return Client(create_app(settings, autoencoder, state))
 
@@ -144,7 +144,7 @@ def test_probes_are_well_while_the_model_computes(client: Client) -> None:
 def test_readiness_is_that_of_readyz(
     client: Client,
     autoencoder: FakeAutoencoder,
-    state: State,
+    state: AppState,
     broken: bool,  # noqa: FBT001 - a case
     kind: str,
 ) -> None:
@@ -272,7 +272,7 @@ def test_either_type_of_answer_may_be_accepted(client: Client, accept: str) -> N
     assert answer.headers["content-type"] == "application/octet-stream"
 
 
-def test_whole_numbers_may_be_written_as_fractions(client: Client, state: State) -> None:
+def test_whole_numbers_may_be_written_as_fractions(client: Client, state: AppState) -> None:
     """As JSON Schema counts them, and they are counted in full."""
     assert infer(client, "encoder", pixels(2, shape=[2.0, 1, 2.0, 3])) == infer(client, "encoder", pixels(2))
     body, content = binary_pixels(np.zeros((1, 1, 2, 3), np.float32), 24.0)
@@ -461,7 +461,7 @@ def test_a_body_that_is_too_large_is_refused(client: Client) -> None:
     check_refusal(answer, 413, "body-too-large", "the most is 4096 (VAE_MAX_BODY_BYTES)")
 
 
-def test_items_are_admitted_as_images(client: Client, state: State) -> None:
+def test_items_are_admitted_as_images(client: Client, state: AppState) -> None:
     """They count among those that wait, and are refused beyond the limit."""
     state.admission.take_images(2040)
     infer(client, "encoder", pixels(8))
@@ -482,7 +482,7 @@ def test_a_model_that_does_not_compute_is_a_problem(client: Client, autoencoder:
 
 @pytest.mark.parametrize("path", [*PATHS])
 def test_items_and_times_are_counted_by_route(
-    client: Client, autoencoder: FakeAutoencoder, state: State, path: str
+    client: Client, autoencoder: FakeAutoencoder, state: AppState, path: str
 ) -> None:
     """Each route has a label of its own; what is not there has none."""
     route = f"{path.format('encoder')}/infer"
@@ -523,7 +523,7 @@ def test_it_agrees_with_encode(client: Client) -> None:
 @pytest.mark.parametrize(("batch", "large"), [(16, False), (17, True)])
 def test_many_tensors_are_large_work(
     autoencoder: FakeAutoencoder,
-    state: State,
+    state: AppState,
     batch: int,
     large: bool,  # noqa: FBT001 - a case
 ) -> None:
