@@ -41,8 +41,12 @@ Python's json.
 
 def main(
     rounds: Annotated[int, typer.Option(min=1, help="Alternating rounds.")] = 5,
-    seconds: Annotated[int, typer.Option(min=1, help="Length of each server's turn.")] = 2,
-    output: Annotated[Path, typer.Option(help="Folder for RESULTS.md and throughput.png.")] = HERE,
+    seconds: Annotated[
+        int, typer.Option(min=1, help="Length of each server's turn.")
+    ] = 2,
+    output: Annotated[
+        Path, typer.Option(help="Folder for RESULTS.md and throughput.png.")
+    ] = HERE,
 ) -> None:
     """Time every operation on each server, in alternating rounds."""
     try:
@@ -54,48 +58,81 @@ def main(
     compared = servers()
     results: dict[Workload, Rounds] = {}
     with ExitStack() as stack:
-        urls = {name: stack.enter_context(running(server, everything[0])).url for name, server in compared.items()}
+        urls = {
+            name: stack.enter_context(running(server, everything[0])).url
+            for name, server in compared.items()
+        }
         for workload in everything:
             check_same_answers(serving(urls, compared, workload), workload)
         for workload in track(everything, description="benchmarks"):
-            results[workload] = measure(serving(urls, compared, workload), workload, rounds, seconds)
-    beside = [line for table in tables(compared, digits, max(1, rounds // 2), seconds) for line in table.lines()]
-    (output / "RESULTS.md").write_text("\n".join([report(results, rounds, seconds), *beside, ""]))
+            results[workload] = measure(
+                serving(urls, compared, workload), workload, rounds, seconds
+            )
+    beside = [
+        line
+        for table in tables(compared, digits, max(1, rounds // 2), seconds)
+        for line in table.lines()
+    ]
+    (output / "RESULTS.md").write_text(
+        "\n".join([report(results, rounds, seconds), *beside, ""])
+    )
     plot(results).savefig(output / "throughput.png", metadata={"Software": None})
     typer.echo((output / "RESULTS.md").read_text())
 
 
-def serving(urls: dict[str, str], compared: dict[str, Server], workload: Workload) -> dict[str, str]:
+def serving(
+    urls: dict[str, str], compared: dict[str, Server], workload: Workload
+) -> dict[str, str]:
     """The addresses of the servers that serve a workload's path."""
-    return {name: url for name, url in urls.items() if compared[name].only in {None, workload.path}}
+    return {
+        name: url
+        for name, url in urls.items()
+        if compared[name].only in {None, workload.path}
+    }
 
 
-def measure(urls: dict[str, str], workload: Workload, rounds: int, seconds: int) -> Rounds:
+def measure(
+    urls: dict[str, str], workload: Workload, rounds: int, seconds: int
+) -> Rounds:
     """Each server's rates, one a round; the servers take turns, so that a slow minute is everybody's."""
     for url in urls.values():
         drive(url, workload, 1)  # warm
-    turns = [{name: drive(url, workload, seconds) for name, url in urls.items()} for _ in range(rounds)]
+    turns = [
+        {name: drive(url, workload, seconds) for name, url in urls.items()}
+        for _ in range(rounds)
+    ]
     return {name: [turn[name] for turn in turns] for name in urls}
 
 
 def ratios(result: Rounds, name: str, baseline: str) -> list[float]:
     """A server's rate over another's, round by round."""
-    return [ours / theirs for ours, theirs in zip(result[name], result[baseline], strict=True)]
+    return [
+        ours / theirs
+        for ours, theirs in zip(result[name], result[baseline], strict=True)
+    ]
 
 
 def report(results: dict[Workload, Rounds], rounds: int, seconds: int) -> str:
     """The results as a page of Markdown."""
     names = list(next(iter(results.values())))  # every server serves the first workload
     lines = [
-        INTRODUCTION.format(rounds=rounds, seconds=seconds, connections=CONNECTIONS, machine=machine()),
+        INTRODUCTION.format(
+            rounds=rounds, seconds=seconds, connections=CONNECTIONS, machine=machine()
+        ),
         "## Requests a second\n",
         f"| | {' | '.join(names)} |",
         f"|---|{'---|' * len(names)}",
-        *(row(workload, [rate(result, name) for name in names]) for workload, result in results.items()),
+        *(
+            row(workload, [rate(result, name) for name in names])
+            for workload, result in results.items()
+        ),
         f"\n## {SERVICE}'s rate over the others'\n",
         f"| | {' | '.join(names[1:])} |",
         f"|---|{'---|' * len(names[1:])}",
-        *(row(workload, [over(result, name) for name in names[1:]]) for workload, result in results.items()),
+        *(
+            row(workload, [over(result, name) for name in names[1:]])
+            for workload, result in results.items()
+        ),
         f"\n![Rates over that of {BASELINE}](throughput.png)\n",
     ]
     return "\n".join(lines)
@@ -119,9 +156,17 @@ def over(result: Rounds, name: str) -> str:
 def machine() -> str:
     """Processor, cores and versions."""
     info = Path("/proc/cpuinfo").read_text()
-    model = next((line.split(":")[1].strip() for line in info.splitlines() if line.startswith("model name")), "?")
+    model = next(
+        (
+            line.split(":")[1].strip()
+            for line in info.splitlines()
+            if line.startswith("model name")
+        ),
+        "?",
+    )
     packages = ", ".join(
-        f"{name} {version(name)}" for name in ("fastapi", "uvicorn", "onnxruntime", "numpy", "pillow", "zlib-ng")
+        f"{name} {version(name)}"
+        for name in ("fastapi", "uvicorn", "onnxruntime", "numpy", "pillow", "zlib-ng")
     )
     return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, {packages}."
 
@@ -134,12 +179,22 @@ def plot(results: dict[Workload, Rounds]) -> Figure:
     width = 0.85 / len(names)
     for place, name in enumerate(names):
         middles = [
-            statistics.median(ratios(result, name, BASELINE)) if name in result else 0 for result in results.values()
+            statistics.median(ratios(result, name, BASELINE)) if name in result else 0
+            for result in results.values()
         ]
-        bars = axes.bar([index + place * width for index in range(len(results))], middles, width, label=name)
-        axes.bar_label(bars, [f"{middle:.1f}" if middle else "" for middle in middles], fontsize=7)
+        bars = axes.bar(
+            [index + place * width for index in range(len(results))],
+            middles,
+            width,
+            label=name,
+        )
+        axes.bar_label(
+            bars, [f"{middle:.1f}" if middle else "" for middle in middles], fontsize=7
+        )
     labels = [workload.name.replace(", ", "\n") for workload in results]
-    axes.set_xticks([index + width for index in range(len(results))], labels, fontsize=8)
+    axes.set_xticks(
+        [index + width for index in range(len(results))], labels, fontsize=8
+    )
     axes.set_ylabel(f"requests/s, {BASELINE} = 1")
     figure.legend(loc="outside upper center", ncols=len(names), fontsize=8)
     return figure

@@ -24,7 +24,9 @@ _, HEIGHT, WIDTH = autoencoder.card.image_shape
 
 def read(texts: list[str]) -> Pixels:
     pictures = read_plain_images(texts, HEIGHT, WIDTH)
-    return np.array([picture.pixels for picture in pictures if isinstance(picture, DecodedImage)])
+    return np.array(
+        [picture.pixels for picture in pictures if isinstance(picture, DecodedImage)]
+    )
 
 
 def encode(body: Json) -> Json:
@@ -34,16 +36,28 @@ def encode(body: Json) -> Json:
 
 
 def decode(body: Json) -> Json:
-    return {"images": base64_pngs(sheet(autoencoder.decode(np.array(body["latents"], dtype=np.float32))).images)}
+    return {
+        "images": base64_pngs(
+            sheet(
+                autoencoder.decode(np.array(body["latents"], dtype=np.float32))
+            ).images
+        )
+    }
 
 
 def reconstruct_images(body: Json) -> Json:
-    return {"images": base64_pngs(sheet(reconstruct(autoencoder, read(body["images"]))).images)}
+    return {
+        "images": base64_pngs(
+            sheet(reconstruct(autoencoder, read(body["images"]))).images
+        )
+    }
 
 
 def interpolate(body: Json) -> Json:
     ends = autoencoder.encode(read([body["start"]["image"], body["end"]["image"]])).mean
-    weights, latents = interpolate_path(autoencoder, ends, body["steps"], "linear", closed=False)
+    weights, latents = interpolate_path(
+        autoencoder, ends, body["steps"], "linear", closed=False
+    )
     images = base64_pngs(sheet(autoencoder.decode(latents)).images)
     return {"weights": weights.tolist(), "latents": latents.tolist(), "images": images}
 
@@ -63,7 +77,10 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         content += message["body"]
         more = message["more_body"]
     answer = json.dumps(OPERATIONS[scope["path"]](json.loads(content))).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(answer)),
+    ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": answer})
 

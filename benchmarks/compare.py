@@ -18,19 +18,28 @@ SAMPLES = 5
 def check_same_answers(urls: dict[str, str], workload: Workload) -> None:
     """Send the first bodies to each server. Raises RuntimeError where an answer differs from the first server's."""
     for body in workload.bodies[:SAMPLES]:
-        given = {name: post(url + workload.path, body).raise_for_status().json() for name, url in urls.items()}
+        given = {
+            name: post(url + workload.path, body).raise_for_status().json()
+            for name, url in urls.items()
+        }
         (first, expected), *others = given.items()
         for name, answer in others:
             if not same(expected, answer):
-                raise RuntimeError(f"{workload.name}: {name} answers something else than {first}")
+                raise RuntimeError(
+                    f"{workload.name}: {name} answers something else than {first}"
+                )
 
 
 def same(first: Any, second: Any) -> bool:  # noqa: ANN401 - JSON
     """Tell whether two answers have the same shape, numbers and pixels."""
     if isinstance(first, dict):
-        return first.keys() == second.keys() and all(same(first[key], second[key]) for key in first)
+        return first.keys() == second.keys() and all(
+            same(first[key], second[key]) for key in first
+        )
     if isinstance(first, list):
-        return len(first) == len(second) and all(same(a, b) for a, b in zip(first, second, strict=True))
+        return len(first) == len(second) and all(
+            same(a, b) for a, b in zip(first, second, strict=True)
+        )
     if isinstance(first, str):
         return bool(np.abs(pixels(first) - pixels(second)).max() <= GREY_LEVELS)
     return bool(abs(first - second) <= NUMBERS)

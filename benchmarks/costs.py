@@ -14,7 +14,17 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks import bare_asgi
-from benchmarks.servers import LOAD_CORE, ONE_THREAD, SERVER_CORE, Running, Server, drive, load, running, service
+from benchmarks.servers import (
+    LOAD_CORE,
+    ONE_THREAD,
+    SERVER_CORE,
+    Running,
+    Server,
+    drive,
+    load,
+    running,
+    service,
+)
 from benchmarks.training_speed import EPOCHS, training_rows
 from benchmarks.workload import Workload, reconstruct_workload
 from training.data.mnist import Digits
@@ -55,7 +65,9 @@ class Table:
         yield from (f"| {' | '.join(row)} |" for row in self.rows)
 
 
-def tables(compared: dict[str, Server], digits: Digits, rounds: int, seconds: int) -> Iterator[Table]:
+def tables(
+    compared: dict[str, Server], digits: Digits, rounds: int, seconds: int
+) -> Iterator[Table]:
     """All of them, one after the other; the digits are to train on."""
     yield latencies(compared, seconds)
     yield connections(compared, rounds, seconds)
@@ -92,18 +104,32 @@ def latencies(compared: dict[str, Server], seconds: int) -> Table:
     )
 
 
-def timed_requests(url: str, workload: Workload, rate: float, seconds: int) -> list[float]:
+def timed_requests(
+    url: str, workload: Workload, rate: float, seconds: int
+) -> list[float]:
     """The seconds that each request took, sent at a rate by clients that keep to their pace."""
     with tempfile.NamedTemporaryFile("w", suffix=".json") as body:
         body.write(workload.bodies[0])
         body.flush()
-        pace = [f"-z={seconds}s", f"-c={HALF_CAPACITY_CLIENTS}", f"-q={rate / HALF_CAPACITY_CLIENTS:.2f}"]
-        request = ["-m=POST", "-T=application/json", f"-D={body.name}", "-o=csv", url + workload.path]
+        pace = [
+            f"-z={seconds}s",
+            f"-c={HALF_CAPACITY_CLIENTS}",
+            f"-q={rate / HALF_CAPACITY_CLIENTS:.2f}",
+        ]
+        request = [
+            "-m=POST",
+            "-T=application/json",
+            f"-D={body.name}",
+            "-o=csv",
+            url + workload.path,
+        ]
         command = ["taskset", "-c", str(LOAD_CORE), "hey", *pace, *request]
         done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - the system's hey
     rows = list(csv.DictReader(done.stdout.splitlines()))
     # Those that failed on their way have no row.
-    if {row["status-code"] for row in rows} != {"200"} or len(rows) < MIN_ANSWERED * rate * seconds:
+    if {row["status-code"] for row in rows} != {"200"} or len(
+        rows
+    ) < MIN_ANSWERED * rate * seconds:
         raise RuntimeError(f"{url}: not all requests were answered")
     return [float(row["response-time"]) for row in rows]
 
@@ -115,12 +141,17 @@ def connections(compared: dict[str, Server], rounds: int, seconds: int) -> Table
     for name in ("vae-service", ONE_THREAD):
         with running(compared[name], workload) as server:
             rates = [
-                statistics.median(drive(server.url, workload, seconds, count) for _ in range(rounds))
+                statistics.median(
+                    drive(server.url, workload, seconds, count) for _ in range(rounds)
+                )
                 for count in CONNECTION_COUNTS
             ]
         rows.append([name, *(f"{rate:,.0f}" for rate in rates)])
     return Table(
-        "Connections", "`/reconstruct`, one digit; requests a second.", ["", *map(str, CONNECTION_COUNTS)], rows
+        "Connections",
+        "`/reconstruct`, one digit; requests a second.",
+        ["", *map(str, CONNECTION_COUNTS)],
+        rows,
     )
 
 
@@ -130,7 +161,11 @@ def batches(compared: dict[str, Server], rounds: int, seconds: int) -> Table:
     for name in ("vae-service", ONE_THREAD):
         with running(compared[name], reconstruct_workload(1)) as server:
             costs = [
-                [cost(server, reconstruct_workload(batch), seconds) / batch for batch in BATCHES] for _ in range(rounds)
+                [
+                    cost(server, reconstruct_workload(batch), seconds) / batch
+                    for batch in BATCHES
+                ]
+                for _ in range(rounds)
             ]
         rows.append([name, *microseconds(costs)])
     alone = [[work_alone(batch) / batch for batch in BATCHES] for _ in range(rounds)]
@@ -146,7 +181,10 @@ def batches(compared: dict[str, Server], rounds: int, seconds: int) -> Table:
 
 def microseconds(rounds: list[list[float]]) -> Iterator[str]:
     """The median of each column over the rounds, given in seconds."""
-    return (f"{1e6 * statistics.median(column):,.1f}" for column in zip(*rounds, strict=True))
+    return (
+        f"{1e6 * statistics.median(column):,.1f}"
+        for column in zip(*rounds, strict=True)
+    )
 
 
 def stages(seconds: int) -> Table:
@@ -160,7 +198,12 @@ def stages(seconds: int) -> Table:
             after = stage_seconds(server.url)
         requests = (after["images"] - before["images"]) / items
         spent = [(after[stage] - before[stage]) / requests for stage in STAGES]
-        rows.append([f"{items}", *(f"{1e6 * each:,.0f}" for each in (*spent, whole - sum(spent), whole))])
+        rows.append(
+            [
+                f"{items}",
+                *(f"{1e6 * each:,.0f}" for each in (*spent, whole - sum(spent), whole)),
+            ]
+        )
     return Table(
         "Where the time goes",
         f"`/reconstruct`, {COST_CONNECTIONS} connections; microseconds a request: reading the body with its images, "
@@ -174,8 +217,16 @@ def stages(seconds: int) -> Table:
 def stage_seconds(url: str) -> dict[str, float]:
     """Seconds that each stage of /reconstruct has taken so far, and its images, from the service's own metrics."""
     page = httpx.get(f"{url}/metrics").text
-    samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
-    seconds = {each.labels["stage"]: each.value for each in samples if each.name == "vae_stage_seconds_total"}
+    samples = [
+        sample
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+    ]
+    seconds = {
+        each.labels["stage"]: each.value
+        for each in samples
+        if each.name == "vae_stage_seconds_total"
+    }
     images = sum(each.value for each in samples if each.name == "vae_images_total")
     return {**seconds, "images": images}
 
@@ -192,24 +243,39 @@ def work_alone(batch: int) -> float:
     return (time.process_time() - started) / requests
 
 
-def cost(server: Running, workload: Workload, seconds: int, clients: int = COST_CONNECTIONS) -> float:
+def cost(
+    server: Running, workload: Workload, seconds: int, clients: int = COST_CONNECTIONS
+) -> float:
     """Seconds of processor time that the server, all its processes together, takes for a request."""
     before = server.cpu_seconds()
     requests, _ = load(server.url, workload, seconds, clients)
-    return (server.cpu_seconds() - before) / (requests + clients)  # wrk leaves, uncounted, what each is waiting for
+    return (server.cpu_seconds() - before) / (
+        requests + clients
+    )  # wrk leaves, uncounted, what each is waiting for
 
 
 def everything_on(rounds: int, seconds: int) -> Table:
     """What the log, keys, hosts and origins cost."""
     key = "a-key-for-the-benchmark"
-    flags = ["--api-keys", key, "--allowed-hosts", "127.0.0.1", "--cors-origins", "https://example.org"]
+    flags = [
+        "--api-keys",
+        key,
+        "--allowed-hosts",
+        "127.0.0.1",
+        "--cors-origins",
+        "https://example.org",
+    ]
     workload = reconstruct_workload(1)
     with (
         running(service("--no-access-log"), workload) as off,
         running(service(*flags), workload, key) as on,
     ):
         rates = [
-            (drive(off.url, workload, seconds), drive(on.url, workload, seconds, key=key)) for _ in range(2 * rounds)
+            (
+                drive(off.url, workload, seconds),
+                drive(on.url, workload, seconds, key=key),
+            )
+            for _ in range(2 * rounds)
         ]
     share = statistics.median(with_all / without for without, with_all in rates)
     return Table(
@@ -229,7 +295,10 @@ def two_workers(rounds: int, seconds: int) -> Table:
         running(service("--workers", "1"), workload, core=None) as one,
         running(service("--workers", "2"), workload, core=None) as two,
     ):
-        pairs = [(cost(one, workload, seconds, 64), cost(two, workload, seconds, 128)) for _ in range(4 * rounds)]
+        pairs = [
+            (cost(one, workload, seconds, 64), cost(two, workload, seconds, 128))
+            for _ in range(4 * rounds)
+        ]
     gains = [2 * alone / both for alone, both in pairs]
     return Table(
         "Two workers",
@@ -262,7 +331,12 @@ def start_and_memory() -> Table:
         ["", "service", "importing the same libraries", "ratio"],
         [
             ["seconds until ready", *ratio_cells(starts, imports, "{:.2f}")],
-            ["resident MB", *ratio_cells([kb / 1024 for kb in memory], [kb / 1024 for kb in bare], "{:.0f}")],
+            [
+                "resident MB",
+                *ratio_cells(
+                    [kb / 1024 for kb in memory], [kb / 1024 for kb in bare], "{:.0f}"
+                ),
+            ],
         ],
     )
 
@@ -277,7 +351,15 @@ def training(digits: Digits) -> Table:
         "the mean image, sees centred pixels, takes the gradient along the latents alone and averages weights, as "
         "training by default does.",
         [
-            *("batch", "textbook", "ours", "ratio", "share", "textbook's loss", "our loss"),
+            *(
+                "batch",
+                "textbook",
+                "ours",
+                "ratio",
+                "share",
+                "textbook's loss",
+                "our loss",
+            ),
             *("textbook, to our loss", "ours, to it", "ratio"),
         ],
         training_rows(digits),
@@ -291,5 +373,11 @@ def spread(values: Sequence[float]) -> str:
 
 def ratio_cells(ours: list[float], theirs: list[float], form: str) -> list[str]:
     """Two medians, and the median of the ratios, turn by turn."""
-    ratio = statistics.median(our / their for our, their in zip(ours, theirs, strict=True))
-    return [form.format(statistics.median(ours)), form.format(statistics.median(theirs)), f"{ratio:.2f}"]
+    ratio = statistics.median(
+        our / their for our, their in zip(ours, theirs, strict=True)
+    )
+    return [
+        form.format(statistics.median(ours)),
+        form.format(statistics.median(theirs)),
+        f"{ratio:.2f}",
+    ]

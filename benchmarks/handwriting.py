@@ -17,14 +17,23 @@ from sklearn.datasets import load_digits
 from service.imaging.reader import read_image
 from service.model.latent_space import reconstruct
 from service.model.onnx_autoencoder import OnnxAutoencoder
-from training.evaluation.classifier import ClassifierError, features_and_classes, read_classifier
+from training.evaluation.classifier import (
+    ClassifierError,
+    features_and_classes,
+    read_classifier,
+)
 
 SIDE = 96  # pixels of an enlarged digit
 MARGINS = (0, 0.25, 0.5, 1, 2, 3)  # of the digit's side, on each of its sides
 QUALITY = 80
 ORIENTATION = 0x0112
 # EXIF's numbers, each with the turn that it undoes.
-TURNS = {1: None, 3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
+TURNS = {
+    1: None,
+    3: Image.Transpose.ROTATE_180,
+    6: Image.Transpose.ROTATE_90,
+    8: Image.Transpose.ROTATE_270,
+}
 MAX_PIXELS = 4_000_000
 
 Grey = NDArray[np.uint8]
@@ -41,7 +50,9 @@ def photograph(digit: Grey, margin: float, number: int, *, dark: bool) -> bytes:
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     content = io.BytesIO()
-    (image if turn is None else image.transpose(turn)).save(content, "JPEG", quality=QUALITY, exif=exif)
+    (image if turn is None else image.transpose(turn)).save(
+        content, "JPEG", quality=QUALITY, exif=exif
+    )
     return content.getvalue()
 
 
@@ -53,19 +64,33 @@ def main() -> None:
     try:
         classifier = read_classifier(Path("runs/classifier.pt"))
     except (OSError, ClassifierError) as error:
-        raise SystemExit(f"error: {error}; python -m training classifier makes it") from None
+        raise SystemExit(
+            f"error: {error}; python -m training classifier makes it"
+        ) from None
     _, height, width = autoencoder.card.image_shape
     sys.stdout.write("| margin | ink | auto | resize |\n|---|---|---|---|\n")
     for margin in MARGINS:
         for dark in (False, True):
-            files = [photograph(image, margin, number, dark=dark) for number, image in enumerate(images)]
+            files = [
+                photograph(image, margin, number, dark=dark)
+                for number, image in enumerate(images)
+            ]
             shares = []
             for fit in ("auto", "resize"):
-                read = np.array([read_image(file, height, width, MAX_PIXELS, fit).pixels for file in files])
-                pixels = torch.from_numpy(reconstruct(autoencoder, read).reshape(-1, 1, height, width))
+                read = np.array(
+                    [
+                        read_image(file, height, width, MAX_PIXELS, fit).pixels
+                        for file in files
+                    ]
+                )
+                pixels = torch.from_numpy(
+                    reconstruct(autoencoder, read).reshape(-1, 1, height, width)
+                )
                 _, classes = features_and_classes(classifier, pixels)
                 shares.append(float(np.mean(classes.numpy() == labels)))
-            sys.stdout.write(f"| {margin} | {'dark' if dark else 'light'} | {shares[0]:.3f} | {shares[1]:.3f} |\n")
+            sys.stdout.write(
+                f"| {margin} | {'dark' if dark else 'light'} | {shares[0]:.3f} | {shares[1]:.3f} |\n"
+            )
             sys.stdout.flush()
 
 

@@ -44,7 +44,12 @@ def servers() -> dict[str, Server]:
     rivals = {
         "MLServer": ["python", "-m", "benchmarks.rivals.mlserver_service"],
         "LitServe": ["python", "-m", "benchmarks.rivals.litserve_service"],
-        "BentoML": ["bentoml", "serve", "benchmarks.rivals.bentoml_service:Textbook", "--port"],
+        "BentoML": [
+            "bentoml",
+            "serve",
+            "benchmarks.rivals.bentoml_service:Textbook",
+            "--port",
+        ],
     }
     for name, (program, *arguments) in rivals.items():
         binary = ENVIRONMENTS / name.lower() / "bin" / program
@@ -70,7 +75,10 @@ class Running:
         """The folder under /proc of each process of the server."""
         for status in Path("/proc").glob("[0-9]*/stat"):
             with suppress(OSError):  # it ended meanwhile
-                if int(status.read_text().rpartition(")")[2].split()[3]) == self.session:
+                if (
+                    int(status.read_text().rpartition(")")[2].split()[3])
+                    == self.session
+                ):
                     yield status.parent
 
     def pin(self, core: int) -> None:
@@ -82,17 +90,23 @@ class Running:
     def cpu_seconds(self) -> float:
         """Processor time that the server has taken so far."""
         ticks = [
-            sum(map(int, (part / "stat").read_text().rpartition(")")[2].split()[11:13])) for part in self.processes()
+            sum(map(int, (part / "stat").read_text().rpartition(")")[2].split()[11:13]))
+            for part in self.processes()
         ]
         return sum(ticks) / os.sysconf("SC_CLK_TCK")
 
     def resident_kilobytes(self) -> int:
         """Memory that the server holds."""
-        return sum(int((part / "status").read_text().partition("VmRSS:")[2].split()[0]) for part in self.processes())
+        return sum(
+            int((part / "status").read_text().partition("VmRSS:")[2].split()[0])
+            for part in self.processes()
+        )
 
 
 @contextmanager
-def running(server: Server, probe: Workload, key: str = "", core: int | None = SERVER_CORE) -> Iterator[Running]:
+def running(
+    server: Server, probe: Workload, key: str = "", core: int | None = SERVER_CORE
+) -> Iterator[Running]:
     """Start a server on a free port, pinned to its core if it has one; end it when it is no longer needed.
 
     key: the API key that the server asks for.
@@ -120,7 +134,9 @@ def running(server: Server, probe: Workload, key: str = "", core: int | None = S
         yield started
     finally:
         with suppress(ProcessLookupError):  # it has ended
-            os.killpg(process.pid, signal.SIGTERM)  # its own session: whatever processes it started
+            os.killpg(
+                process.pid, signal.SIGTERM
+            )  # its own session: whatever processes it started
         process.wait(timeout=30)
 
 
@@ -134,22 +150,43 @@ def answers(url: str, probe: Workload, key: str = "") -> bool:
 
 def post(url: str, body: str, key: str = "") -> httpx.Response:
     """Send a JSON body."""
-    return httpx.post(url, content=body, headers={"Content-Type": "application/json", "X-API-Key": key}, timeout=30)
+    return httpx.post(
+        url,
+        content=body,
+        headers={"Content-Type": "application/json", "X-API-Key": key},
+        timeout=30,
+    )
 
 
-def drive(url: str, workload: Workload, seconds: float, connections: int = CONNECTIONS, key: str = "") -> float:
+def drive(
+    url: str,
+    workload: Workload,
+    seconds: float,
+    connections: int = CONNECTIONS,
+    key: str = "",
+) -> float:
     """Run wrk for so long; give the requests a second. Raises RuntimeError when any failed or was refused."""
     requests, took = load(url, workload, seconds, connections, key)
     return requests / took
 
 
-def load(url: str, workload: Workload, seconds: float, connections: int, key: str = "") -> tuple[int, float]:
+def load(
+    url: str, workload: Workload, seconds: float, connections: int, key: str = ""
+) -> tuple[int, float]:
     """The same; give the number of requests, and the seconds that they took together."""
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as bodies:
         bodies.write("\n".join(workload.bodies) + "\n")
         bodies.flush()
         script = Path(__file__).with_name("rotate.lua")
-        wrk = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), f"{url}{workload.path}"]
+        wrk = [
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{seconds}s",
+            "-s",
+            str(script),
+            f"{url}{workload.path}",
+        ]
         command = ["taskset", "-c", str(LOAD_CORE), *wrk, "--", bodies.name, key]
         done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - as above
     time.sleep(SETTLING_SECONDS)

@@ -20,18 +20,29 @@ decoder = onnxruntime.InferenceSession("models/mnist/decoder.onnx", options)
 
 
 def read_images(texts: list[str]) -> NDArray[np.float32]:
-    images = [Image.open(io.BytesIO(base64.b64decode(text))).convert("L") for text in texts]
-    return np.stack([np.asarray(image, dtype=np.float32)[np.newaxis] / np.float32(255) for image in images])
+    images = [
+        Image.open(io.BytesIO(base64.b64decode(text))).convert("L") for text in texts
+    ]
+    return np.stack(
+        [
+            np.asarray(image, dtype=np.float32)[np.newaxis] / np.float32(255)
+            for image in images
+        ]
+    )
 
 
 def write_image(pixels: NDArray[np.float32]) -> str:
     content = io.BytesIO()
-    Image.fromarray((pixels[0] * 255).round().astype(np.uint8)).save(content, format="PNG")
+    Image.fromarray((pixels[0] * 255).round().astype(np.uint8)).save(
+        content, format="PNG"
+    )
     return base64.b64encode(content.getvalue()).decode()
 
 
 def encode(texts: list[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    means, log_variances = encoder.run(["mean", "log_variance"], {"pixels": read_images(texts)})
+    means, log_variances = encoder.run(
+        ["mean", "log_variance"], {"pixels": read_images(texts)}
+    )
     return means, log_variances
 
 

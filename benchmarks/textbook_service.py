@@ -53,12 +53,16 @@ class InterpolateAnswer(BaseModel):
 def encode(request: ImagesRequest) -> LatentsAnswer:
     means, log_variances = textbook_model.encode(request.images)
     pairs = zip(means.tolist(), log_variances.tolist(), strict=True)
-    return LatentsAnswer(latents=[Posterior(mean=mean, log_variance=log) for mean, log in pairs])
+    return LatentsAnswer(
+        latents=[Posterior(mean=mean, log_variance=log) for mean, log in pairs]
+    )
 
 
 @app.post("/decode")
 def decode(request: LatentsRequest) -> ImagesAnswer:
-    return ImagesAnswer(images=textbook_model.decode(np.array(request.latents, dtype=np.float32)))
+    return ImagesAnswer(
+        images=textbook_model.decode(np.array(request.latents, dtype=np.float32))
+    )
 
 
 @app.post("/reconstruct")
@@ -72,7 +76,9 @@ def interpolate(request: InterpolateRequest) -> InterpolateAnswer:
     weights = np.linspace(0, 1, request.steps, dtype=np.float32)
     latents = np.outer(1 - weights, start) + np.outer(weights, end)
     images = textbook_model.decode(latents)
-    return InterpolateAnswer(weights=weights.tolist(), latents=latents.tolist(), images=images)
+    return InterpolateAnswer(
+        weights=weights.tolist(), latents=latents.tolist(), images=images
+    )
 
 
 if __name__ == "__main__":

@@ -42,8 +42,12 @@ class TextbookDigits(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """Give one digit's pixels in [0, 1] and its label."""
         picture = Image.fromarray(self.images[index].numpy())
-        content = torch.from_numpy(np.array(picture)).reshape(picture.height, picture.width, 1)
-        return content.permute(2, 0, 1).contiguous().float().div(255), int(self.labels[index])
+        content = torch.from_numpy(np.array(picture)).reshape(
+            picture.height, picture.width, 1
+        )
+        return content.permute(2, 0, 1).contiguous().float().div(255), int(
+            self.labels[index]
+        )
 
 
 def textbook_epochs(digits: Digits, batch_size: int) -> Epochs:
@@ -57,7 +61,9 @@ def textbook_epochs(digits: Digits, batch_size: int) -> Epochs:
         for pixels, _ in loader:
             mean, log_variance = model.encoder(pixels)
             logits = model.decoder.logits(sample_posterior(mean, log_variance))
-            loss = (binary_cross_entropy(pixels, logits) + kl_divergence(mean, log_variance)).sum()
+            loss = (
+                binary_cross_entropy(pixels, logits) + kl_divergence(mean, log_variance)
+            ).sum()
             optimizer.zero_grad()
             (loss / len(pixels)).backward()
             optimizer.step()
@@ -115,14 +121,29 @@ def training_rows(digits: Digits) -> list[list[str]]:
             ours.append((seconds, loss))
             shares.append(operations_an_epoch(len(digits)) / seconds / product_rate())
             theirs.append(next(textbook))
-        ratio = statistics.median(their / our for (our, _), (their, _) in zip(ours, theirs, strict=True))
+        ratio = statistics.median(
+            their / our for (our, _), (their, _) in zip(ours, theirs, strict=True)
+        )
         while theirs[-1][1] > ours[-1][1] and len(theirs) < MAX_EPOCHS:
             theirs.append(next(textbook))
-        our_epoch, their_epoch = (statistics.median(seconds for seconds, _ in each) for each in (ours, theirs))
-        our_total, their_total = (sum(seconds for seconds, _ in each) for each in (ours, theirs))
-        epoch = [f"{their_epoch:.2f}", f"{our_epoch:.2f}", f"{ratio:.1f}", f"{statistics.median(shares):.0%}"]
+        our_epoch, their_epoch = (
+            statistics.median(seconds for seconds, _ in each) for each in (ours, theirs)
+        )
+        our_total, their_total = (
+            sum(seconds for seconds, _ in each) for each in (ours, theirs)
+        )
+        epoch = [
+            f"{their_epoch:.2f}",
+            f"{our_epoch:.2f}",
+            f"{ratio:.1f}",
+            f"{statistics.median(shares):.0%}",
+        ]
         losses = [f"{theirs[EPOCHS - 1][1]:.2f}", f"{ours[-1][1]:.2f}"]
         over = "over " if theirs[-1][1] > ours[-1][1] else ""
-        same_loss = [f"{over}{their_total:.1f}", f"{our_total:.1f}", f"{over}{their_total / our_total:.1f}"]
+        same_loss = [
+            f"{over}{their_total:.1f}",
+            f"{our_total:.1f}",
+            f"{over}{their_total / our_total:.1f}",
+        ]
         rows.append([f"{batch_size}", *epoch, *losses, *same_loss])
     return rows

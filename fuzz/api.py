@@ -25,9 +25,22 @@ from fuzz.png_mutator import content_of, picture
 from service.api.body import FORM, IMAGES, PICTURES
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
-SERVER = (".venv/bin/python", "-m", "service", "--port", "0")  # the runtime's environment, not this one
+SERVER = (
+    ".venv/bin/python",
+    "-m",
+    "service",
+    "--port",
+    "0",
+)  # the runtime's environment, not this one
 # So few that any of them may come together: 8 x 16 images, each 4 x 4 times as large, is within the default limits.
-MAX_OF_MANY = {"images": 8, "waypoints": 8, "dimensions": 8, "steps": 16, "samples": 16, "scale": 4}
+MAX_OF_MANY = {
+    "images": 8,
+    "waypoints": 8,
+    "dimensions": 8,
+    "steps": 16,
+    "samples": 16,
+    "scale": 4,
+}
 answers: dict[str, Counter[int]] = {}  # of each operation, how many of each status
 
 
@@ -38,14 +51,21 @@ def main(fewest: int) -> None:
             command.main(
                 [
                     f"--config-file={CONFIGURATION}",
-                    *("run", f"{url}/openapi.json", "--checks=all", "--continue-on-failure"),
+                    *(
+                        "run",
+                        f"{url}/openapi.json",
+                        "--checks=all",
+                        "--continue-on-failure",
+                    ),
                     f"--max-examples={fewest}",
                 ]
             )
         except SystemExit as end:  # as it always ends
             code = end.code
     for operation, counts in sorted(answers.items()):
-        sys.stdout.write(f"{operation}: {counts.total()} cases, {dict(sorted(counts.items()))}\n")
+        sys.stdout.write(
+            f"{operation}: {counts.total()} cases, {dict(sorted(counts.items()))}\n"
+        )
     sys.exit(code or min(counts.total() for counts in answers.values()) < fewest)
 
 
@@ -55,7 +75,9 @@ def running() -> Iterator[str]:
     with subprocess.Popen(SERVER, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - this file's command
         log = process.stderr or ()
         url = address(log)
-        rest = threading.Thread(target=list, args=(log,))  # a full pipe would stop the server
+        rest = threading.Thread(
+            target=list, args=(log,)
+        )  # a full pipe would stop the server
         rest.start()
         try:
             yield url
@@ -104,17 +126,28 @@ def infer_schema(tensor: dict[str, Any], outputs: list[str]) -> dict[str, Any]:
     """What a model of the Open Inference Protocol surely takes: a tensor that fits, and outputs that it has."""
 
     def exact(properties: dict[str, Any], *required: str) -> dict[str, Any]:
-        return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": list(required),
+            "additionalProperties": False,
+        }
 
     output = exact(
-        {"name": {"enum": outputs}, "parameters": exact({"binary_data": {"type": ["boolean", "null"]}})}, "name"
+        {
+            "name": {"enum": outputs},
+            "parameters": exact({"binary_data": {"type": ["boolean", "null"]}}),
+        },
+        "name",
     )
     return exact(
         {
             "id": {"type": "string"},
             "inputs": {
                 "type": "array",
-                "items": exact({key: {"const": value} for key, value in tensor.items()}, *tensor),
+                "items": exact(
+                    {key: {"const": value} for key, value in tensor.items()}, *tensor
+                ),
                 "minItems": 1,
                 "maxItems": 1,
             },
@@ -137,26 +170,38 @@ def before_load_schema(_: schemathesis.HookContext, raw_schema: dict[str, Any]) 
     numbers, text = schemas["Latent"]["anyOf"]
     text["format"] = "latent"
     sizes = {f"{bound}_size": numbers[f"{bound}Items"] for bound in ("min", "max")}
-    bounds = {f"{bound}_value": numbers["items"][f"{bound}imum"] for bound in ("min", "max")}
+    bounds = {
+        f"{bound}_value": numbers["items"][f"{bound}imum"] for bound in ("min", "max")
+    }
     latents = st.lists(st.floats(**bounds, width=32), **sizes).map(latent)
     schemathesis.openapi.format("latent", latents)
     for path, operations in raw_schema["paths"].items():
         if path.endswith("/infer"):
-            request, answer = operations["post"]["requestBody"], operations["post"]["responses"]["200"]
+            request, answer = (
+                operations["post"]["requestBody"],
+                operations["post"]["responses"]["200"],
+            )
             body = request["content"]["application/json"]
             (example,) = body["examples"].values()
             (answered,) = answer["content"]["application/json"]["examples"].values()
             outputs = [output["name"] for output in answered["value"]["outputs"]]
             body["schema"] = infer_schema(example["value"]["inputs"][0], outputs)
         for method, operation in operations.items():
-            answers[f"{method.upper()} {path}"] = Counter()  # or one that is never called would not be missed
+            answers[f"{method.upper()} {path}"] = (
+                Counter()
+            )  # or one that is never called would not be missed
             parameters = operation.get("parameters", [])
-            parameters[:] = [each for each in parameters if each["name"] not in {"samples", "seed"}]  # need sample
+            parameters[:] = [
+                each for each in parameters if each["name"] not in {"samples", "seed"}
+            ]  # need sample
 
 
 def given(**types: str) -> dict[str, Any]:
     """A schema of objects that have these fields, not null."""
-    return {"required": list(types), "properties": {name: {"type": kind} for name, kind in types.items()}}
+    return {
+        "required": list(types),
+        "properties": {name: {"type": kind} for name, kind in types.items()},
+    }
 
 
 @schemathesis.hook
@@ -168,7 +213,9 @@ def map_case(_: schemathesis.HookContext, case: schemathesis.Case) -> schemathes
     types = sorted(case.operation.definition.raw["responses"]["200"]["content"])
     if "image/png" in types:
         case.headers["Accept"] = Random(repr(case.body)).choice(types)  # noqa: S311 - the same for the same body
-    wanted = case.meta and case.meta.generation.mode == schemathesis.GenerationMode.POSITIVE
+    wanted = (
+        case.meta and case.meta.generation.mode == schemathesis.GenerationMode.POSITIVE
+    )
     if wanted and isinstance(case.body, dict):
         agree(case.body)
     return case
@@ -202,13 +249,19 @@ def filter_case(_: schemathesis.HookContext, case: schemathesis.Case) -> bool:
 
 
 @schemathesis.hook
-def before_generate_query(_: schemathesis.HookContext, __: SearchStrategy[Any]) -> SearchStrategy[dict[str, str]]:
+def before_generate_query(
+    _: schemathesis.HookContext, __: SearchStrategy[Any]
+) -> SearchStrategy[dict[str, str]]:
     """Add a query that is no operation's: one that takes no input would be asked only once."""
     return st.dictionaries(st.text().map("_{}".format), st.text())
 
 
 @schemathesis.hook
-def after_call(_: schemathesis.HookContext, case: schemathesis.Case, response: schemathesis.Response) -> None:
+def after_call(
+    _: schemathesis.HookContext,
+    case: schemathesis.Case,
+    response: schemathesis.Response,
+) -> None:
     """Count the answer."""
     answers.setdefault(case.operation.label, Counter())[response.status_code] += 1
 

@@ -17,7 +17,9 @@ HEIGHT, WIDTH = 28, 28
 MAX_SECONDS = 0.1
 AGAIN = 3  # readings of a case that took longer
 MAX_BYTES = 64 * 1024 * 1024
-MAX_PIXELS = 100_000  # the time grows with them; a busy machine must not look like a slow reader
+MAX_PIXELS = (
+    100_000  # the time grows with them; a busy machine must not look like a slow reader
+)
 Reader = Callable[[str, int, int], NDArray[np.uint8]]
 
 
@@ -35,7 +37,10 @@ class Records:
         self.cases += 1
         self.images += image
         if seconds > self.seconds or taken > self.bytes:
-            self.seconds, self.bytes = max(self.seconds, seconds), max(self.bytes, taken)
+            self.seconds, self.bytes = (
+                max(self.seconds, seconds),
+                max(self.bytes, taken),
+            )
             sys.stdout.write(f"{self}\n")
 
 
@@ -63,7 +68,10 @@ def check(read: Reader, text: str, records: Records) -> None:
         seconds = min(timed(read, text)[1] for _ in range(AGAIN))
 
     records.count(seconds, taken, image=pixels is not None)
-    if pixels is not None and (pixels.shape, pixels.dtype.name) != ((HEIGHT, WIDTH), "uint8"):
+    if pixels is not None and (pixels.shape, pixels.dtype.name) != (
+        (HEIGHT, WIDTH),
+        "uint8",
+    ):
         raise AssertionError(f"{pixels.dtype} {pixels.shape}")
     if seconds > MAX_SECONDS:
         raise AssertionError(f"{seconds:.3f} s")

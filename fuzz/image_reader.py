@@ -18,7 +18,11 @@ from fuzz.png_mutator import mutate_text
 
 FINDINGS = Path("build/fuzz")
 MAX_TEXT = 256 * 1024  # a bomb of 128 MiB fits into less
-OPTIONS = (f"-max_len={MAX_TEXT}", f"-artifact_prefix={FINDINGS}/", "-print_final_stats=1")
+OPTIONS = (
+    f"-max_len={MAX_TEXT}",
+    f"-artifact_prefix={FINDINGS}/",
+    "-print_final_stats=1",
+)
 
 
 def main() -> None:
@@ -32,7 +36,9 @@ def main() -> None:
 
     def mutate(text: bytes, most: int, seed: int) -> bytes:
         random = Random(seed)  # noqa: S311 - libFuzzer's seed repeats it
-        return random.choice((mutate_text, mutate_file))(text, most, random, atheris.Mutate)
+        return random.choice((mutate_text, mutate_file))(
+            text, most, random, atheris.Mutate
+        )
 
     atheris.Setup([*sys.argv, *OPTIONS], read, custom_mutator=mutate)
     atheris.Fuzz()

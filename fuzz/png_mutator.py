@@ -19,12 +19,26 @@ GREY, COLOUR, PALETTE, GREY_AND_ALPHA, COLOUR_AND_ALPHA = 0, 2, 3, 4, 6
 PROBLEM_TYPES = [  # bit depths and colour types that go together
     *((depth, GREY) for depth in (1, 2, 4, 8, 16)),
     *((depth, PALETTE) for depth in (1, 2, 4, 8)),
-    *((depth, colour) for depth in (8, 16) for colour in (COLOUR, GREY_AND_ALPHA, COLOUR_AND_ALPHA)),
+    *(
+        (depth, colour)
+        for depth in (8, 16)
+        for colour in (COLOUR, GREY_AND_ALPHA, COLOUR_AND_ALPHA)
+    ),
 ]
 FILTERS = bytes(value % 5 for value in range(256))
 SIZES = (WIDTH, 0, 1, WIDTH + 1, 20_000, 2**31)
 # Names that Pillow keeps its own things under, in the same place as a file's texts.
-NAMES = (b"Comment", b"bbox", b"transparency", b"interlace", b"gamma", b"exif", b"XML:com.adobe.xmp", b"loop", b"")
+NAMES = (
+    b"Comment",
+    b"bbox",
+    b"transparency",
+    b"interlace",
+    b"gamma",
+    b"exif",
+    b"XML:com.adobe.xmp",
+    b"loop",
+    b"",
+)
 
 
 def mutate_text(text: bytes, most: int, random: Random, mutate: Mutate) -> bytes:
@@ -37,7 +51,9 @@ def mutate_text(text: bytes, most: int, random: Random, mutate: Mutate) -> bytes
     content = content_of(chunks)
     if random.random() < 1 / 16:
         content = mutate(content, most)
-    mutated = random.choice((b"", b"", b"data:image/png;base64,")) + base64.b64encode(content)
+    mutated = random.choice((b"", b"", b"data:image/png;base64,")) + base64.b64encode(
+        content
+    )
     return mutated if len(mutated) <= most else text
 
 
@@ -80,8 +96,16 @@ def header(size: tuple[int, int], kind: tuple[int, int], random: Random) -> byte
 
 def odd_header(random: Random) -> bytes:
     """Often the right size, often a kind that could be."""
-    size = (WIDTH, HEIGHT) if random.random() < 7 / 8 else (random.choice(SIZES), random.choice(SIZES))
-    kind = random.choice(PROBLEM_TYPES) if random.random() < 7 / 8 else (random.randrange(256), random.randrange(256))
+    size = (
+        (WIDTH, HEIGHT)
+        if random.random() < 7 / 8
+        else (random.choice(SIZES), random.choice(SIZES))
+    )
+    kind = (
+        random.choice(PROBLEM_TYPES)
+        if random.random() < 7 / 8
+        else (random.randrange(256), random.randrange(256))
+    )
     return header(size, kind, random)
 
 
@@ -99,32 +123,51 @@ def change_content(chunks: Chunks, random: Random, mutate: Mutate) -> Chunks:
     """Any bytes of any chunk."""
     place = random.randrange(len(chunks))
     kind, content = chunks[place]
-    return [*chunks[:place], (kind, mutate(content, len(content) + 64)), *chunks[place + 1 :]]
+    return [
+        *chunks[:place],
+        (kind, mutate(content, len(content) + 64)),
+        *chunks[place + 1 :],
+    ]
 
 
 def change_kind(chunks: Chunks, random: Random, mutate: Mutate) -> Chunks:
     """A chunk's content under another name."""
     place = random.randrange(len(chunks))
-    return [*chunks[:place], (mutate(chunks[place][0], 4).ljust(4)[:4], chunks[place][1]), *chunks[place + 1 :]]
+    return [
+        *chunks[:place],
+        (mutate(chunks[place][0], 4).ljust(4)[:4], chunks[place][1]),
+        *chunks[place + 1 :],
+    ]
 
 
 def change_pixels(chunks: Chunks, random: Random, mutate: Mutate) -> Chunks:
     """The data behind the compression; then in several chunks."""
     try:
-        rows = zlib.decompressobj().decompress(b"".join(content for kind, content in chunks if kind == b"IDAT"), 2**16)
+        rows = zlib.decompressobj().decompress(
+            b"".join(content for kind, content in chunks if kind == b"IDAT"), 2**16
+        )
     except zlib.error:
         rows = pixels(random)
     packed_rows = zlib.compress(mutate(rows, len(rows) + 64), 1)
     cut = random.randrange(len(packed_rows))
     others = [other for other in chunks if other[0] != b"IDAT"]
-    return [*others[:-1], (b"IDAT", packed_rows[:cut]), (b"IDAT", packed_rows[cut:]), *others[-1:]]
+    return [
+        *others[:-1],
+        (b"IDAT", packed_rows[:cut]),
+        (b"IDAT", packed_rows[cut:]),
+        *others[-1:],
+    ]
 
 
 def cut_content(chunks: Chunks, random: Random, _: Mutate) -> Chunks:
     """A chunk without its end."""
     place = random.randrange(len(chunks))
     kind, content = chunks[place]
-    return [*chunks[:place], (kind, content[: random.randint(0, len(content))]), *chunks[place + 1 :]]
+    return [
+        *chunks[:place],
+        (kind, content[: random.randint(0, len(content))]),
+        *chunks[place + 1 :],
+    ]
 
 
 def drop(chunks: Chunks, random: Random, _: Mutate) -> Chunks:
@@ -135,7 +178,11 @@ def drop(chunks: Chunks, random: Random, _: Mutate) -> Chunks:
 
 def move(chunks: Chunks, random: Random, _: Mutate) -> Chunks:
     """A chunk twice, or in another order."""
-    return [*chunks, random.choice(chunks)] if random.random() < 1 / 2 else random.sample(chunks, len(chunks))
+    return (
+        [*chunks, random.choice(chunks)]
+        if random.random() < 1 / 2
+        else random.sample(chunks, len(chunks))
+    )
 
 
 def insert(chunks: Chunks, random: Random, _: Mutate) -> Chunks:
@@ -167,31 +214,64 @@ def texts(random: Random) -> Chunks:
         )
     )
     copies = random.choice((0, 0, 0, 0, 0, 0, 0, 100))
-    return [(kind, name + start + text), *((kind, b"%d" % copy + start + text) for copy in range(copies))]
+    return [
+        (kind, name + start + text),
+        *((kind, b"%d" % copy + start + text) for copy in range(copies)),
+    ]
 
 
 def animation(random: Random) -> Chunks:
     """A part of an animated PNG, its frame in or out of the picture."""
     number, left, top = random.randint(0, 2), *random.choices((0, 0, 1, 2**31), k=2)
-    frame = struct.pack(">IIIIIHHBB", number, random.choice(SIZES), HEIGHT, left, top, 1, 0, 0, 0)
+    frame = struct.pack(
+        ">IIIIIHHBB", number, random.choice(SIZES), HEIGHT, left, top, 1, 0, 0, 0
+    )
     count = struct.pack(">II", random.choice((0, 1, 2, 2**31)), 0)
     pieces = struct.pack(">I", number) + zlib.compress(pixels(random), 1)
-    return random.sample([(b"acTL", count), (b"fcTL", frame), (b"fdAT", pieces)], random.randint(1, 3))
+    return random.sample(
+        [(b"acTL", count), (b"fcTL", frame), (b"fdAT", pieces)], random.randint(1, 3)
+    )
 
 
 def colours(random: Random) -> Chunks:
     """What colours are, in the right length or another."""
     kind, length = random.choice(
-        ((b"PLTE", 768), (b"tRNS", 256), (b"gAMA", 4), (b"cHRM", 32), (b"sRGB", 1), (b"pHYs", 9), (b"eXIf", 64))
+        (
+            (b"PLTE", 768),
+            (b"tRNS", 256),
+            (b"gAMA", 4),
+            (b"cHRM", 32),
+            (b"sRGB", 1),
+            (b"pHYs", 9),
+            (b"eXIf", 64),
+        )
     )
-    return [(kind, random.randbytes(random.choice((length, random.randint(0, length + 3)))))]
+    return [
+        (kind, random.randbytes(random.choice((length, random.randint(0, length + 3)))))
+    ]
 
 
 def data(random: Random) -> Chunks:
     """A second header, pixels that unpack to more than a picture has, an early end, or far too many of each."""
-    made = random.choice(((b"IHDR", odd_header(random)), (b"IDAT", bomb(random)), (b"IDAT", b""), (b"IEND", b"")))
+    made = random.choice(
+        (
+            (b"IHDR", odd_header(random)),
+            (b"IDAT", bomb(random)),
+            (b"IDAT", b""),
+            (b"IEND", b""),
+        )
+    )
     return [made] * random.choice((1, 1, 1, 1, 1, 1, 1, 1200))
 
 
-EDITS: tuple[Edit, ...] = (change_header, change_content, change_kind, change_pixels, cut_content, drop, move, insert)
+EDITS: tuple[Edit, ...] = (
+    change_header,
+    change_content,
+    change_kind,
+    change_pixels,
+    cut_content,
+    drop,
+    move,
+    insert,
+)
 MAKERS: tuple[Maker, ...] = (texts, animation, colours, data)

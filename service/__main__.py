@@ -43,7 +43,12 @@ def main() -> None:
         fail(str(error), EXIT_BAD_SETTINGS)
     listeners = listen(settings.host, settings.port, settings.workers)
     host, port = listeners[0].getsockname()[:2]
-    log.info("listening on http://%s:%d with %d workers", f"[{host}]" if ":" in host else host, port, settings.workers)
+    log.info(
+        "listening on http://%s:%d with %d workers",
+        f"[{host}]" if ":" in host else host,
+        port,
+        settings.workers,
+    )
     if settings.workers == 1:
         server.run(listeners)
         return
@@ -67,7 +72,10 @@ def read_settings() -> Settings:
 
 def problem(details: ErrorDetails) -> str:
     """A bad setting's name, if it is of one alone, and what is wrong with it."""
-    name, message = ".".join(map(str, details["loc"])), details["msg"].removeprefix("Value error, ")
+    name, message = (
+        ".".join(map(str, details["loc"])),
+        details["msg"].removeprefix("Value error, "),
+    )
     return f"{name}: {message}" if name else message
 
 
@@ -89,13 +97,18 @@ def listen(host: str, port: int, count: int) -> list[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     open_one = partial(socket.create_server, family=family, backlog=BACKLOG)
     try:
-        first = open_one((host, port))  # fails where anyone listens: it does not share yet
+        first = open_one(
+            (host, port)
+        )  # fails where anyone listens: it does not share yet
         if count > 1:
             first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         address = (host, first.getsockname()[1])
         return [first, *(open_one(address, reuse_port=True) for _ in range(1, count))]
     except OSError as error:
-        fail(f"cannot listen on {host} port {port}: {error.strerror or error}", EXIT_NO_PORT)
+        fail(
+            f"cannot listen on {host} port {port}: {error.strerror or error}",
+            EXIT_NO_PORT,
+        )
 
 
 def fail(message: str, code: int) -> NoReturn:

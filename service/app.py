@@ -9,7 +9,13 @@ from service.api.admission import Admission
 from service.api.auth import ApiKeyMiddleware, CorsMiddleware
 from service.api.middleware import RequestMiddleware
 from service.api.route import Shortcut
-from service.api.routes import OPERATIONS, RELOAD_PATH, add_reload, operation_routes, status_router
+from service.api.routes import (
+    OPERATIONS,
+    RELOAD_PATH,
+    add_reload,
+    operation_routes,
+    status_router,
+)
 from service.api.state import AppState
 from service.model.autoencoder import Autoencoder
 from service.model.onnx_autoencoder import OnnxAutoencoder
@@ -30,14 +36,26 @@ def create_state(settings: Settings, access_log: AccessLog | None = None) -> App
     Raises TelemetryError.
     """
     status_paths = [route.path for route in status_router.routes]  # type: ignore[attr-defined]
-    routes = [*OPERATIONS, RELOAD_PATH, *status_paths, *inference_protocol.PATHS, *pages.PATHS]
-    metrics = Metrics(routes, [kind.name for kind in problems.PROBLEM_TYPES], settings.workers)
+    routes = [
+        *OPERATIONS,
+        RELOAD_PATH,
+        *status_paths,
+        *inference_protocol.PATHS,
+        *pages.PATHS,
+    ]
+    metrics = Metrics(
+        routes, [kind.name for kind in problems.PROBLEM_TYPES], settings.workers
+    )
     admission = Admission(settings.max_pending_images, settings.max_body_bytes, metrics)
-    provider = tracer_provider(settings.otlp_endpoint) if settings.otlp_endpoint else None
+    provider = (
+        tracer_provider(settings.otlp_endpoint) if settings.otlp_endpoint else None
+    )
     return AppState(metrics, admission, access_log, provider)
 
 
-def create_app(settings: Settings, autoencoder: Autoencoder, state: AppState) -> RequestMiddleware:
+def create_app(
+    settings: Settings, autoencoder: Autoencoder, state: AppState
+) -> RequestMiddleware:
     """The application that serves an autoencoder.
 
     Raises ValueError if the API keys cannot be read, ModelLoadError if the model card's examples cannot.
@@ -64,7 +82,10 @@ def create_app(settings: Settings, autoencoder: Autoencoder, state: AppState) ->
     app.state.autoencoder = autoencoder
     app.state.shared = state
     problems.install(app)
-    routes = [*operation_routes(autoencoder, limits, state), *infer_routes(autoencoder, limits, state.admission)]
+    routes = [
+        *operation_routes(autoencoder, limits, state),
+        *infer_routes(autoencoder, limits, state.admission),
+    ]
     app.router.routes += routes
     app.include_router(protocol_router(limits))
     app.include_router(status_router)
@@ -86,12 +107,19 @@ def guarded(app: ASGIApp, settings: Settings, keys: tuple[bytes, ...]) -> ASGIAp
             *(["/metrics"] if settings.metrics_without_key else ()),
         ]
         app = ApiKeyMiddleware(app, settings.allowed_hosts, keys, open_paths)
-    if settings.cors_origins:  # outermost: a browser's question before a request brings no key
+    if (
+        settings.cors_origins
+    ):  # outermost: a browser's question before a request brings no key
         app = CorsMiddleware(
             app,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "X-API-Key",
+                "X-Request-ID",
+            ],
             expose_headers=["X-Request-ID", "Server-Timing", "Retry-After"],
         )
     return app

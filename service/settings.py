@@ -7,7 +7,14 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "VAE_"
@@ -19,7 +26,11 @@ HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 
 def available_cpus(cgroup: Path = CGROUP) -> int:
     """The processors that this process may use, 1 or more: its affinity mask, cut to its control group's quota."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = (
+        len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1
+    )
     return max(1, min(count, math.floor(cpu_quota(cgroup) + 0.5)))
 
 
@@ -31,7 +42,9 @@ def cpu_quota(cgroup: Path) -> float:
     """
     for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
         try:
-            most, period = " ".join((cgroup / name).read_text() for name in names).split()
+            most, period = " ".join(
+                (cgroup / name).read_text() for name in names
+            ).split()
         except OSError:
             continue
         return MANY_CPUS if most in {"max", "-1"} else int(most) / int(period)
@@ -40,19 +53,34 @@ def cpu_quota(cgroup: Path) -> float:
 
 def split(value: object) -> object:
     """The parts of a comma-separated text."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    return (
+        [part.strip() for part in value.split(",") if part.strip()]
+        if isinstance(value, str)
+        else value
+    )
 
 
 def check_key(value: SecretStr) -> SecretStr:
     """Refuse a key that could be guessed or could not be a header's value."""
     key = value.get_secret_value()
-    if len(key) < MIN_KEY_LENGTH or not key.isascii() or not key.isprintable() or " " in key:
-        raise ValueError(f"an API key must have {MIN_KEY_LENGTH} or more printable ASCII characters, no spaces")
+    if (
+        len(key) < MIN_KEY_LENGTH
+        or not key.isascii()
+        or not key.isprintable()
+        or " " in key
+    ):
+        raise ValueError(
+            f"an API key must have {MIN_KEY_LENGTH} or more printable ASCII characters, no spaces"
+        )
     return value
 
 
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)]
-Keys = Annotated[tuple[Annotated[SecretStr, AfterValidator(check_key)], ...], NoDecode, BeforeValidator(split)]
+Keys = Annotated[
+    tuple[Annotated[SecretStr, AfterValidator(check_key)], ...],
+    NoDecode,
+    BeforeValidator(split),
+]
 
 
 class Settings(BaseSettings):
@@ -78,14 +106,22 @@ class Settings(BaseSettings):
         le=MANY_CPUS,
         description="Processes that answer; if not set, one for each processor that affinity and cgroup allow.",
     )
-    model: Path = Field(Path("models/mnist"), description="Folder of the exported model.")
+    model: Path = Field(
+        Path("models/mnist"), description="Folder of the exported model."
+    )
     root_path: str = Field(
-        "", pattern=r"^(/[A-Za-z0-9._~-]+)*$", description="Path prefix that a proxy takes off, such as /vae."
+        "",
+        pattern=r"^(/[A-Za-z0-9._~-]+)*$",
+        description="Path prefix that a proxy takes off, such as /vae.",
     )
 
     max_items: int = Field(256, ge=11, le=65536, description="Most items in a request.")
-    max_body_bytes: int = Field(2 * 1024 * 1024, ge=1024, description="Most bytes in a request's body.")
-    max_image_bytes: int = Field(256 * 1024, ge=64, description="Most bytes in one image, as it is sent.")
+    max_body_bytes: int = Field(
+        2 * 1024 * 1024, ge=1024, description="Most bytes in a request's body."
+    )
+    max_image_bytes: int = Field(
+        256 * 1024, ge=64, description="Most bytes in one image, as it is sent."
+    )
     max_image_pixels: int = Field(
         1_000_000,
         ge=1,
@@ -93,12 +129,18 @@ class Settings(BaseSettings):
         description="Most pixels in one image, before it is fitted; "
         "once a request's images have 8 times that, no more is read.",
     )
-    max_latent: float = Field(100.0, gt=0, le=1e6, description="Largest magnitude of a latent's coordinate.")
+    max_latent: float = Field(
+        100.0, gt=0, le=1e6, description="Largest magnitude of a latent's coordinate."
+    )
     max_header_bytes: int = Field(
-        16 * 1024, ge=256, description="Most bytes in a request's line and headers, and in trailers."
+        16 * 1024,
+        ge=256,
+        description="Most bytes in a request's line and headers, and in trailers.",
     )
     max_pending_images: int = Field(
-        2048, ge=1, description="Most images taken in and not yet answered, in each worker; beyond it requests get 503."
+        2048,
+        ge=1,
+        description="Most images taken in and not yet answered, in each worker; beyond it requests get 503.",
     )
     request_timeout_seconds: float = Field(
         30,
@@ -106,7 +148,9 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="Time for a request to come in, from its first byte to its last, and for an answer to be taken.",
     )
-    keep_alive_seconds: int = Field(75, ge=1, description="Idle time after which a connection is closed.")
+    keep_alive_seconds: int = Field(
+        75, ge=1, description="Idle time after which a connection is closed."
+    )
 
     drain_delay_seconds: float = Field(
         0,
@@ -115,28 +159,56 @@ class Settings(BaseSettings):
         description="Time from SIGTERM, when readyz falls, until new connections are refused.",
     )
     drain_grace_seconds: float = Field(
-        30, ge=0, allow_inf_nan=False, description="Time after that for open requests to end, before they are cut."
+        30,
+        ge=0,
+        allow_inf_nan=False,
+        description="Time after that for open requests to end, before they are cut.",
     )
 
-    api_keys: Keys = Field((), description="Keys that clients must send, comma-separated; none: open to all.")
-    api_keys_file: Path | None = Field(None, description="File of further keys, one a line, at least one.")
-    docs_without_key: bool = Field(default=False, description="Whether /docs, /redoc and /openapi.json need no key.")
-    metrics_without_key: bool = Field(default=False, description="Whether /metrics needs no key.")
-    reload_endpoint: bool = Field(default=False, description="Whether POST /model/reload is there; needs a key.")
-    cors_origins: Texts = Field((), description="Origins whose pages may call, exact and comma-separated.")
-    allowed_hosts: Texts = Field((), description="Host names that requests may name, comma-separated; none: any.")
+    api_keys: Keys = Field(
+        (),
+        description="Keys that clients must send, comma-separated; none: open to all.",
+    )
+    api_keys_file: Path | None = Field(
+        None, description="File of further keys, one a line, at least one."
+    )
+    docs_without_key: bool = Field(
+        default=False,
+        description="Whether /docs, /redoc and /openapi.json need no key.",
+    )
+    metrics_without_key: bool = Field(
+        default=False, description="Whether /metrics needs no key."
+    )
+    reload_endpoint: bool = Field(
+        default=False, description="Whether POST /model/reload is there; needs a key."
+    )
+    cors_origins: Texts = Field(
+        (), description="Origins whose pages may call, exact and comma-separated."
+    )
+    allowed_hosts: Texts = Field(
+        (), description="Host names that requests may name, comma-separated; none: any."
+    )
     trusted_proxies: Texts = Field(
-        (), description="Addresses or networks whose X-Forwarded-For and -Proto are believed, comma-separated; *: all."
+        (),
+        description="Addresses or networks whose X-Forwarded-For and -Proto are believed, comma-separated; *: all.",
     )
 
-    access_log: bool = Field(default=True, description="Whether each request is logged.")
+    access_log: bool = Field(
+        default=True, description="Whether each request is logged."
+    )
     log_format: Literal["auto", "text", "json"] = Field(
-        "auto", description="Form of the log on standard error; auto: text on a terminal, JSON otherwise."
+        "auto",
+        description="Form of the log on standard error; auto: text on a terminal, JSON otherwise.",
     )
     otlp_endpoint: str = Field(
-        "", pattern=r"^(https?://.+)?$", description="OpenTelemetry collector for traces, OTLP over HTTP; empty: none."
+        "",
+        pattern=r"^(https?://.+)?$",
+        description="OpenTelemetry collector for traces, OTLP over HTTP; empty: none.",
     )
-    print_settings: bool = Field(default=False, description="Print the effective settings, secrets hidden, and end.")
+    print_settings: bool = Field(
+        default=False,
+        description="Print the effective settings, secrets hidden, and end.",
+    )
 
     @field_validator("cors_origins")
     @classmethod
@@ -144,7 +216,9 @@ class Settings(BaseSettings):
         """Refuse what no browser sends as an origin."""
         for origin in value:
             if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:  # noqa: PLR2004 - of the scheme
-                raise ValueError(f"{origin} is not an origin such as https://example.org")
+                raise ValueError(
+                    f"{origin} is not an origin such as https://example.org"
+                )
         return value
 
     @field_validator("allowed_hosts")
@@ -153,7 +227,9 @@ class Settings(BaseSettings):
         """Refuse what no request's Host is without its port."""
         for host in value:
             if not HOST_NAME.fullmatch(host):
-                raise ValueError(f"{host} is not a host name such as example.org, without scheme, port or path")
+                raise ValueError(
+                    f"{host} is not a host name such as example.org, without scheme, port or path"
+                )
         return value
 
     @field_validator("trusted_proxies")
@@ -176,7 +252,11 @@ class Settings(BaseSettings):
     def check_variables(self) -> Self:
         """Refuse variables that look like settings and are none."""
         known = {PREFIX + name.upper() for name in type(self).model_fields}
-        unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+        unknown = sorted(
+            name
+            for name in os.environ
+            if name.upper().startswith(PREFIX) and name.upper() not in known
+        )
         if unknown:
             raise ValueError(f"no such setting: {', '.join(unknown)}")
         return self
@@ -184,17 +264,29 @@ class Settings(BaseSettings):
     def keys(self) -> tuple[bytes, ...]:
         """All API keys. Raises ValueError if their file cannot be read, has a bad one or none."""
         try:
-            lines = self.api_keys_file.read_text("ascii").split() if self.api_keys_file else []
+            lines = (
+                self.api_keys_file.read_text("ascii").split()
+                if self.api_keys_file
+                else []
+            )
         except OSError as error:
-            raise ValueError(f"api_keys_file: {self.api_keys_file} cannot be read: {error.strerror}") from error
-        if self.api_keys_file and not lines:  # perhaps it is being written: the service must not stand open meanwhile
+            raise ValueError(
+                f"api_keys_file: {self.api_keys_file} cannot be read: {error.strerror}"
+            ) from error
+        if (
+            self.api_keys_file and not lines
+        ):  # perhaps it is being written: the service must not stand open meanwhile
             raise ValueError(f"{self.api_keys_file} has no keys")
         given = (*self.api_keys, *(check_key(SecretStr(line)) for line in lines))
         return tuple(key.get_secret_value().encode() for key in given)
 
     def lines(self) -> list[str]:
         """The effective settings as variables, one a line, secrets hidden."""
-        return [f"{PREFIX}{name.upper()}={as_text(value)}" for name, value in self if name != "print_settings"]
+        return [
+            f"{PREFIX}{name.upper()}={as_text(value)}"
+            for name, value in self
+            if name != "print_settings"
+        ]
 
 
 def as_text(value: object) -> str:

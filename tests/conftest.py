@@ -22,7 +22,9 @@ SAMPLE = DataSource(
 # The same cases in each run, and no clock: a slow machine is no failure.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
-torch.set_num_threads(1)  # the same sums in the same order, however many cores there are
+torch.set_num_threads(
+    1
+)  # the same sums in the same order, however many cores there are
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,10 @@ def pixels_of(text: str) -> Pixels:
     return np.asarray(image)
 
 
-FIRST, SECOND = grey_png([[0, 1, 2], [3, 4, 5]]), grey_png([[250, 251, 252], [253, 254, 255]])
+FIRST, SECOND = (
+    grey_png([[0, 1, 2], [3, 4, 5]]),
+    grey_png([[250, 251, 252], [253, 254, 255]]),
+)
 
 
 def fake_card() -> ModelCard:

@@ -10,7 +10,15 @@ from pathlib import Path
 import torch
 
 # What the readers raise for what torch.save has not kept.
-NOT_SAVED = (RuntimeError, ValueError, LookupError, TypeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile)
+NOT_SAVED = (
+    RuntimeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    EOFError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+)
 
 
 def make_room(folder: Path) -> None:
@@ -24,7 +32,9 @@ def read_saved(path: Path) -> object:
     """What ``torch.save`` has kept in a file, on the CPU; None if the file is something else. Raises OSError."""
     content = io.BytesIO(path.read_bytes())
     try:
-        if not zipfile.is_zipfile(content):  # of files from before 2020, PyTorch's reader raises whatever comes
+        if not zipfile.is_zipfile(
+            content
+        ):  # of files from before 2020, PyTorch's reader raises whatever comes
             return None
         content.seek(0)
         return torch.load(content, map_location="cpu", weights_only=True)

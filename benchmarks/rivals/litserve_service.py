@@ -27,5 +27,12 @@ class Reconstruct(litserve.LitAPI):
 
 
 if __name__ == "__main__":
-    server = litserve.LitServer(Reconstruct(api_path="/reconstruct"), accelerator="cpu", workers_per_device=1)
-    server.run(host="127.0.0.1", port=int(sys.argv[1]), generate_client_file=False, log_level="warning")
+    server = litserve.LitServer(
+        Reconstruct(api_path="/reconstruct"), accelerator="cpu", workers_per_device=1
+    )
+    server.run(
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        generate_client_file=False,
+        log_level="warning",
+    )

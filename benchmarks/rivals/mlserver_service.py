@@ -31,7 +31,13 @@ class Textbook(MLModel):
 
 async def serve(port: int) -> None:
     """Serve in this process."""
-    settings = Settings(host="127.0.0.1", http_port=port, grpc_port=0, metrics_port=0, parallel_workers=0)
+    settings = Settings(
+        host="127.0.0.1",
+        http_port=port,
+        grpc_port=0,
+        metrics_port=0,
+        parallel_workers=0,
+    )
     server = MLServer(settings)
     await server.start([ModelSettings(name="textbook", implementation=Textbook)])
 

@@ -16,11 +16,15 @@ def preferred_type(accept: bytes, offers: Sequence[bytes]) -> bytes | None:
 def weighted_range(part: bytes) -> tuple[bytes, float]:
     """A media range and its weight, 0 to 1; without a valid one it is 1, and other parameters do not matter."""
     media_range, *parameters = part.replace(b" ", b"").replace(b"\t", b"").split(b";")
-    given = [found[1] for parameter in parameters if (found := WEIGHT.fullmatch(parameter))]
+    given = [
+        found[1] for parameter in parameters if (found := WEIGHT.fullmatch(parameter))
+    ]
     return media_range, float(given[0]) if given else 1.0
 
 
 def weight_of(media_type: bytes, weights: dict[bytes, float]) -> float:
     """The weight of the narrowest range that has the type; 0 if none has."""
     ranges = (media_type, media_type.partition(b"/")[0] + b"/*", b"*/*")
-    return next((weights[media_range] for media_range in ranges if media_range in weights), 0.0)
+    return next(
+        (weights[media_range] for media_range in ranges if media_range in weights), 0.0
+    )

@@ -34,7 +34,9 @@ class Turn(NamedTuple):
 class Admission:
     """What one worker has taken in and not answered."""
 
-    def __init__(self, max_pending_images: int, max_body_bytes: int, metrics: Metrics) -> None:
+    def __init__(
+        self, max_pending_images: int, max_body_bytes: int, metrics: Metrics
+    ) -> None:
         self._metrics = metrics
         self.pending_images = 0
         self._most_images = max_pending_images
@@ -79,7 +81,9 @@ class Admission:
         """A request with a body of so many bytes is answered, or will not be."""
         self._body_bytes -= count
 
-    async def compute(self, work: Callable[[], T], images: int, receive: Receive) -> T | None:
+    async def compute(
+        self, work: Callable[[], T], images: int, receive: Receive
+    ) -> T | None:
         """Do the work of a request when its turn comes; None if the client has gone by then.
 
         Small work is done in the event loop: a hop to a thread and back costs a tenth of what 64 digits do. Large work
@@ -119,7 +123,9 @@ class Turns:
         self._rounds = 0
         self._together = Together()
 
-    async def compute(self, work: Callable[[], T], images: int, receive: Receive) -> T | None:
+    async def compute(
+        self, work: Callable[[], T], images: int, receive: Receive
+    ) -> T | None:
         """Do the work at once, or in a round; None if the client has gone by then."""
         if len(self.at_hand) < FEW and not self._waiting:
             return work()
@@ -133,7 +139,11 @@ class Turns:
     def _round(self, loop: asyncio.AbstractEventLoop) -> None:
         works: list[Work] = []
         images = ROUND_IMAGES
-        while self._waiting and self._waiting[0].images <= images and len(works) < ROUND_REQUESTS:
+        while (
+            self._waiting
+            and self._waiting[0].images <= images
+            and len(works) < ROUND_REQUESTS
+        ):
             turn = self._waiting.popleft()
             if turn.work.future.cancelled():
                 continue

@@ -16,7 +16,13 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="vae-service"'}
 class ApiKeyMiddleware:
     """Lets through what names an allowed host and brings one of the keys."""
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str], keys: Iterable[bytes], open_paths: Iterable[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: Iterable[str],
+        keys: Iterable[bytes],
+        open_paths: Iterable[str],
+    ) -> None:
         """Take the host names that requests may name, the keys, and the paths that need none; probes never do.
 
         A path covers what lies below it. No hosts allow any; no keys need none.
@@ -40,11 +46,20 @@ class ApiKeyMiddleware:
         if path in PROBES:
             return
         if self._hosts and host_name(headers.get(b"host", b"")) not in self._hosts:
-            raise ProblemError(BAD_REQUEST, "this service does not answer for that Host")
-        if self._keys and not any(path == opened or path.startswith(f"{opened}/") for opened in self._open_paths):
+            raise ProblemError(
+                BAD_REQUEST, "this service does not answer for that Host"
+            )
+        if self._keys and not any(
+            path == opened or path.startswith(f"{opened}/")
+            for opened in self._open_paths
+        ):
             given = given_key(headers)
             if not given:
-                raise ProblemError(UNAUTHORIZED, "an API key is needed: Authorization: Bearer, or X-API-Key", CHALLENGE)
+                raise ProblemError(
+                    UNAUTHORIZED,
+                    "an API key is needed: Authorization: Bearer, or X-API-Key",
+                    CHALLENGE,
+                )
             # Each key is compared, whatever came before: the time tells neither which one nor how much of it fits.
             if not sum([hmac.compare_digest(given, key) for key in self._keys]):
                 raise ProblemError(UNAUTHORIZED, "this API key is not known", CHALLENGE)
@@ -70,4 +85,8 @@ def host_name(host: bytes) -> str:
 def given_key(headers: dict[bytes, bytes]) -> bytes:
     """The key that a request brings, or nothing."""
     scheme, _, credentials = headers.get(b"authorization", b"").partition(b" ")
-    return credentials.strip() if scheme.lower() == b"bearer" else headers.get(b"x-api-key", b"")
+    return (
+        credentials.strip()
+        if scheme.lower() == b"bearer"
+        else headers.get(b"x-api-key", b"")
+    )

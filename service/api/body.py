@@ -23,7 +23,9 @@ def option_names(schema: type[Request]) -> list[str]:
     return [name for name in schema.model_fields if name != IMAGES]
 
 
-def read_upload(content: bytes, content_type: bytes, max_items: int, most_options: int) -> dict[str, object]:
+def read_upload(
+    content: bytes, content_type: bytes, max_items: int, most_options: int
+) -> dict[str, object]:
     """The request that a picture or a form means. Raises RefusedError.
 
     A picture is what its first bytes say, whichever of the types it was sent as.
@@ -37,7 +39,9 @@ def read_upload(content: bytes, content_type: bytes, max_items: int, most_option
     return read_form(content, boundary, max_items, most_options)
 
 
-def read_form(content: bytes, boundary: bytes, max_items: int, most_options: int) -> dict[str, object]:
+def read_form(
+    content: bytes, boundary: bytes, max_items: int, most_options: int
+) -> dict[str, object]:
     """The files of a form, whatever their names, and its options. Raises RefusedError."""
     images: list[bytes] = []
     options: dict[str, object] = {}
@@ -59,7 +63,14 @@ def read_form(content: bytes, boundary: bytes, max_items: int, most_options: int
 
     in_memory = {"MAX_MEMORY_FILE_SIZE": len(content)}
     try:
-        parser = FormParser(FORM.decode(), add_option, add_file, lambda: ended.append(True), boundary, config=in_memory)
+        parser = FormParser(
+            FORM.decode(),
+            add_option,
+            add_file,
+            lambda: ended.append(True),
+            boundary,
+            config=in_memory,
+        )
         parser.write(content)
     except FormParserError as error:
         raise not_read(f"not a form: {error}") from error
@@ -86,4 +97,8 @@ def options_of(query: bytes, names: Collection[str]) -> dict[str, object]:
 
 def option(name: str, value: str) -> dict[str, object]:
     """An option as it is in JSON: true and false, a whole number, or a word."""
-    return {name: int(value) if WHOLE_NUMBER.fullmatch(value) else BOOLEANS.get(value, value)}
+    return {
+        name: int(value)
+        if WHOLE_NUMBER.fullmatch(value)
+        else BOOLEANS.get(value, value)
+    }

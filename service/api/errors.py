@@ -20,7 +20,10 @@ MAX_ERRORS = 10  # a body of many wrong fields is not answered with all of them
 INFERENCE_PROTOCOL = "/v2/"  # the paths of the Open Inference Protocol
 TYPE_PREFIX = "urn:vae-service:problem:"
 # Pydantic's messages that speak of Python, in JSON's words.
-JSON_WORDS = {"model_type": "Input should be an object", "list_type": "Input should be a valid array"}
+JSON_WORDS = {
+    "model_type": "Input should be an object",
+    "list_type": "Input should be a valid array",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +35,37 @@ class ProblemType:
     title: str
 
 
-BAD_REQUEST = ProblemType("bad-request", 400, "The request is not valid HTTP, or not for this host")
-UNAUTHORIZED = ProblemType("unauthorized", 401, "The request has no API key, or a wrong one")
+BAD_REQUEST = ProblemType(
+    "bad-request", 400, "The request is not valid HTTP, or not for this host"
+)
+UNAUTHORIZED = ProblemType(
+    "unauthorized", 401, "The request has no API key, or a wrong one"
+)
 NOT_FOUND = ProblemType("not-found", 404, "Nothing is at this path")
-METHOD_NOT_ALLOWED = ProblemType("method-not-allowed", 405, "The path does not take this method")
-NOT_ACCEPTABLE = ProblemType("not-acceptable", 406, "The client takes no type of answer that the path gives")
-REQUEST_TIMEOUT = ProblemType("request-timeout", 408, "The request took too long to come in")
-BODY_TOO_LARGE = ProblemType("body-too-large", 413, "The body is larger than the service takes")
-UNSUPPORTED_MEDIA_TYPE = ProblemType("unsupported-media-type", 415, "The body is not of a type that the path takes")
+METHOD_NOT_ALLOWED = ProblemType(
+    "method-not-allowed", 405, "The path does not take this method"
+)
+NOT_ACCEPTABLE = ProblemType(
+    "not-acceptable", 406, "The client takes no type of answer that the path gives"
+)
+REQUEST_TIMEOUT = ProblemType(
+    "request-timeout", 408, "The request took too long to come in"
+)
+BODY_TOO_LARGE = ProblemType(
+    "body-too-large", 413, "The body is larger than the service takes"
+)
+UNSUPPORTED_MEDIA_TYPE = ProblemType(
+    "unsupported-media-type", 415, "The body is not of a type that the path takes"
+)
 INVALID_REQUEST = ProblemType("invalid-request", 422, "The body is not a valid request")
-HEADERS_TOO_LARGE = ProblemType("headers-too-large", 431, "The headers are larger than the service takes")
+HEADERS_TOO_LARGE = ProblemType(
+    "headers-too-large", 431, "The headers are larger than the service takes"
+)
 INTERNAL_ERROR = ProblemType("internal-error", 500, "The service failed")
 INFERENCE_FAILED = ProblemType("inference-failed", 503, "The model does not compute")
-OVERLOADED = ProblemType("overloaded", 503, "The service has more to do than it takes in")
+OVERLOADED = ProblemType(
+    "overloaded", 503, "The service has more to do than it takes in"
+)
 DRAINING = ProblemType("draining", 503, "The service is about to stop")
 PROBLEM_TYPES = (
     BAD_REQUEST,
@@ -69,7 +90,9 @@ BY_STATUS = {kind.status: kind for kind in reversed(PROBLEM_TYPES)}
 class FieldError(BaseModel):
     """What is wrong with one field."""
 
-    pointer: str = Field(description="JSON pointer to the field (RFC 6901), with the item's index.")
+    pointer: str = Field(
+        description="JSON pointer to the field (RFC 6901), with the item's index."
+    )
     detail: str = Field(description="What is wrong with it.")
 
 
@@ -80,9 +103,16 @@ class Problem(BaseModel):
     title: str = Field(description="The kind in words.")
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What is wrong with this request, for people.")
-    errors: list[FieldError] = Field(default=[], description="The fields that are wrong.")
-    request_id: str = Field(default="", description="The request's X-Request-ID, as the log has it.")
-    error: str = Field(default="", description="The detail, where clients of the Open Inference Protocol look for it.")
+    errors: list[FieldError] = Field(
+        default=[], description="The fields that are wrong."
+    )
+    request_id: str = Field(
+        default="", description="The request's X-Request-ID, as the log has it."
+    )
+    error: str = Field(
+        default="",
+        description="The detail, where clients of the Open Inference Protocol look for it.",
+    )
 
 
 class ProblemError(Exception):
@@ -113,16 +143,22 @@ def failed() -> ProblemError:
 
 def not_read(detail: str) -> ProblemError:
     """The refusal of a body that is not JSON, or is not read for its size."""
-    return ProblemError(INVALID_REQUEST, detail, errors=[FieldError(pointer="#", detail=detail)])
+    return ProblemError(
+        INVALID_REQUEST, detail, errors=[FieldError(pointer="#", detail=detail)]
+    )
 
 
 def invalid_request(error: ValidationError) -> ProblemError:
     """The refusal of a body that does not fit its schema: its first wrong fields, named."""
     errors = []
     sentences = []
-    for details in error.errors(include_url=False, include_context=False, include_input=False)[:MAX_ERRORS]:
+    for details in error.errors(
+        include_url=False, include_context=False, include_input=False
+    )[:MAX_ERRORS]:
         parts = (part for part in details["loc"] if part not in UNION_TAGS.values())
-        location = [part if isinstance(part, int) else part[:MAX_CHARACTERS] for part in parts]
+        location = [
+            part if isinstance(part, int) else part[:MAX_CHARACTERS] for part in parts
+        ]
         detail = JSON_WORDS.get(details["type"], details["msg"])
         errors.append(FieldError(pointer=json_pointer(location), detail=detail))
         sentences.append(f"{field_name(location)}: {detail}")
@@ -133,16 +169,26 @@ def invalid_request(error: ValidationError) -> ProblemError:
 
 def json_pointer(location: list[int | str]) -> str:
     """A place in the body as a URI fragment: #/start/latent/2 (RFC 6901)."""
-    return "#" + "".join(f"/{quote(str(part).replace('~', '~0').replace('/', '~1'))}" for part in location)
+    return "#" + "".join(
+        f"/{quote(str(part).replace('~', '~0').replace('/', '~1'))}"
+        for part in location
+    )
 
 
 def field_name(location: list[int | str]) -> str:
     """A place in the body as a reader writes it: start.latent[2]."""
-    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    name = "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}" for part in location
+    )
     return name.removeprefix(".") or "body"
 
 
-def problem(kind: ProblemType, detail: str, errors: Sequence[FieldError] = (), request_id: str = "") -> Problem:
+def problem(
+    kind: ProblemType,
+    detail: str,
+    errors: Sequence[FieldError] = (),
+    request_id: str = "",
+) -> Problem:
     """The body of a refusal."""
     return Problem(
         type=TYPE_PREFIX + kind.name,
@@ -160,15 +206,33 @@ EXAMPLES = {
     example.title: example
     for example in (
         problem(BAD_REQUEST, "Invalid HTTP request received."),
-        problem(UNAUTHORIZED, "an API key is needed: Authorization: Bearer ..., or X-API-Key"),
+        problem(
+            UNAUTHORIZED,
+            "an API key is needed: Authorization: Bearer ..., or X-API-Key",
+        ),
         problem(NOT_ACCEPTABLE, "Accept must allow application/json; is text/html"),
-        problem(REQUEST_TIMEOUT, "the request was not complete after 30 s (VAE_REQUEST_TIMEOUT_SECONDS)"),
-        problem(BODY_TOO_LARGE, "the body has 3000000 bytes; the most is 2097152 (VAE_MAX_BODY_BYTES)"),
-        problem(UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json; is text/plain"),
+        problem(
+            REQUEST_TIMEOUT,
+            "the request was not complete after 30 s (VAE_REQUEST_TIMEOUT_SECONDS)",
+        ),
+        problem(
+            BODY_TOO_LARGE,
+            "the body has 3000000 bytes; the most is 2097152 (VAE_MAX_BODY_BYTES)",
+        ),
+        problem(
+            UNSUPPORTED_MEDIA_TYPE,
+            "Content-Type must be application/json; is text/plain",
+        ),
         problem(INVALID_REQUEST, NO_JSON, [FieldError(pointer="#", detail=NO_JSON)]),
-        problem(HEADERS_TOO_LARGE, "line and headers, or trailers, have more than 16384 bytes (VAE_MAX_HEADER_BYTES)"),
+        problem(
+            HEADERS_TOO_LARGE,
+            "line and headers, or trailers, have more than 16384 bytes (VAE_MAX_HEADER_BYTES)",
+        ),
         problem(INFERENCE_FAILED, "ONNX Runtime: the graph could not be computed"),
-        problem(OVERLOADED, "2040 images are waiting; 16 more would be over 2048 (VAE_MAX_PENDING_IMAGES)"),
+        problem(
+            OVERLOADED,
+            "2040 images are waiting; 16 more would be over 2048 (VAE_MAX_PENDING_IMAGES)",
+        ),
         problem(DRAINING, "the service is about to stop: send new requests elsewhere"),
     )
 }
@@ -181,7 +245,12 @@ def problem_response(scope: Scope, error: ProblemError) -> Response:
     body = problem(error.kind, str(error), error.errors, record.request_id)
     if f"{path_of(scope)}/".startswith(INFERENCE_PROTOCOL):
         body.error = body.detail
-    return Response(body.model_dump_json(exclude_defaults=True), error.kind.status, error.headers, MEDIA_TYPE)
+    return Response(
+        body.model_dump_json(exclude_defaults=True),
+        error.kind.status,
+        error.headers,
+        MEDIA_TYPE,
+    )
 
 
 def install(app: FastAPI) -> None:
@@ -194,7 +263,9 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
         kind = BY_STATUS.get(error.status_code, BAD_REQUEST)
-        return problem_response(request.scope, ProblemError(kind, error.detail, error.headers))
+        return problem_response(
+            request.scope, ProblemError(kind, error.detail, error.headers)
+        )
 
     @app.exception_handler(InferenceError)
     async def not_computed(request: Request, error: InferenceError) -> Response:

@@ -83,9 +83,17 @@ class JsonRoute(PostRoute):
         self._schema = self._answerer.schema
         self._options = option_names(self._schema)
         self.answer_types = types_of(self._schema)
-        pictures = {200: {"content": {name.decode(): {"schema": BINARY} for name in self.answer_types[1:]}}}
+        pictures = {
+            200: {
+                "content": {
+                    name.decode(): {"schema": BINARY} for name in self.answer_types[1:]
+                }
+            }
+        }
         description["responses"] = pictures | description.get("responses", {})
-        super().__init__(path, operation, limits.max_body_bytes, admission, **description)
+        super().__init__(
+            path, operation, limits.max_body_bytes, admission, **description
+        )
 
     def check_type(self, content_type: bytes, headers: Headers) -> bytes:
         """Refuse all but JSON in UTF-8, and pictures where they are taken. Raises RefusedError.
@@ -94,27 +102,47 @@ class JsonRoute(PostRoute):
         without asking.
         """
         del headers
-        return check_body_type(content_type, UPLOADS if self._schema.takes_files else ())
+        return check_body_type(
+            content_type, UPLOADS if self._schema.takes_files else ()
+        )
 
     def examples(self, ingredients: ExampleInputs) -> dict[str, object]:
         """See ``PostRoute``."""
         return self._schema.examples(ingredients)
 
-    def parse(self, content: bytes, content_type: bytes, scope: Scope, answer_type: bytes = JSON) -> Task:
+    def parse(
+        self,
+        content: bytes,
+        content_type: bytes,
+        scope: Scope,
+        answer_type: bytes = JSON,
+    ) -> Task:
         """See ``PostRoute``. What a query says counts where the body says nothing."""
         if content_type == JSON:
             body = parse_json(content, self._limits.max_parts)
         else:
-            body = read_upload(content, content_type, self._limits.max_items, len(self._options))
-        if scope["query_string"] and self._schema.takes_files and isinstance(body, dict):
+            body = read_upload(
+                content, content_type, self._limits.max_items, len(self._options)
+            )
+        if (
+            scope["query_string"]
+            and self._schema.takes_files
+            and isinstance(body, dict)
+        ):
             body = {**options_of(scope["query_string"], self._options), **body}
         images = self._schema.image_count(body, self._limits)
         options = body if isinstance(body, dict) else {}
-        context = ValidationContext(self._limits, options.get("fit"), 1 if self._schema.draws_one else images)
+        context = ValidationContext(
+            self._limits, options.get("fit"), 1 if self._schema.draws_one else images
+        )
         work = partial(self._answerer, body, context, WRITERS[answer_type])
         if answer_type in ANIMATIONS or not self._schema.is_light(body, self._limits):
             return Task(images, work, LARGE)
-        return Task(images, work, images * enlargement(options["scale"]) if "scale" in options else images)
+        return Task(
+            images,
+            work,
+            images * enlargement(options["scale"]) if "scale" in options else images,
+        )
 
 
 def request_schema(operation: Operation) -> type[Request]:
@@ -132,7 +160,11 @@ class Answerer:
         self._autoencoder = autoencoder
 
     def __call__(
-        self, content: object, context: object, to_reply: Callable[[Any, Any], Reply], record: RequestContext
+        self,
+        content: object,
+        context: object,
+        to_reply: Callable[[Any, Any], Reply],
+        record: RequestContext,
     ) -> Reply:
         """Answer, and note the times of decoding, inference and encoding. Raises RefusedError.
 
@@ -145,8 +177,12 @@ class Answerer:
             raise invalid_request(error) from error
         decoded = perf_counter()
         record.decode += decoded - started
-        reply = to_reply(self._operation(body, TimedAutoencoder(self._autoencoder, record)), body)
-        record.encode = perf_counter() - decoded - record.infer - (record.queue - queued)
+        reply = to_reply(
+            self._operation(body, TimedAutoencoder(self._autoencoder, record)), body
+        )
+        record.encode = (
+            perf_counter() - decoded - record.infer - (record.queue - queued)
+        )
         return reply
 
 
@@ -158,9 +194,13 @@ def parse_json(content: bytes, most: int) -> object:
     """
     parts = len(content) - len(content.translate(None, PART_MARKS))
     if parts > most:  # 2 MiB of empty lists would take half a second
-        raise not_read(f"the body has {parts} values and names; the most is {most}, by VAE_MAX_ITEMS")
+        raise not_read(
+            f"the body has {parts} values and names; the most is {most}, by VAE_MAX_ITEMS"
+        )
     try:
         return jiter.from_json(content, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
-        reason = str(error)[:MAX_CHARACTERS].replace("recursion limit exceeded", "nested more than 200 deep")
+        reason = str(error)[:MAX_CHARACTERS].replace(
+            "recursion limit exceeded", "nested more than 200 deep"
+        )
         raise not_read(f"not JSON: {reason}") from error

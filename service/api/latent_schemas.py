@@ -64,7 +64,9 @@ def check_dimension(value: int, info: ValidationInfo) -> int:
     size = limits_of(info).latent_size
     if not 0 <= value < size:
         raise PydanticCustomError(
-            "dimension", "must be 0 to {last}; is {value}", {"last": size - 1, "value": str(value)[:20]}
+            "dimension",
+            "must be 0 to {last}; is {value}",
+            {"last": size - 1, "value": str(value)[:20]},
         )
     return value
 
@@ -89,7 +91,12 @@ def items(value: object) -> int:
 # Named types, so that OpenAPI has each once, where ``docs`` writes its bounds.
 Digits = TypeAliasType(
     "Digits",
-    Annotated[list[Digit], FailFast(), BeforeValidator(partial(check_count, 1)), Field(description="Digits, in turn.")],
+    Annotated[
+        list[Digit],
+        FailFast(),
+        BeforeValidator(partial(check_count, 1)),
+        Field(description="Digits, in turn."),
+    ],
 )
 Dimension = TypeAliasType(
     "Dimension",
@@ -111,28 +118,42 @@ Dimensions = TypeAliasType(
 )
 Offset = TypeAliasType(
     "Offset",
-    Annotated[float, Field(description="What is added to a coordinate."), AfterValidator(check_offset)],
+    Annotated[
+        float,
+        Field(description="What is added to a coordinate."),
+        AfterValidator(check_offset),
+    ],
 )
 
 
 class GenerateRequest(EncodingRequest, PicturesRequest):
     """New images: how many, of what, and how bold."""
 
-    count: Count | None = Field(None, description="Absent: one of each digit named, else one. Fewer: of the first.")
+    count: Count | None = Field(
+        None,
+        description="Absent: one of each digit named, else one. Fewer: of the first.",
+    )
     digit: (
         Annotated[
-            Annotated[Digit, Tag(UNION_TAGS["one"])] | Annotated[Digits, Tag(UNION_TAGS["list"])],
+            Annotated[Digit, Tag(UNION_TAGS["one"])]
+            | Annotated[Digits, Tag(UNION_TAGS["list"])],
             Discriminator(number_or_list),
         ]
         | None
-    ) = Field(None, description="A digit, or several that are gone through in turn; absent: any.")
+    ) = Field(
+        None,
+        description="A digit, or several that are gone through in turn; absent: any.",
+    )
     temperature: float = Field(
         1.0,
         ge=0,
         le=MAX_TEMPERATURE,
         description="What the noise about the middle is multiplied by: less is plainer, more is bolder.",
     )
-    seed: Seed = Field(default_factory=new_seed, description="What the noise follows from. Absent: a new one.")
+    seed: Seed = Field(
+        default_factory=new_seed,
+        description="What the noise follows from. Absent: a new one.",
+    )
     source: Literal["sampler", "prior"] = Field(
         "sampler",
         validate_default=True,
@@ -145,9 +166,13 @@ class GenerateRequest(EncodingRequest, PicturesRequest):
     def check_source(cls, value: str, info: ValidationInfo) -> str:
         """Refuse what the source cannot give."""
         if value == "prior" and info.data.get("digit") is not None:
-            raise PydanticCustomError("source", "must be sampler where a digit is asked for")
+            raise PydanticCustomError(
+                "source", "must be sampler where a digit is asked for"
+            )
         if value == "sampler" and not limits_of(info).labels:
-            raise PydanticCustomError("source", "must be prior: the model does not tell where its digits lie")
+            raise PydanticCustomError(
+                "source", "must be prior: the model does not tell where its digits lie"
+            )
         return value
 
     @classmethod
@@ -175,8 +200,12 @@ class GenerateRequest(EncodingRequest, PicturesRequest):
 class GenerateAnswer(Answer):
     """New images, and where they came from."""
 
-    seed: int = Field(description="Gives the same noise again, on any machine; an item's does not depend on the count.")
-    digits: list[int] | None = Field(None, description="The digit of each image, where digits were asked for.")
+    seed: int = Field(
+        description="Gives the same noise again, on any machine; an item's does not depend on the count."
+    )
+    digits: list[int] | None = Field(
+        None, description="The digit of each image, where digits were asked for."
+    )
     latents: list[LatentOut] = Field(description="The latent of each image.")
     images: ImagesOut
 
@@ -209,23 +238,43 @@ class LatentPoint(Request):
     @classmethod
     def check_kind(cls, value: object) -> object:
         """Refuse none of them, or more than one."""
-        kinds = [kind for kind in ("image", "latent", "digit") if isinstance(value, dict) and kind in value]
+        kinds = [
+            kind
+            for kind in ("image", "latent", "digit")
+            if isinstance(value, dict) and kind in value
+        ]
         if len(kinds) != 1 or cast("dict[str, object]", value)[kinds[0]] is None:
-            raise PydanticCustomError("parent", "must have an image, a latent or a digit, and only one")
+            raise PydanticCustomError(
+                "parent", "must have an image, a latent or a digit, and only one"
+            )
         return value
 
 
 class ParentsRequest(FitRequest):
     """Base of requests that bring points in latent space."""
 
-    parents_in: ClassVar[tuple[str, ...]]  # the fields that are a point, or a list of them
+    parents_in: ClassVar[
+        tuple[str, ...]
+    ]  # the fields that are a point, or a list of them
 
     @classmethod
     def is_light(cls, content: object, limits: Limits) -> bool:
         """Look at those that are images."""
-        fields = [content.get(name) for name in cls.parents_in] if isinstance(content, dict) else []
-        parents = [parent for field in fields for parent in (field if isinstance(field, list) else [field])]
-        images = [parent["image"] for parent in parents if isinstance(parent, dict) and "image" in parent]
+        fields = (
+            [content.get(name) for name in cls.parents_in]
+            if isinstance(content, dict)
+            else []
+        )
+        parents = [
+            parent
+            for field in fields
+            for parent in (field if isinstance(field, list) else [field])
+        ]
+        images = [
+            parent["image"]
+            for parent in parents
+            if isinstance(parent, dict) and "image" in parent
+        ]
         return look_like_plain_pngs(images, limits.image_height, limits.image_width)
 
 
@@ -245,11 +294,18 @@ class InterpolateRequest(EncodingRequest, AnimationRequest, ParentsRequest):
 
     parents_in = ("waypoints", "start", "end")
 
-    waypoints: Waypoints | None = Field(None, description="Two points or more to walk through, not start and end.")
-    start: LatentPoint | None = Field(None, validate_default=True, description="Where the walk begins.")
-    end: LatentPoint | None = Field(None, validate_default=True, description="Where the walk ends.")
+    waypoints: Waypoints | None = Field(
+        None, description="Two points or more to walk through, not start and end."
+    )
+    start: LatentPoint | None = Field(
+        None, validate_default=True, description="Where the walk begins."
+    )
+    end: LatentPoint | None = Field(
+        None, validate_default=True, description="Where the walk ends."
+    )
     closed: bool = Field(
-        default=False, description="Whether it goes back to where it began, ending one step before, to be repeated."
+        default=False,
+        description="Whether it goes back to where it began, ending one step before, to be repeated.",
     )
     path: InterpolationKind = Field(
         "linear",
@@ -257,18 +313,24 @@ class InterpolateRequest(EncodingRequest, AnimationRequest, ParentsRequest):
         "is no angle; even: straight, each of a leg's steps changing the picture as much as the next.",
     )
     steps: Steps = Field(
-        DEFAULT_STEPS, validate_default=True, description="Frames from a point to the next, both included."
+        DEFAULT_STEPS,
+        validate_default=True,
+        description="Frames from a point to the next, both included.",
     )
 
     @field_validator("start", "end")
     @classmethod
-    def check_end(cls, value: LatentPoint | None, info: ValidationInfo) -> LatentPoint | None:
+    def check_end(
+        cls, value: LatentPoint | None, info: ValidationInfo
+    ) -> LatentPoint | None:
         """Refuse ends beside waypoints, and to have neither."""
         if "waypoints" in info.data:
             if value is None and info.data["waypoints"] is None:
                 raise PydanticCustomError("missing", "Field required")
             if value is not None and info.data["waypoints"] is not None:
-                raise PydanticCustomError("ends", "must be absent where there are waypoints")
+                raise PydanticCustomError(
+                    "ends", "must be absent where there are waypoints"
+                )
         return value
 
     @field_validator("steps")
@@ -276,7 +338,9 @@ class InterpolateRequest(EncodingRequest, AnimationRequest, ParentsRequest):
     def check_frames(cls, value: int, info: ValidationInfo) -> int:
         """Refuse more frames in all legs together than a request may have items."""
         points = len(info.data.get("waypoints") or "..")
-        check_images(frames_of(points, value, closed=info.data.get("closed", False)), info)
+        check_images(
+            frames_of(points, value, closed=info.data.get("closed", False)), info
+        )
         return value
 
     @classmethod
@@ -284,7 +348,11 @@ class InterpolateRequest(EncodingRequest, AnimationRequest, ParentsRequest):
         """See ``Request``."""
         first, second = ingredients.images[:2]
         return {
-            "From an image to another": {"start": {"image": first}, "end": {"image": second}, "steps": DEFAULT_STEPS},
+            "From an image to another": {
+                "start": {"image": first},
+                "end": {"image": second},
+                "steps": DEFAULT_STEPS,
+            },
             "From an image to a latent, enlarged": {
                 "start": {"image": first},
                 "end": {"latent": ingredients.latents[1]},
@@ -307,8 +375,13 @@ class InterpolateRequest(EncodingRequest, AnimationRequest, ParentsRequest):
     @classmethod
     def asked_images(cls, content: Mapping[str, object]) -> float:
         """See ``Request``."""
-        points, steps = number_of(content.get("waypoints"), 2), number_of(content.get("steps"), DEFAULT_STEPS)
-        return max(points, frames_of(points, steps, closed=content.get("closed") is True))
+        points, steps = (
+            number_of(content.get("waypoints"), 2),
+            number_of(content.get("steps"), DEFAULT_STEPS),
+        )
+        return max(
+            points, frames_of(points, steps, closed=content.get("closed") is True)
+        )
 
     def points(self) -> list[LatentPoint]:
         """Where the walk goes through."""
@@ -318,7 +391,9 @@ class InterpolateRequest(EncodingRequest, AnimationRequest, ParentsRequest):
 class InterpolateAnswer(ExplainedAnswer):
     """The walk, frame by frame."""
 
-    weights: list[float] = Field(description="Where each frame lies: 0 at the first point, 1 at the second, and so on.")
+    weights: list[float] = Field(
+        description="Where each frame lies: 0 at the first point, 1 at the second, and so on."
+    )
     latents: list[LatentOut] = Field(description="The latent of each frame.")
     images: ImagesOut
 
@@ -327,7 +402,13 @@ class Term(LatentPoint):
     """A point in latent space, and how often it is added."""
 
     weight: Annotated[
-        float, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT, allow_inf_nan=False, description="Negative: taken away.")
+        float,
+        Field(
+            ge=-MAX_WEIGHT,
+            le=MAX_WEIGHT,
+            allow_inf_nan=False,
+            description="Negative: taken away.",
+        ),
     ]
 
 
@@ -362,10 +443,17 @@ class ArithmeticRequest(EncodingRequest, PicturesRequest, ParentsRequest):
         first, second = ingredients.images[:2]
         return {
             "Half of each of two images": {
-                "terms": [{"weight": 0.5, "image": first}, {"weight": 0.5, "image": second}]
+                "terms": [
+                    {"weight": 0.5, "image": first},
+                    {"weight": 0.5, "image": second},
+                ]
             },
             "An image, less zero, and one": {
-                "terms": [{"weight": 1, "image": first}, {"weight": -1, "digit": 0}, {"weight": 1, "digit": 1}]
+                "terms": [
+                    {"weight": 1, "image": first},
+                    {"weight": -1, "digit": 0},
+                    {"weight": 1, "digit": 1},
+                ]
             },
         }
 
@@ -374,7 +462,9 @@ class ArithmeticAnswer(ImagesAnswer, ExplainedAnswer):
     """The sum."""
 
     latent: LatentOut = Field(description="The sum, clipped.")
-    clipped: float = Field(description="What the sum was multiplied by to be drawn back; 1: it is as it was.")
+    clipped: float = Field(
+        description="What the sum was multiplied by to be drawn back; 1: it is as it was."
+    )
 
 
 class TraverseRequest(EncodingRequest, PicturesRequest, ParentsRequest):
@@ -384,13 +474,21 @@ class TraverseRequest(EncodingRequest, PicturesRequest, ParentsRequest):
 
     start: LatentPoint = Field(description="The point to move about.")
     dimensions: Annotated[
-        Annotated[Dimension, Tag(UNION_TAGS["one"])] | Annotated[Dimensions, Tag(UNION_TAGS["list"])],
+        Annotated[Dimension, Tag(UNION_TAGS["one"])]
+        | Annotated[Dimensions, Tag(UNION_TAGS["list"])],
         Discriminator(number_or_list),
-    ] = Field(description="The latent's coordinate to be moved, or several, a row each.")
-    range: list[Offset] = Field(
-        [-3.0, 3.0], min_length=2, max_length=2, description="The first and the last offset; between them equal steps."
+    ] = Field(
+        description="The latent's coordinate to be moved, or several, a row each."
     )
-    steps: Steps = Field(DEFAULT_STEPS, validate_default=True, description="Images in a row.")
+    range: list[Offset] = Field(
+        [-3.0, 3.0],
+        min_length=2,
+        max_length=2,
+        description="The first and the last offset; between them equal steps.",
+    )
+    steps: Steps = Field(
+        DEFAULT_STEPS, validate_default=True, description="Images in a row."
+    )
 
     @field_validator("steps")
     @classmethod
@@ -403,18 +501,30 @@ class TraverseRequest(EncodingRequest, PicturesRequest, ParentsRequest):
     def examples(cls, ingredients: ExampleInputs) -> dict[str, object]:
         """See ``Request``."""
         return {
-            "Two dimensions of an image": {"start": {"image": ingredients.images[0]}, "dimensions": [0, 1], "steps": 5},
-            "One dimension of a digit": {"start": {"digit": 3}, "dimensions": 2, "steps": 5},
+            "Two dimensions of an image": {
+                "start": {"image": ingredients.images[0]},
+                "dimensions": [0, 1],
+                "steps": 5,
+            },
+            "One dimension of a digit": {
+                "start": {"digit": 3},
+                "dimensions": 2,
+                "steps": 5,
+            },
         }
 
     @classmethod
     def asked_images(cls, content: Mapping[str, object]) -> float:
         """See ``Request``."""
-        return items(content.get("dimensions")) * number_of(content.get("steps"), DEFAULT_STEPS)
+        return items(content.get("dimensions")) * number_of(
+            content.get("steps"), DEFAULT_STEPS
+        )
 
     def rows(self) -> list[int]:
         """The coordinate that each row moves."""
-        return self.dimensions if isinstance(self.dimensions, list) else [self.dimensions]
+        return (
+            self.dimensions if isinstance(self.dimensions, list) else [self.dimensions]
+        )
 
 
 class TraverseAnswer(ImagesAnswer, ExplainedAnswer):

@@ -35,19 +35,32 @@ def picture_reply(answer: ImagesAnswer, request: PicturesRequest) -> Reply:
 
 
 def animation_reply(
-    media_type: bytes, write: Callable[[Frames, int, int], bytes], answer: ImagesAnswer, request: AnimationRequest
+    media_type: bytes,
+    write: Callable[[Frames, int, int], bytes],
+    answer: ImagesAnswer,
+    request: AnimationRequest,
 ) -> Reply:
     """The images of an answer as the frames of a moving picture."""
     frames = upscale(answer.images.images, request.scale)
-    return Reply(write(frames, request.duration_ms, request.loop), ((b"content-type", media_type),))
+    return Reply(
+        write(frames, request.duration_ms, request.loop),
+        ((b"content-type", media_type),),
+    )
 
 
-ANIMATIONS = {b"image/gif": write_gif, b"image/webp": write_webp, b"image/apng": write_apng}
+ANIMATIONS = {
+    b"image/gif": write_gif,
+    b"image/webp": write_webp,
+    b"image/apng": write_apng,
+}
 # By type; each takes an answer and its request.
 WRITERS: dict[bytes, Callable[[Any, Any], Reply]] = {
     JSON: json_reply,
     PNG: picture_reply,
-    **{media_type: partial(animation_reply, media_type, write) for media_type, write in ANIMATIONS.items()},
+    **{
+        media_type: partial(animation_reply, media_type, write)
+        for media_type, write in ANIMATIONS.items()
+    },
 }
 
 

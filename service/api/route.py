@@ -56,7 +56,9 @@ class PostRoute(APIRoute, ABC):
     FastAPI knows the schemas from the endpoint's signature, as ever, and describes them; the way between is this one.
     """
 
-    answer_types: tuple[bytes, ...] = (JSON,)  # what its answers can be given as, JSON first
+    answer_types: tuple[bytes, ...] = (
+        JSON,
+    )  # what its answers can be given as, JSON first
 
     def __init__(
         self,
@@ -78,7 +80,13 @@ class PostRoute(APIRoute, ABC):
         """
 
     @abstractmethod
-    def parse(self, content: bytes, content_type: bytes, scope: Scope, answer_type: bytes = JSON) -> Task:
+    def parse(
+        self,
+        content: bytes,
+        content_type: bytes,
+        scope: Scope,
+        answer_type: bytes = JSON,
+    ) -> Task:
         """Tell what a body asks for; what takes long or much memory is left to the work. Raises RefusedError."""
 
     @abstractmethod
@@ -89,7 +97,9 @@ class PostRoute(APIRoute, ABC):
         """Tell whether a request is for this path, and with this method."""
         if path_of(scope) != self.path:
             return Match.NONE, {}
-        return Match.FULL if scope["method"] == "POST" else Match.PARTIAL, {"route": self}
+        return Match.FULL if scope["method"] == "POST" else Match.PARTIAL, {
+            "route": self
+        }
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that matched; another method than POST is refused by FastAPI."""
@@ -104,7 +114,9 @@ class PostRoute(APIRoute, ABC):
             await problem_response(scope, inference_failed(error))(scope, receive, send)
         else:
             if reply is not None:
-                await send_reply(send, reply, VARY if len(self.answer_types) > 1 else ())
+                await send_reply(
+                    send, reply, VARY if len(self.answer_types) > 1 else ()
+                )
 
     async def _answer(self, scope: Scope, receive: Receive) -> Reply | None:
         """The answer to a request; None if its client has gone. Raises RefusedError."""
@@ -112,7 +124,9 @@ class PostRoute(APIRoute, ABC):
         content_type, answer_type = self._check_headers(scope["headers"])
         record = context_of(scope)
         try:
-            content = await read_body(receive, record, self._max_body_bytes, self._admission)
+            content = await read_body(
+                receive, record, self._max_body_bytes, self._admission
+            )
             if content is None:
                 return None
             started = perf_counter()
@@ -122,7 +136,9 @@ class PostRoute(APIRoute, ABC):
         finally:
             self._admission.give_bytes(record.bytes_in)
 
-    async def _compute(self, task: Task, record: RequestContext, receive: Receive) -> Reply | None:
+    async def _compute(
+        self, task: Task, record: RequestContext, receive: Receive
+    ) -> Reply | None:
         """The answer to a task, once it is its turn; None if the client has gone. Raises RefusedError."""
         self._admission.take_images(task.images)
         try:
@@ -133,7 +149,9 @@ class PostRoute(APIRoute, ABC):
                 record.queue = perf_counter() - parsed
                 return task.work(record)
 
-            return await self._admission.compute(work, max(task.images, task.weight), receive)
+            return await self._admission.compute(
+                work, max(task.images, task.weight), receive
+            )
         finally:
             self._admission.give_images(task.images)
 
@@ -157,8 +175,13 @@ class PostRoute(APIRoute, ABC):
         if content_type != JSON:
             content_type = self.check_type(content_type, headers)
         if encoding:
-            raise ProblemError(UNSUPPORTED_MEDIA_TYPE, f"Content-Encoding must be absent; is {text(encoding)}")
-        answer_type = JSON if accept in JSON_RANGES else accepted_type(accept, self.answer_types)
+            raise ProblemError(
+                UNSUPPORTED_MEDIA_TYPE,
+                f"Content-Encoding must be absent; is {text(encoding)}",
+            )
+        answer_type = (
+            JSON if accept in JSON_RANGES else accepted_type(accept, self.answer_types)
+        )
         if length > self._max_body_bytes:
             raise too_large(f"{length}", self._max_body_bytes)
         return content_type, answer_type
@@ -194,10 +217,20 @@ def check_body_type(value: bytes, others: Sequence[bytes] = ()) -> bytes:
         return value
     if media_type != JSON:
         names = listed((JSON, *others))
-        raise ProblemError(UNSUPPORTED_MEDIA_TYPE, f"Content-Type must be {names}; is {text(value) or 'missing'}")
-    charsets = [part.partition(b"=")[2].strip(b'"') for part in parameters if part.startswith(b"charset=")]
+        raise ProblemError(
+            UNSUPPORTED_MEDIA_TYPE,
+            f"Content-Type must be {names}; is {text(value) or 'missing'}",
+        )
+    charsets = [
+        part.partition(b"=")[2].strip(b'"')
+        for part in parameters
+        if part.startswith(b"charset=")
+    ]
     if any(charset not in {b"utf-8", b"utf8"} for charset in charsets):
-        raise ProblemError(UNSUPPORTED_MEDIA_TYPE, f"JSON must be in UTF-8; Content-Type is {text(value)}")
+        raise ProblemError(
+            UNSUPPORTED_MEDIA_TYPE,
+            f"JSON must be in UTF-8; Content-Type is {text(value)}",
+        )
     return JSON
 
 
@@ -205,7 +238,11 @@ def accepted_type(accept: bytes, types: Sequence[bytes]) -> bytes:
     """The one of these types that a client would rather have. Raises RefusedError where it takes none."""
     preferred = preferred_type(accept, types)
     if preferred is None:
-        raise ProblemError(NOT_ACCEPTABLE, f"Accept must allow {listed(types)}; is {text(accept)}", {"Vary": "Accept"})
+        raise ProblemError(
+            NOT_ACCEPTABLE,
+            f"Accept must allow {listed(types)}; is {text(accept)}",
+            {"Vary": "Accept"},
+        )
     return preferred
 
 
@@ -221,10 +258,15 @@ def text(value: bytes) -> str:
 
 def too_large(length: str, most: int) -> ProblemError:
     """The refusal of a body. What comes of it after that is dropped by the server, so that the answer is not lost."""
-    return ProblemError(BODY_TOO_LARGE, f"the body has {length} bytes; the most is {most} (VAE_MAX_BODY_BYTES)")
+    return ProblemError(
+        BODY_TOO_LARGE,
+        f"the body has {length} bytes; the most is {most} (VAE_MAX_BODY_BYTES)",
+    )
 
 
-async def read_body(receive: Receive, record: RequestContext, most: int, admission: Admission) -> bytes | None:
+async def read_body(
+    receive: Receive, record: RequestContext, most: int, admission: Admission
+) -> bytes | None:
     """The body, counted while it comes in: what its header says of its length is not trusted.
 
     Gives None when the client has gone. Raises RefusedError once there is more than ``most`` bytes, or where bodies
@@ -238,13 +280,19 @@ async def read_body(receive: Receive, record: RequestContext, most: int, admissi
         if record.bytes_in > most:
             raise too_large(f"more than {most}", most)
         if not message.get("more_body", False):
-            return bytes(pieces) + piece if pieces else piece  # nearly always: it came in one piece
+            return (
+                bytes(pieces) + piece if pieces else piece
+            )  # nearly always: it came in one piece
         pieces += piece
     return None
 
 
 async def send_reply(send: Send, reply: Reply, headers: Headers) -> None:
     """Send an answer of status 200, with headers beside its own."""
-    headers = [*reply.headers, *headers, (b"content-length", b"%d" % len(reply.content))]
+    headers = [
+        *reply.headers,
+        *headers,
+        (b"content-length", b"%d" % len(reply.content)),
+    ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": reply.content})

@@ -83,11 +83,17 @@ def encode(body: EncodeRequest, model: Model) -> LatentsAnswer:
     Its mean is the image's latent: what `/decode` and `/interpolate` take. With sample, draws from it come beside it.
     """
     posterior = model.encode(np.array([image.pixels for image in body.images]))
-    draws = map(list, posterior_samples(posterior, body.seed, body.samples)) if body.sample else repeat(None)
+    draws = (
+        map(list, posterior_samples(posterior, body.seed, body.samples))
+        if body.sample
+        else repeat(None)
+    )
     return LatentsAnswer(
         latents=[
             PosteriorAnswer(mean=mean, log_variance=log_variance, samples=samples)
-            for mean, log_variance, samples in zip(posterior.mean, posterior.log_variance, draws, strict=False)
+            for mean, log_variance, samples in zip(
+                posterior.mean, posterior.log_variance, draws, strict=False
+            )
         ],
         seed=body.seed if body.sample else None,
         fitted=fitted(body.images) if body.explain else None,
@@ -99,7 +105,9 @@ def decode(body: DecodeRequest, model: Model) -> ImagesAnswer:
 
     Any point of the latent space decodes; draws from a standard normal look like new data.
     """
-    return ImagesAnswer(images=sheet(model.decode(np.array(body.latents, dtype=np.float32))))
+    return ImagesAnswer(
+        images=sheet(model.decode(np.array(body.latents, dtype=np.float32)))
+    )
 
 
 def reconstruct_images(body: ReconstructRequest, model: Model) -> ReconstructAnswer:
@@ -125,7 +133,9 @@ def interpolate(body: InterpolateRequest, model: Model) -> InterpolateAnswer:
     `/reconstruct` gives it.
     """
     points = body.points()
-    weights, latents = interpolate_path(model, resolve_points(points, model), body.steps, body.path, closed=body.closed)
+    weights, latents = interpolate_path(
+        model, resolve_points(points, model), body.steps, body.path, closed=body.closed
+    )
     return InterpolateAnswer(
         weights=weights.tolist(),
         latents=list(latents),
@@ -143,15 +153,22 @@ def generate(body: GenerateRequest, model: Model) -> GenerateAnswer:
     digits = body.digits()
     count = len(digits) if digits else body.count or 1
     if body.source == "prior":
-        latents = prior_samples(model.card.latent_size, body.seed, count, body.temperature)
+        latents = prior_samples(
+            model.card.latent_size, body.seed, count, body.temperature
+        )
     else:
         labels = np.array(digits) if digits else None
-        latents = mixture_samples(model.statistics, body.seed, count, labels, body.temperature)
+        latents = mixture_samples(
+            model.statistics, body.seed, count, labels, body.temperature
+        )
     return GenerateAnswer(
         seed=body.seed,
         digits=digits,
         latents=list(latents),
-        images=sheet(model.decode(latents), columns=len(body.digit) if isinstance(body.digit, list) else None),
+        images=sheet(
+            model.decode(latents),
+            columns=len(body.digit) if isinstance(body.digit, list) else None,
+        ),
     )
 
 
@@ -161,7 +178,10 @@ def score_images(body: ImagesRequest, model: Model) -> ScoresAnswer:
     How far its reconstruction is, how unusual it is among digits, and which digit it is likely to show; by densities in
     the latent space, at the posterior mean.
     """
-    scores, labels = score(model, np.array([image.pixels for image in body.images])), model.statistics.labels
+    scores, labels = (
+        score(model, np.array([image.pixels for image in body.images])),
+        model.statistics.labels,
+    )
     percentiles = scores.anomaly_percentile
     return ScoresAnswer(
         classes=labels or None,
@@ -220,8 +240,15 @@ def resolve_points(parents: Sequence[LatentPoint], model: Autoencoder) -> Floats
     """The latents of parents, (parents, latent); all images among them are encoded in one call."""
     images = np.array([image.pixels for image in images_of(parents)])
     posterior_means = iter(model.encode(images).mean if len(images) else ())
-    class_means = iter(model.statistics.class_means([parent.digit for parent in parents if parent.digit is not None]))
-    latents = [next(posterior_means) if parent.image else parent.latent or next(class_means) for parent in parents]
+    class_means = iter(
+        model.statistics.class_means(
+            [parent.digit for parent in parents if parent.digit is not None]
+        )
+    )
+    latents = [
+        next(posterior_means) if parent.image else parent.latent or next(class_means)
+        for parent in parents
+    ]
     return np.array(latents, dtype=np.float32)
 
 
@@ -248,11 +275,15 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
-def operation_routes(model: Autoencoder, limits: Limits, state: AppState) -> list[JsonRoute]:
+def operation_routes(
+    model: Autoencoder, limits: Limits, state: AppState
+) -> list[JsonRoute]:
     """What the model does, as POST requests; the first sentence of an operation's docstring is its summary."""
     routes = []
     for path, operation in OPERATIONS.items():
-        summary, _, description = inspect.cleandoc(operation.__doc__ or "").partition(".\n")
+        summary, _, description = inspect.cleandoc(operation.__doc__ or "").partition(
+            ".\n"
+        )
         routes.append(
             JsonRoute(
                 path,
@@ -264,7 +295,9 @@ def operation_routes(model: Autoencoder, limits: Limits, state: AppState) -> lis
                 tags=["Operations"],
                 summary=summary,
                 description=description,
-                responses={422: {"model": Problem}},  # or FastAPI describes one of its own
+                responses={
+                    422: {"model": Problem}
+                },  # or FastAPI describes one of its own
             )
         )
     return routes
@@ -279,19 +312,26 @@ async def model_card(model: Model) -> ModelCard:
     return model.card
 
 
-@status_router.get("/livez", operation_id="livez", summary="Tell that the process answers")
+@status_router.get(
+    "/livez", operation_id="livez", summary="Tell that the process answers"
+)
 async def livez() -> Health:
     """Liveness: 200 as long as the service answers at all."""
     return Health()
 
 
 @status_router.get(
-    "/readyz", operation_id="readyz", summary="Tell that the model computes", responses={503: {"model": Problem}}
+    "/readyz",
+    operation_id="readyz",
+    summary="Tell that the model computes",
+    responses={503: {"model": Problem}},
 )
 async def readyz(model: Model, state: Shared) -> Health:
     """Readiness: runs a real inference first; 503 where it fails, and once the service is about to stop."""
     if state.draining:
-        raise ProblemError(DRAINING, "the service is about to stop: send new requests elsewhere")
+        raise ProblemError(
+            DRAINING, "the service is about to stop: send new requests elsewhere"
+        )
     check_inference(model)
     return Health()
 
@@ -301,7 +341,12 @@ async def readyz(model: Model, state: Shared) -> Health:
     operation_id="metrics",
     summary="Give counts and times for Prometheus",
     response_class=Response,
-    responses={200: {"description": "One line a figure.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+    responses={
+        200: {
+            "description": "One line a figure.",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        }
+    },
 )
 def metrics(model: Model, state: Shared) -> Response:
     """Requests, latencies, images, refusals and more, of all workers, in Prometheus's text format."""

@@ -56,9 +56,15 @@ class Request(BaseModel):
     """Base of requests: unknown fields and numbers in strings are refused."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-    counted: ClassVar[str] = ""  # the field that tells how many images are asked for: a list or a number
-    draws_one: ClassVar[bool] = False  # whether one image comes out, however many are asked for
-    takes_files: ClassVar[bool] = False  # whether its images may come as they are, without JSON around them
+    counted: ClassVar[str] = (
+        ""  # the field that tells how many images are asked for: a list or a number
+    )
+    draws_one: ClassVar[bool] = (
+        False  # whether one image comes out, however many are asked for
+    )
+    takes_files: ClassVar[bool] = (
+        False  # whether its images may come as they are, without JSON around them
+    )
 
     @classmethod
     def examples(cls, ingredients: ExampleInputs) -> dict[str, object]:  # noqa: ARG003 - for those that have some
@@ -99,7 +105,10 @@ class FitRequest(Request):
         description="How an image that is not of the model's size is brought to it. auto: as MNIST was made, ink and "
         "paper told apart, cropped to the ink, scaled, centred by mass; resize: only scaled; none: refused.",
     )
-    explain: bool = Field(default=False, description="Whether the answer tells what was done to each image.")
+    explain: bool = Field(
+        default=False,
+        description="Whether the answer tells what was done to each image.",
+    )
 
 
 class EncodingRequest(Request):
@@ -121,10 +130,16 @@ class AnimationRequest(PicturesRequest):
     """Base of requests whose images are frames, which can be given as a moving picture too."""
 
     duration_ms: Annotated[int, BeforeValidator(whole_number)] = Field(
-        100, ge=20, le=10_000, description="Of a moving picture: the milliseconds of a frame; GIF has them in tens."
+        100,
+        ge=20,
+        le=10_000,
+        description="Of a moving picture: the milliseconds of a frame; GIF has them in tens.",
     )
     loop: Annotated[int, BeforeValidator(whole_number)] = Field(
-        0, ge=0, le=65535, description="Of a moving picture: how often it is played; 0: for ever."
+        0,
+        ge=0,
+        le=65535,
+        description="Of a moving picture: how often it is played; 0: for ever.",
     )
 
 
@@ -144,25 +159,34 @@ class ImagesRequest(FitRequest):
     def is_light(cls, content: object, limits: Limits) -> bool:
         """Look at all of the list."""
         images = content.get("images") if isinstance(content, dict) else None
-        return isinstance(images, list) and look_like_plain_pngs(images, limits.image_height, limits.image_width)
+        return isinstance(images, list) and look_like_plain_pngs(
+            images, limits.image_height, limits.image_width
+        )
 
 
 class SamplesRequest(ImagesRequest):
     """Base of requests that may ask for draws from the posterior."""
 
     sample: bool = Field(
-        default=False, description="Whether to draw from the posterior at random instead of taking its mean."
+        default=False,
+        description="Whether to draw from the posterior at random instead of taking its mean.",
     )
-    samples: Count = Field(1, description="How many draws of each image; only with sample.")
+    samples: Count = Field(
+        1, description="How many draws of each image; only with sample."
+    )
     seed: Seed = Field(
-        default_factory=new_seed, description="What the noise follows from; only with sample. Absent: a new one."
+        default_factory=new_seed,
+        description="What the noise follows from; only with sample. Absent: a new one.",
     )
 
     @field_validator("samples", "seed")
     @classmethod
     def check_sample(cls, value: int, info: ValidationInfo) -> int:
         """Refuse what would have no effect; but not the default, which some clients write out."""
-        if not info.data.get("sample", True) and (info.field_name, value) != ("samples", 1):
+        if not info.data.get("sample", True) and (info.field_name, value) != (
+            "samples",
+            1,
+        ):
             raise PydanticCustomError("sample", "must be absent unless sample is true")
         return value
 
@@ -176,7 +200,12 @@ class SamplesRequest(ImagesRequest):
     @classmethod
     def examples(cls, ingredients: ExampleInputs) -> dict[str, object]:
         """See ``Request``."""
-        samples = {"images": ingredients.images[:2], "sample": True, "samples": 3, "seed": 1}
+        samples = {
+            "images": ingredients.images[:2],
+            "sample": True,
+            "samples": 3,
+            "seed": 1,
+        }
         return {**super().examples(ingredients), "Three draws of each image": samples}
 
     @classmethod
@@ -205,12 +234,16 @@ class DecodeRequest(PicturesRequest):
         return {"Two latents": {"latents": ingredients.latents[:2]}}
 
 
-def image_texts(images: ImageGrid, info: "SerializationInfo[PicturesRequest]") -> list[str]:
+def image_texts(
+    images: ImageGrid, info: "SerializationInfo[PicturesRequest]"
+) -> list[str]:
     """Images as JSON has them, by the scale that their request asks for."""
     return base64_pngs(upscale(images.images, info.context.scale))
 
 
-def latent_form(latent: Floats, info: "SerializationInfo[EncodingRequest]") -> list[float] | str:
+def latent_form(
+    latent: Floats, info: "SerializationInfo[EncodingRequest]"
+) -> list[float] | str:
     """A latent as JSON has it, by the encoding that its request asks for."""
     if info.context.encoding == "base64":
         return base64_text(latent.astype(FLOAT32).tobytes())
@@ -225,7 +258,10 @@ ImagesOut = Annotated[
     Field(description="Base64 PNG, 8-bit grey, white ink on black."),
 ]
 LatentOut = Annotated[
-    Floats, PlainValidator(np.asarray), PlainSerializer(latent_form, return_type=Any), WithJsonSchema(LATENT_FORMS)
+    Floats,
+    PlainValidator(np.asarray),
+    PlainSerializer(latent_form, return_type=Any),
+    WithJsonSchema(LATENT_FORMS),
 ]
 
 
@@ -234,27 +270,34 @@ class PosteriorAnswer(Answer):
 
     mean: LatentOut = Field(description="Its mean: the image's latent.")
     log_variance: LatentOut = Field(description="Natural logarithm of its variance.")
-    samples: list[LatentOut] | None = Field(None, description="With sample: draws from it.")
+    samples: list[LatentOut] | None = Field(
+        None, description="With sample: draws from it."
+    )
 
 
 class ExplainedAnswer(Answer):
     """Base of answers to requests that bring images."""
 
     fitted: list[Preprocessing] | None = Field(
-        None, description="With explain: what was done to each image, in the request's order."
+        None,
+        description="With explain: what was done to each image, in the request's order.",
     )
 
 
 class SampledAnswer(Answer):
     """Base of answers that may have been drawn at random."""
 
-    seed: int | None = Field(None, description="With sample: gives the same noise again.")
+    seed: int | None = Field(
+        None, description="With sample: gives the same noise again."
+    )
 
 
 class LatentsAnswer(SampledAnswer, ExplainedAnswer):
     """Posteriors of images."""
 
-    latents: list[PosteriorAnswer] = Field(description="One posterior an image, in the request's order.")
+    latents: list[PosteriorAnswer] = Field(
+        description="One posterior an image, in the request's order."
+    )
 
 
 class ImagesAnswer(Answer):
@@ -270,21 +313,34 @@ class ReconstructAnswer(SampledAnswer, ImagesAnswer, ExplainedAnswer):
 class ScoreAnswer(Answer):
     """How well the model knows one image; what the model cannot tell is absent."""
 
-    squared_error: float = Field(description="From the image to its reconstruction, pixels in [0, 1], summed.")
-    kl_divergence: float = Field(description="From the posterior to the prior, in nats.")
-    elbo: float = Field(description="Of the model's objective, in nats, at the posterior mean.")
+    squared_error: float = Field(
+        description="From the image to its reconstruction, pixels in [0, 1], summed."
+    )
+    kl_divergence: float = Field(
+        description="From the posterior to the prior, in nats."
+    )
+    elbo: float = Field(
+        description="Of the model's objective, in nats, at the posterior mean."
+    )
     anomaly_percentile: float | None = Field(
-        None, description="Percentage of digits new to the model that are less unusual: above 99 it is likely no digit."
+        None,
+        description="Percentage of digits new to the model that are less unusual: above 99 it is likely no digit.",
     )
     digit: int | None = Field(None, description="The most likely digit.")
-    probabilities: list[float] | None = Field(None, description="Of each digit, in the order of classes.")
+    probabilities: list[float] | None = Field(
+        None, description="Of each digit, in the order of classes."
+    )
 
 
 class ScoresAnswer(ExplainedAnswer):
     """How well the model knows images."""
 
-    classes: list[int] | None = Field(None, description="The digits that the model knows.")
-    scores: list[ScoreAnswer] = Field(description="One an image, in the request's order.")
+    classes: list[int] | None = Field(
+        None, description="The digits that the model knows."
+    )
+    scores: list[ScoreAnswer] = Field(
+        description="One an image, in the request's order."
+    )
 
 
 class Health(Answer):
@@ -296,4 +352,6 @@ class Health(Answer):
 class Reload(Answer):
     """The answer to a reload."""
 
-    status: Literal["reloading"] = Field("reloading", description="The model is being loaded; the log tells the end.")
+    status: Literal["reloading"] = Field(
+        "reloading", description="The model is being loaded; the log tells the end."
+    )

@@ -26,12 +26,23 @@ class AppState:
     draining: bool = False
     main_process: int = field(default_factory=os.getpid)
 
-    def account(self, record: RequestContext, client: str, method: str, path: str, seconds: float) -> None:
+    def account(
+        self,
+        record: RequestContext,
+        client: str,
+        method: str,
+        path: str,
+        seconds: float,
+    ) -> None:
         """Count a request that has ended, and log it."""
         route = self.metrics.label(path)
         self.metrics.request(route, record.status, seconds)
         if record.images:
-            self.metrics.work(route, record.images, (record.queue, record.decode, record.infer, record.encode))
+            self.metrics.work(
+                route,
+                record.images,
+                (record.queue, record.decode, record.infer, record.encode),
+            )
         if record.problem:
             self.metrics.add("problem", record.problem)
         if self.access_log:

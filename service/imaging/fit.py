@@ -17,7 +17,9 @@ INK_SHARE = 5 / 7  # of the side: 20 of MNIST's 28 pixels
 BLACK, WHITE = 0, 255
 MIN_CONTRAST = 24  # grey levels between paper and the strongest ink; JPEG's noise on blank paper has fewer
 FAINT = 0.15  # of the strongest ink: less is noise, and does not count when ink is looked for
-FILTER = Image.Resampling.HAMMING  # averages what it makes smaller, and draws no rings around ink
+FILTER = (
+    Image.Resampling.HAMMING
+)  # averages what it makes smaller, and draws no rings around ink
 
 Grey = NDArray[np.uint8]  # (height, width)
 
@@ -26,16 +28,26 @@ Grey = NDArray[np.uint8]  # (height, width)
 class Preprocessing:
     """What was done to an image, in this order; by default nothing."""
 
-    oriented: Annotated[bool, Field(description="It was turned or mirrored as its EXIF data say.")] = False
-    inverted: Annotated[bool, Field(description="Its border is brighter than its ink: black and white changed.")] = (
-        False
-    )
+    oriented: Annotated[
+        bool, Field(description="It was turned or mirrored as its EXIF data say.")
+    ] = False
+    inverted: Annotated[
+        bool,
+        Field(
+            description="Its border is brighter than its ink: black and white changed."
+        ),
+    ] = False
     cropped: Annotated[
         tuple[int, int, int, int] | None,
-        Field(description="The part that has the ink: left, top, right and bottom edge in its pixels; absent: all."),
+        Field(
+            description="The part that has the ink: left, top, right and bottom edge in its pixels; absent: all."
+        ),
     ] = None
     scaled: Annotated[
-        tuple[int, int] | None, Field(description="Width and height that this part was scaled to; absent: as it was.")
+        tuple[int, int] | None,
+        Field(
+            description="Width and height that this part was scaled to; absent: as it was."
+        ),
     ] = None
 
 
@@ -54,14 +66,18 @@ def fit_image(
     if image.size == (width, height):
         return grey_from_image(image), fitted
     if fit == "none":
-        raise ImageError(f"{image.width} x {image.height} pixels; the model takes {width} x {height} (width x height)")
+        raise ImageError(
+            f"{image.width} x {image.height} pixels; the model takes {width} x {height} (width x height)"
+        )
     if fit == "resize":
         scaled = Image.fromarray(grey_from_image(image)).resize((width, height), FILTER)
         return np.asarray(scaled), replace(fitted, scaled=(width, height))
     ink, inverted = ink_of(image)
     cropped = ink_box(ink)
     digit = digit_of(ink, cropped, height * INK_SHARE, width * INK_SHARE)
-    fitted = replace(fitted, inverted=inverted, cropped=cropped, scaled=digit.shape[::-1])
+    fitted = replace(
+        fitted, inverted=inverted, cropped=cropped, scaled=digit.shape[::-1]
+    )
     return centre(digit, height, width), fitted
 
 
@@ -74,7 +90,9 @@ def grey_from_image(image: Image.Image, paper: int = BLACK) -> Grey:
     if image.has_transparency_data:
         background = Image.new("RGBA", image.size, (paper, paper, paper))
         image = Image.alpha_composite(background, image.convert("RGBA"))
-    return np.asarray(image.convert("RGB" if image.mode == "CMYK" else image.mode).convert("L"))
+    return np.asarray(
+        image.convert("RGB" if image.mode == "CMYK" else image.mode).convert("L")
+    )
 
 
 def ink_of(image: Image.Image) -> tuple[Grey, bool]:
@@ -88,9 +106,13 @@ def ink_of(image: Image.Image) -> tuple[Grey, bool]:
     paper, darkest, brightest = levels(grey)
     inverted = paper - darkest > brightest - paper
     if max(paper - darkest, brightest - paper) < MIN_CONTRAST:
-        raise ImageError(f"a blank picture: its grey levels are {darkest} to {brightest}, with no ink to be told")
+        raise ImageError(
+            f"a blank picture: its grey levels are {darkest} to {brightest}, with no ink to be told"
+        )
     steps = np.arange(WHITE + 1)
-    distance = (paper - steps if inverted else steps - paper).clip(BLACK).astype(np.uint8)
+    distance = (
+        (paper - steps if inverted else steps - paper).clip(BLACK).astype(np.uint8)
+    )
     return distance[grey], inverted
 
 
@@ -109,22 +131,32 @@ def levels(grey: Grey) -> tuple[int, int, int]:
 def ink_box(ink: Grey) -> tuple[int, int, int, int]:
     """Left, top, right and bottom edge of all ink that is not faint."""
     strong = ink > FAINT * ink.max()
-    rows, columns = np.flatnonzero(strong.any(axis=1)), np.flatnonzero(strong.any(axis=0))
+    rows, columns = (
+        np.flatnonzero(strong.any(axis=1)),
+        np.flatnonzero(strong.any(axis=0)),
+    )
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def digit_of(ink: Grey, box: tuple[int, int, int, int], height: float, width: float) -> Grey:
+def digit_of(
+    ink: Grey, box: tuple[int, int, int, int], height: float, width: float
+) -> Grey:
     """The part of that box, as large as both sides allow, their ratio kept; its strongest ink white.
 
     Raises ImageError when it is so little that nothing is left of it.
     """
     left, top, right, bottom = box
     factor = min(height / (bottom - top), width / (right - left))
-    size = max(1, round(factor * (right - left))), max(1, round(factor * (bottom - top)))
+    size = (
+        max(1, round(factor * (right - left))),
+        max(1, round(factor * (bottom - top))),
+    )
     digit = np.asarray(Image.fromarray(ink).resize(size, FILTER, box))
     strongest = int(digit.max())
     if strongest < FAINT * ink.max():
-        raise ImageError(f"a blank picture: of its ink, little is left in {size[0]} x {size[1]} pixels")
+        raise ImageError(
+            f"a blank picture: of its ink, little is left in {size[0]} x {size[1]} pixels"
+        )
     return np.rint(digit * (WHITE / strongest)).astype(np.uint8)
 
 

@@ -7,7 +7,13 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    JpegImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
 
 from service.imaging import jpeg_segments
 from service.imaging.errors import ImageError, damaged
@@ -54,7 +60,9 @@ def webp_size(content: bytes) -> tuple[int, int]:
     kind, data = content[12:16], content[20:30]
     if content[8:12] == b"WEBP":
         if kind == b"VP8X":
-            return int.from_bytes(data[4:7], "little") + 1, int.from_bytes(data[7:10], "little") + 1
+            return int.from_bytes(data[4:7], "little") + 1, int.from_bytes(
+                data[7:10], "little"
+            ) + 1
         if kind == b"VP8L":
             bits = int.from_bytes(data[1:5], "little")
             return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
@@ -68,7 +76,10 @@ def webp_exif(content: bytes) -> bytes:
     """The chunk of that name."""
     place = 12
     for _ in range(MAX_BLOCKS):
-        kind, size = content[place : place + 4], int.from_bytes(content[place + 4 : place + 8], "little")
+        kind, size = (
+            content[place : place + 4],
+            int.from_bytes(content[place + 4 : place + 8], "little"),
+        )
         if kind == b"EXIF":
             return content[place + 8 : place + 8 + size].removeprefix(b"Exif\0\0")
         place += 8 + size + size % 2
@@ -112,8 +123,15 @@ def first_frame(content: bytes) -> bytes:
             return content[:colours_end] + control + content[place:]
         if content[place] != ord("!"):
             break
-        if content.startswith(GIF_CONTROL, place):  # its other flags are for what follows the frame
-            control = GIF_CONTROL + bytes([content[place + 3] & 1]) + content[place + 4 : place + 7] + b"\0"
+        if content.startswith(
+            GIF_CONTROL, place
+        ):  # its other flags are for what follows the frame
+            control = (
+                GIF_CONTROL
+                + bytes([content[place + 3] & 1])
+                + content[place + 4 : place + 7]
+                + b"\0"
+            )
         place = after_blocks(content, place + 2)
     raise damaged("GIF")
 
@@ -132,8 +150,20 @@ def after_blocks(content: bytes, place: int) -> int:
 
 
 FORMATS = (
-    Format(PngImagePlugin.PngImageFile.format, PNG_SIGNATURE, png_size, pixel_chunks, png_exif),
-    Format(JpegImagePlugin.JpegImageFile.format, jpeg_segments.SIGNATURE, jpeg_size, pixel_segments, jpeg_exif),
+    Format(
+        PngImagePlugin.PngImageFile.format,
+        PNG_SIGNATURE,
+        png_size,
+        pixel_chunks,
+        png_exif,
+    ),
+    Format(
+        JpegImagePlugin.JpegImageFile.format,
+        jpeg_segments.SIGNATURE,
+        jpeg_size,
+        pixel_segments,
+        jpeg_exif,
+    ),
     Format(WebPImagePlugin.WebPImageFile.format, b"RIFF", webp_size, exif=webp_exif),
     Format(BmpImagePlugin.BmpImageFile.format, b"BM", bmp_size),
     Format(GifImagePlugin.GifImageFile.format, b"GIF8", gif_size, first_frame),

@@ -22,7 +22,11 @@ def jpeg_size(content: bytes) -> tuple[int, int]:
 
 def jpeg_exif(content: bytes) -> bytes:
     """The EXIF data; empty if there is none. Raises ImageError."""
-    found = (data for marker, data in segments(content) if marker == EXIF and data.startswith(b"Exif\0\0"))
+    found = (
+        data
+        for marker, data in segments(content)
+        if marker == EXIF and data.startswith(b"Exif\0\0")
+    )
     return next(found, b"").removeprefix(b"Exif\0\0")
 
 
@@ -43,10 +47,15 @@ def segments(content: bytes) -> Iterator[tuple[int, bytes]]:
     for _ in range(MAX_SEGMENTS):
         if content[place : place + 1] != b"\xff" or place + 4 > len(content):
             raise damaged("JPEG")
-        if content[place + 1] == FILL:  # a marker may have any number of these before it: ITU-T T.81, B.1.1.2
+        if (
+            content[place + 1] == FILL
+        ):  # a marker may have any number of these before it: ITU-T T.81, B.1.1.2
             place += 1
             continue
-        marker, length = content[place + 1], int.from_bytes(content[place + 2 : place + 4])
+        marker, length = (
+            content[place + 1],
+            int.from_bytes(content[place + 2 : place + 4]),
+        )
         if marker == SCAN:
             scans = content.count(b"\xff\xda", place)
             if scans > MAX_SCANS:

@@ -16,7 +16,11 @@ MAX_COLOURS = 256  # of a palette, so of its transparency too: with more, Pillow
 DEPTH = 8  # where the header has it; the colour type comes behind
 GREY = 0
 STEPS = {2: 85, 4: 17}  # between two levels of grey, by depth, where white is 255
-ONCE = (b"IHDR", b"PLTE", b"tRNS")  # in the order that they come in, all before the data
+ONCE = (
+    b"IHDR",
+    b"PLTE",
+    b"tRNS",
+)  # in the order that they come in, all before the data
 
 
 def pixel_chunks(content: bytes) -> bytes:
@@ -29,13 +33,20 @@ def pixel_chunks(content: bytes) -> bytes:
     for kind, data in chunks(content):
         if kind in found:
             found[kind].append(data)
-    if any(len(found[kind]) > 1 for kind in ONCE) or len(b"".join(found[b"tRNS"])) > MAX_COLOURS:
+    if (
+        any(len(found[kind]) > 1 for kind in ONCE)
+        or len(b"".join(found[b"tRNS"])) > MAX_COLOURS
+    ):
         raise damaged("PNG")
     depth, colour_type = struct.unpack_from("BB", b"".join(found[b"IHDR"]), DEPTH)
     if depth == 16:  # noqa: PLR2004 - bits
-        found[b"tRNS"].clear()  # a colour of 16 bits: Pillow looks for its last eight among pixels cut to their first
+        found[
+            b"tRNS"
+        ].clear()  # a colour of 16 bits: Pillow looks for its last eight among pixels cut to their first
     elif colour_type == GREY and depth in STEPS and found[b"tRNS"]:
-        (level,) = struct.unpack(">H", found[b"tRNS"][0])  # Pillow looks for it among pixels made 8 bits wide
+        (level,) = struct.unpack(
+            ">H", found[b"tRNS"][0]
+        )  # Pillow looks for it among pixels made 8 bits wide
         found[b"tRNS"] = [struct.pack(">H", level % 2**depth * STEPS[depth])]
     once = [chunk(kind, data) for kind in ONCE for data in found[kind]]
     return b"".join((SIGNATURE, *once, chunk(b"IDAT", b"".join(found[b"IDAT"])), END))

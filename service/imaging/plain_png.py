@@ -16,7 +16,10 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Measured on 200 reconstructions: 3.5 us and 293 bytes each; zlib's level 1 takes 22 us for 287 bytes, its default
 # level 24 us for 273. Filtered rows come out larger at every level.
 DEFLATE_LEVEL = 1
-MIN_WINDOW_BITS, MAX_WINDOW_BITS = 10, 15  # one as large as the image: the largest takes a digit a sixth longer
+MIN_WINDOW_BITS, MAX_WINDOW_BITS = (
+    10,
+    15,
+)  # one as large as the image: the largest takes a digit a sixth longer
 LAST_FILTER = 4  # Paeth
 
 Grey = NDArray[np.uint8]
@@ -34,7 +37,9 @@ END = chunk(b"IEND", b"")
 @functools.cache
 def beginning(height: int, width: int) -> bytes:
     """Signature and header of a plain PNG of that size."""
-    return SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return SIGNATURE + chunk(
+        b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    )
 
 
 def longest(height: int, width: int) -> int:
@@ -52,20 +57,30 @@ def read_plain_png(content: bytes, height: int, width: int) -> Grey | None:
         return None
 
 
-def read_plain_pngs(contents: Sequence[bytes], height: int, width: int) -> list[Grey | None]:
+def read_plain_pngs(
+    contents: Sequence[bytes], height: int, width: int
+) -> list[Grey | None]:
     """As ``read_plain_png``, with the rows of all unfiltered in one go: of 64, that takes 4 us each instead of 10.
 
     Where one has an unknown filter, all are None.
     """
     streams = [pixel_data(content, height, width) for content in contents]
-    rows = [None if stream is None else inflate(stream, height, width) for stream in streams]
+    rows = [
+        None if stream is None else inflate(stream, height, width) for stream in streams
+    ]
     plain = [each for each in rows if each is not None]
-    blank = bytes(width + 1)  # below each image: what a filter takes from the row above must not be another's
+    blank = bytes(
+        width + 1
+    )  # below each image: what a filter takes from the row above must not be another's
     stacked = blank.join([*plain, b""])
     if not plain or max(stacked[:: width + 1]) > LAST_FILTER:
         return [None] * len(contents)
     stream = zlib_ng.compress(stacked, level=0)
-    pixels = iter(unfilter(stream, len(plain) * (height + 1), width).reshape(-1, height + 1, width)[:, :height])
+    pixels = iter(
+        unfilter(stream, len(plain) * (height + 1), width).reshape(
+            -1, height + 1, width
+        )[:, :height]
+    )
     return [None if each is None else next(pixels) for each in rows]
 
 
@@ -84,7 +99,11 @@ def inflate(data: bytes, height: int, width: int) -> bytes | None:
         rows: bytes = inflater.decompress(data, size + 1)
     except zlib_ng.error:  # type: ignore[misc]  # its stub has no class
         return None
-    return rows if inflater.eof and not inflater.unused_data and len(rows) == size else None
+    return (
+        rows
+        if inflater.eof and not inflater.unused_data and len(rows) == size
+        else None
+    )
 
 
 def unfilter(stream: bytes, height: int, width: int) -> Grey:
@@ -96,10 +115,16 @@ def unfilter(stream: bytes, height: int, width: int) -> Grey:
 def deflate(images: NDArray[np.uint8]) -> Iterator[bytes]:
     """The compressed rows of each grey image of (batch, height, width), with a window as large as they are."""
     batch, height, width = images.shape
-    rows = np.zeros((batch, height, width + 1), dtype=np.uint8)  # each row begins with its filter: 0, none
+    rows = np.zeros(
+        (batch, height, width + 1), dtype=np.uint8
+    )  # each row begins with its filter: 0, none
     rows[:, :, 1:] = images
-    window_bits = min(max((height * (width + 1)).bit_length(), MIN_WINDOW_BITS), MAX_WINDOW_BITS)
-    return (zlib_ng.compress(image.tobytes(), DEFLATE_LEVEL, window_bits) for image in rows)
+    window_bits = min(
+        max((height * (width + 1)).bit_length(), MIN_WINDOW_BITS), MAX_WINDOW_BITS
+    )
+    return (
+        zlib_ng.compress(image.tobytes(), DEFLATE_LEVEL, window_bits) for image in rows
+    )
 
 
 def write_plain_pngs(images: NDArray[np.uint8]) -> list[bytes]:

@@ -50,4 +50,8 @@ def contact_sheet(pictures: ImageGrid) -> Grey:
     rows, columns = math.ceil(count / pictures.columns), pictures.columns
     cells = np.zeros((rows * columns, height, width), dtype=np.uint8)
     cells[:count] = pictures.images
-    return cells.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(1, rows * height, columns * width)
+    return (
+        cells.reshape(rows, columns, height, width)
+        .swapaxes(1, 2)
+        .reshape(1, rows * height, columns * width)
+    )

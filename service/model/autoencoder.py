@@ -50,7 +50,11 @@ class Autoencoder(Protocol):
 
 def unit_pixels(pixels: Pixels | Floats) -> Floats:
     """The pixels as float32 in [0, 1]: uint8 is divided by 255, float32 stays as it is."""
-    return pixels.astype(np.float32) / WHITE if pixels.dtype == np.uint8 else np.asarray(pixels, dtype=np.float32)
+    return (
+        pixels.astype(np.float32) / WHITE
+        if pixels.dtype == np.uint8
+        else np.asarray(pixels, dtype=np.float32)
+    )
 
 
 def check_inference(autoencoder: Autoencoder) -> None:
@@ -67,4 +71,6 @@ def check_inference(autoencoder: Autoencoder) -> None:
         ("pixels", pixels, (2, height, width)),
     ):
         if values.shape != shape or not np.isfinite(values).all():
-            raise InferenceError(f"a test inference gave {name} of shape {values.shape} or not finite, not {shape}")
+            raise InferenceError(
+                f"a test inference gave {name} of shape {values.shape} or not finite, not {shape}"
+            )

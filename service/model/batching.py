@@ -55,7 +55,10 @@ class Fiber(greenlet):
                 future.set_result(function())
             except Exception as error:  # noqa: BLE001 - goes to whoever waits for the work
                 future.set_exception(error)
-            del function, future  # or an idle fiber would hold the last request's images
+            del (
+                function,
+                future,
+            )  # or an idle fiber would hold the last request's images
 
     def give(self, value: object) -> Any:  # noqa: ANN401 - work after None, an answer after a question
         """Hand something to who runs the fiber, and wait for what comes back."""
@@ -77,14 +80,19 @@ def ask(function: Callable[[Any], T], rows: Array) -> tuple[T, float]:
     return answer  # type: ignore[no-any-return]  # what answers() has made of this question
 
 
-def answers(function: Function, batches: list[Array]) -> list[tuple[Rows, float]] | list[Exception]:
+def answers(
+    function: Function, batches: list[Array]
+) -> list[tuple[Rows, float]] | list[Exception]:
     """What one call of a function gives for the rows of each question; or the exception that it raised, for each."""
     started = perf_counter()
     try:
         together = function(np.concatenate(batches))
         ends = np.cumsum([len(rows) for rows in batches]).tolist()
         seconds = (perf_counter() - started) / ends[-1]
-        return [(together[end - len(rows) : end], seconds * len(rows)) for rows, end in zip(batches, ends, strict=True)]
+        return [
+            (together[end - len(rows) : end], seconds * len(rows))
+            for rows, end in zip(batches, ends, strict=True)
+        ]
     except Exception as error:  # noqa: BLE001 - goes to those who asked
         return [error] * len(batches)
 
@@ -104,11 +112,15 @@ class Together:
             if question is None:
                 self._idle.append(fiber)
             else:
-                asking.setdefault((question.function, question.rows.dtype), []).append((fiber, question.rows))
+                asking.setdefault((question.function, question.rows.dtype), []).append(
+                    (fiber, question.rows)
+                )
 
         for work in works:
             go_on(self._idle.pop() if self._idle else Fiber(), work)
         while asking:
             (function, _), asked = asking.popitem()
-            for (fiber, _), answer in zip(asked, answers(function, [rows for _, rows in asked]), strict=True):
+            for (fiber, _), answer in zip(
+                asked, answers(function, [rows for _, rows in asked]), strict=True
+            ):
                 go_on(fiber, answer)

@@ -9,13 +9,20 @@ from service.model.noise import Doubles
 
 FINENESS = 2  # frames that an even path is measured by, for each that it has
 FLAT = 1e-6  # the sine of an angle below which there is no turning
-STILL = 1e-6  # pixels of change added to each leg, so that one without any has its steps
+STILL = (
+    1e-6  # pixels of change added to each leg, so that one without any has its steps
+)
 
 InterpolationKind = Literal["linear", "spherical", "even"]
 
 
 def interpolate_path(
-    autoencoder: Autoencoder, waypoints: Floats, steps: int, path: InterpolationKind, *, closed: bool
+    autoencoder: Autoencoder,
+    waypoints: Floats,
+    steps: int,
+    path: InterpolationKind,
+    *,
+    closed: bool,
 ) -> tuple[Doubles, Floats]:
     """Walk from waypoint to waypoint (2 or more, latent), ``steps`` frames a leg, 2 or more, corners counted once.
 
@@ -34,7 +41,11 @@ def interpolate_path(
     weights = np.tile(equal_weights(steps), (len(starts), 1))
     if path == "even":
         weights = even_weights(autoencoder, starts, ends, weights)
-    latents = arcs(starts, ends, weights) if path == "spherical" else lines(starts, ends, weights)
+    latents = (
+        arcs(starts, ends, weights)
+        if path == "spherical"
+        else lines(starts, ends, weights)
+    )
     weights += np.arange(len(starts))[:, np.newaxis]
     kept = np.ones(weights.shape, dtype=bool)
     kept[:, -1] = False  # the next leg has it, or for a closed walk its beginning
@@ -47,15 +58,24 @@ def equal_weights(steps: int) -> Doubles:
     return np.arange(steps) / (steps - 1)
 
 
-def even_weights(autoencoder: Autoencoder, starts: Floats, ends: Floats, weights: Doubles) -> Doubles:
+def even_weights(
+    autoencoder: Autoencoder, starts: Floats, ends: Floats, weights: Doubles
+) -> Doubles:
     """Move weights (legs, steps) so that the same share of a leg's change in pixels has been seen at each."""
     legs, steps = weights.shape
     fine = equal_weights(FINENESS * (steps - 1) + 1)
     latents = lines(starts, ends, np.tile(fine, (legs, 1))).astype(np.float32)
-    pixels = autoencoder.decode(latents.reshape(-1, latents.shape[-1])).reshape(legs, len(fine), -1)
+    pixels = autoencoder.decode(latents.reshape(-1, latents.shape[-1])).reshape(
+        legs, len(fine), -1
+    )
     changes = np.linalg.norm(np.diff(pixels, axis=1), axis=-1).astype(np.float64)
     seen = np.insert(changes.cumsum(axis=1), 0, 0, axis=1) + STILL * fine
-    return np.array([np.interp(leg * own[-1], own, fine) for leg, own in zip(weights, seen, strict=True)])
+    return np.array(
+        [
+            np.interp(leg * own[-1], own, fine)
+            for leg, own in zip(weights, seen, strict=True)
+        ]
+    )
 
 
 def lines(starts: Floats, ends: Floats, weights: Doubles) -> Doubles:
@@ -67,7 +87,12 @@ def arcs(starts: Floats, ends: Floats, weights: Doubles) -> Doubles:
     """Points (legs, steps, latent) on the arcs from starts to ends (legs, latent)."""
     both = np.stack([starts, ends]).astype(np.float64)
     lengths: Doubles = np.prod(np.linalg.norm(both, axis=-1), axis=0)
-    cosines = np.divide(np.prod(both, axis=0).sum(axis=1), lengths, np.ones_like(lengths), where=lengths > 0)
+    cosines = np.divide(
+        np.prod(both, axis=0).sum(axis=1),
+        lengths,
+        np.ones_like(lengths),
+        where=lengths > 0,
+    )
     angles = np.arccos(cosines.clip(-1, 1))[:, np.newaxis]
     sines = np.sin(angles)
     turns = sines > FLAT
@@ -78,4 +103,7 @@ def arcs(starts: Floats, ends: Floats, weights: Doubles) -> Doubles:
 
 def mixtures(starts: Floats, ends: Floats, first: Doubles, last: Doubles) -> Doubles:
     """Points (legs, steps, latent) that have these shares (legs, steps) of starts and of ends (legs, latent)."""
-    return first[..., np.newaxis] * starts[:, np.newaxis] + last[..., np.newaxis] * ends[:, np.newaxis]
+    return (
+        first[..., np.newaxis] * starts[:, np.newaxis]
+        + last[..., np.newaxis] * ends[:, np.newaxis]
+    )

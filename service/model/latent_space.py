@@ -11,14 +11,20 @@ from service.model.statistics import Labels, LatentStatistics
 RADIUS = 1.5  # of the data, in square roots of the latent's length: 99.9 % of test digits lie within
 
 
-def reconstruct(autoencoder: Autoencoder, images: Pixels, seed: int | None = None, samples: int = 1) -> Floats:
+def reconstruct(
+    autoencoder: Autoencoder, images: Pixels, seed: int | None = None, samples: int = 1
+) -> Floats:
     """Decode uint8 images (batch, height, width) again: pixels in [0, 1], from the posterior means, same shape.
 
     With a seed, from so many draws from each posterior instead: (batch * samples, height, width), the first image's
     first.
     """
     posterior = autoencoder.encode(images)
-    latents = posterior.mean if seed is None else np.concatenate(posterior_samples(posterior, seed, samples))
+    latents = (
+        posterior.mean
+        if seed is None
+        else np.concatenate(posterior_samples(posterior, seed, samples))
+    )
     return autoencoder.decode(latents)
 
 
@@ -28,21 +34,35 @@ def posterior_samples(posterior: Posterior, seed: int, samples: int) -> Floats:
     The noise of the n-th draw of the i-th image follows from seed, i and n, whatever else is drawn.
     """
     batch, size = posterior.mean.shape
-    noise = normals(uniforms(seed, batch, samples * 2 * size).reshape(batch, samples, 2 * size))
+    noise = normals(
+        uniforms(seed, batch, samples * 2 * size).reshape(batch, samples, 2 * size)
+    )
     deviation = np.exp(posterior.log_variance / 2)
-    return (posterior.mean[:, np.newaxis] + deviation[:, np.newaxis] * noise).astype(np.float32)
+    return (posterior.mean[:, np.newaxis] + deviation[:, np.newaxis] * noise).astype(
+        np.float32
+    )
 
 
-def prior_samples(latent_size: int, seed: int, count: int, temperature: float) -> Floats:
+def prior_samples(
+    latent_size: int, seed: int, count: int, temperature: float
+) -> Floats:
     """Draws from the prior, (count, latent), scaled by ``temperature``; the i-th follows from seed and i."""
-    return (temperature * normals(uniforms(seed, count, 2 * latent_size))).astype(np.float32)
+    return (temperature * normals(uniforms(seed, count, 2 * latent_size))).astype(
+        np.float32
+    )
 
 
 def mixture_samples(
-    statistics: LatentStatistics, seed: int, count: int, labels: Labels | None, temperature: float
+    statistics: LatentStatistics,
+    seed: int,
+    count: int,
+    labels: Labels | None,
+    temperature: float,
 ) -> Floats:
     """Draws from mixtures, (count, latent), as ``LatentStatistics.draw``; the i-th follows from seed and i."""
-    return statistics.draw(uniforms(seed, count, 1 + 2 * statistics.means.shape[1]), labels, temperature)
+    return statistics.draw(
+        uniforms(seed, count, 1 + 2 * statistics.means.shape[1]), labels, temperature
+    )
 
 
 def weighted_sum(latents: Floats, weights: Doubles) -> Floats:

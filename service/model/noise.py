@@ -15,8 +15,12 @@ Doubles = NDArray[np.float64]
 
 SEED_BITS = 53  # every integer of so many is a number of JSON to any client
 MAX_SEED = 2**SEED_BITS - 1
-LOGARITHM = np.array([2 / (2 * power + 1) for power in range(17)])  # 2 artanh(x) / x, in x squared: |x| <= 1/3
-COSINE = np.array([(-1) ** power / math.factorial(2 * power) for power in range(17)])  # in x squared: |x| <= pi
+LOGARITHM = np.array(
+    [2 / (2 * power + 1) for power in range(17)]
+)  # 2 artanh(x) / x, in x squared: |x| <= 1/3
+COSINE = np.array(
+    [(-1) ** power / math.factorial(2 * power) for power in range(17)]
+)  # in x squared: |x| <= pi
 
 
 def new_seed() -> int:
@@ -53,7 +57,9 @@ def logarithm(values: Doubles) -> Doubles:
     """The natural logarithm of numbers between 0 and 1, within a share of 1e-15."""
     fraction, exponent = np.frexp(values)  # from 1/2 to 1
     ratio = (fraction - 1) / (fraction + 1)
-    logarithms: Doubles = exponent * math.log(2) + ratio * polynomial(ratio * ratio, LOGARITHM)
+    logarithms: Doubles = exponent * math.log(2) + ratio * polynomial(
+        ratio * ratio, LOGARITHM
+    )
     return logarithms
 
 

@@ -8,7 +8,13 @@ from typing import Self
 import numpy as np
 from pydantic import ValidationError
 
-from service.model.autoencoder import Floats, Pixels, Posterior, check_inference, unit_pixels
+from service.model.autoencoder import (
+    Floats,
+    Pixels,
+    Posterior,
+    check_inference,
+    unit_pixels,
+)
 from service.model.card import CardFile, ModelCard
 from service.model.errors import InferenceError, ModelLoadError
 from service.model.statistics import LatentStatistics
@@ -64,8 +70,14 @@ class OnnxAutoencoder:
         card = read_card(folder / CARD_FILE)
         image: Shape = ["batch", *card.image_shape]
         latent: Shape = ["batch", card.latent_size]
-        encoder = open_graph(folder, card.graphs.encoder, {"pixels": image, "mean": latent, "log_variance": latent})
-        decoder = open_graph(folder, card.graphs.decoder, {"latent": latent, "pixels": image})
+        encoder = open_graph(
+            folder,
+            card.graphs.encoder,
+            {"pixels": image, "mean": latent, "log_variance": latent},
+        )
+        decoder = open_graph(
+            folder, card.graphs.decoder, {"latent": latent, "pixels": image}
+        )
         autoencoder = cls(card, encoder, decoder, read_statistics(folder, card))
         try:
             check_inference(autoencoder)
@@ -85,7 +97,9 @@ class OnnxAutoencoder:
         return pixels[:, 0]
 
 
-def run(session: onnxruntime.InferenceSession, outputs: list[str], inputs: dict[str, Floats]) -> list[Floats]:
+def run(
+    session: onnxruntime.InferenceSession, outputs: list[str], inputs: dict[str, Floats]
+) -> list[Floats]:
     """Run a graph. Raises InferenceError."""
     try:
         return session.run(outputs, inputs)  # type: ignore[no-any-return]  # onnxruntime's run is not typed
@@ -101,8 +115,12 @@ def read_card(path: Path) -> ModelCard:
         raise ModelLoadError(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
-        raise ModelLoadError(f"{path} is not a model card of format version 1: {reason}") from error
+        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(
+            ": "
+        )
+        raise ModelLoadError(
+            f"{path} is not a model card of format version 1: {reason}"
+        ) from error
 
 
 def read_file(folder: Path, file: CardFile) -> bytes:
@@ -113,7 +131,9 @@ def read_file(folder: Path, file: CardFile) -> bytes:
     except OSError as error:
         raise ModelLoadError(f"{path} cannot be read: {error.strerror}") from error
     if hashlib.sha256(content).hexdigest() != file.sha256:
-        raise ModelLoadError(f"{path} is not the file that its card names: the SHA-256 differs")
+        raise ModelLoadError(
+            f"{path} is not the file that its card names: the SHA-256 differs"
+        )
     return content
 
 
@@ -128,7 +148,9 @@ def read_statistics(folder: Path, card: ModelCard) -> LatentStatistics:
         raise ModelLoadError(f"{folder / card.statistics.file}: {error}") from error
 
 
-def open_graph(folder: Path, graph: CardFile, tensors: dict[str, Shape]) -> onnxruntime.InferenceSession:
+def open_graph(
+    folder: Path, graph: CardFile, tensors: dict[str, Shape]
+) -> onnxruntime.InferenceSession:
     """Open a graph that is the file its card names and has just these inputs and outputs.
 
     Raises ModelLoadError, naming the file.
@@ -136,12 +158,21 @@ def open_graph(folder: Path, graph: CardFile, tensors: dict[str, Shape]) -> onnx
     path = folder / graph.file
     content = read_file(folder, graph)
     try:
-        session = onnxruntime.InferenceSession(content, session_options(), providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            content, session_options(), providers=["CPUExecutionProvider"]
+        )
     except LOAD_ERRORS as error:
-        raise ModelLoadError(f"{path} is not a graph that ONNX Runtime can run: {first_line(error)}") from error
-    found = {tensor.name: tensor.shape for tensor in [*session.get_inputs(), *session.get_outputs()]}
+        raise ModelLoadError(
+            f"{path} is not a graph that ONNX Runtime can run: {first_line(error)}"
+        ) from error
+    found = {
+        tensor.name: tensor.shape
+        for tensor in [*session.get_inputs(), *session.get_outputs()]
+    }
     if found != tensors:
-        raise ModelLoadError(f"{path} has the inputs and outputs {found}; its card asks for {tensors}")
+        raise ModelLoadError(
+            f"{path} has the inputs and outputs {found}; its card asks for {tensors}"
+        )
     return session
 
 

@@ -42,8 +42,12 @@ class LatentStatistics:
     classes: Labels
     means: Floats
     factors: Floats
-    anomaly_quantiles: Floats = field(default_factory=lambda: np.empty(0, dtype=np.float32))
-    class_temperature: Floats = field(default_factory=lambda: np.ones((), dtype=np.float32))
+    anomaly_quantiles: Floats = field(
+        default_factory=lambda: np.empty(0, dtype=np.float32)
+    )
+    class_temperature: Floats = field(
+        default_factory=lambda: np.ones((), dtype=np.float32)
+    )
 
     @classmethod
     def unknown(cls, latent_size: int) -> Self:
@@ -75,21 +79,33 @@ class LatentStatistics:
             ("class_temperature", np.float32, ()),
         ):
             array = getattr(self, name)
-            if array.dtype != kind or array.shape != shape or not np.isfinite(array).all():
+            if (
+                array.dtype != kind
+                or array.shape != shape
+                or not np.isfinite(array).all()
+            ):
                 raise ModelLoadError(
                     f"{name} is {array.dtype} {array.shape} or not finite, not {np.dtype(kind)} {shape}"
                 )
         if (self.weights <= 0).any() or (np.diff(self.classes) < 0).any():
-            raise ModelLoadError("the weights are not positive, or the classes not ascending")
+            raise ModelLoadError(
+                "the weights are not positive, or the classes not ascending"
+            )
         if (np.diagonal(self.factors, axis1=1, axis2=2) <= 0).any():
-            raise ModelLoadError("a factor is no Cholesky factor: its diagonal is not positive")
+            raise ModelLoadError(
+                "a factor is no Cholesky factor: its diagonal is not positive"
+            )
         if (np.diff(self.anomaly_quantiles) < 0).any() or self.class_temperature <= 0:
-            raise ModelLoadError("the anomaly quantiles are not ascending, or the class temperature not positive")
+            raise ModelLoadError(
+                "the anomaly quantiles are not ascending, or the class temperature not positive"
+            )
 
     @property
     def labels(self) -> list[int]:
         """The classes that there are, ascending."""
-        labels: list[int] = sorted(set(self.classes.tolist()))  # np.unique would import numpy.ma: a megabyte
+        labels: list[int] = sorted(
+            set(self.classes.tolist())
+        )  # np.unique would import numpy.ma: a megabyte
         return labels
 
     def class_means(self, labels: Iterable[int]) -> Floats:
@@ -100,17 +116,27 @@ class LatentStatistics:
         ]
         return np.array(means, dtype=np.float32)
 
-    def draw(self, uniform: Doubles, labels: Labels | None, temperature: float) -> Floats:
+    def draw(
+        self, uniform: Doubles, labels: Labels | None, temperature: float
+    ) -> Floats:
         """New latents (count, latent), of uniform numbers (count, 1 + 2 latent).
 
         ``labels`` (count,) asks for a class each; None lets the weights of all decide. The noise within each Gaussian
         is scaled by ``temperature``. Summed in one order, in doubles, so that the bits are the same on any machine.
         """
-        first = 0 if labels is None else np.searchsorted(self.classes, labels, side="left")
-        last = len(self.classes) if labels is None else np.searchsorted(self.classes, labels, side="right")
+        first = (
+            0 if labels is None else np.searchsorted(self.classes, labels, side="left")
+        )
+        last = (
+            len(self.classes)
+            if labels is None
+            else np.searchsorted(self.classes, labels, side="right")
+        )
         edges = np.cumsum([0.0, *self.weights.tolist()])
         place = edges[first] + uniform[:, 0] * (edges[last] - edges[first])
-        chosen = np.clip(np.searchsorted(edges, place, side="right") - 1, first, np.subtract(last, 1))
+        chosen = np.clip(
+            np.searchsorted(edges, place, side="right") - 1, first, np.subtract(last, 1)
+        )
         latents: Doubles = self.means[chosen].astype(np.float64)
         for axis, noise in enumerate(temperature * normals(uniform[:, 1:]).T):
             latents += self.factors[chosen, :, axis] * noise[:, np.newaxis]
@@ -119,15 +145,21 @@ class LatentStatistics:
     def class_log_densities(self, latents: Floats) -> Doubles:
         """The log p(class) p(z|class) in nats, (batch, classes), of latents (batch, latent); classes as ``labels``."""
         firsts = np.searchsorted(self.classes, self.labels)
-        blocks = [latents[start : start + BLOCK] for start in range(0, len(latents), BLOCK)]
-        by_class: Doubles = np.logaddexp.reduceat(np.concatenate([*map(self._log_densities, blocks)]), firsts, axis=1)
+        blocks = [
+            latents[start : start + BLOCK] for start in range(0, len(latents), BLOCK)
+        ]
+        by_class: Doubles = np.logaddexp.reduceat(
+            np.concatenate([*map(self._log_densities, blocks)]), firsts, axis=1
+        )
         return by_class
 
     def _log_densities(self, latents: Floats) -> Doubles:
         """Each Gaussian's share of that, (batch, count)."""
         matrix, offset, heights = self._whitening
         whitened = (latents @ matrix - offset).reshape(len(latents), *self.means.shape)
-        log_densities: Doubles = heights - 0.5 * np.einsum("nki,nki->nk", whitened, whitened)
+        log_densities: Doubles = heights - 0.5 * np.einsum(
+            "nki,nki->nk", whitened, whitened
+        )
         return log_densities
 
     @cached_property
@@ -137,5 +169,11 @@ class LatentStatistics:
         inverses = np.linalg.inv(self.factors.astype(np.float64))
         matrix = inverses.transpose(2, 0, 1).reshape(size, count * size)
         offset = np.einsum("kij,kj->ki", inverses, self.means).reshape(-1)
-        volumes = np.log(np.diagonal(self.factors, axis1=1, axis2=2), dtype=np.float64).sum(axis=1)
-        return matrix, offset, np.log(self.weights) - volumes - 0.5 * size * math.log(2 * math.pi)
+        volumes = np.log(
+            np.diagonal(self.factors, axis1=1, axis2=2), dtype=np.float64
+        ).sum(axis=1)
+        return (
+            matrix,
+            offset,
+            np.log(self.weights) - volumes - 0.5 * size * math.log(2 * math.pi),
+        )

@@ -27,7 +27,9 @@ def configure(form: Literal["auto", "text", "json"]) -> Form:
     handler = logging.StreamHandler()
     handler.setFormatter(text if form == "text" else JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # the service tells of starts and of bad requests itself
+    logging.getLogger("uvicorn.error").setLevel(
+        logging.ERROR
+    )  # the service tells of starts and of bad requests itself
     return form
 
 
@@ -36,7 +38,11 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """See ``logging.Formatter``."""
-        event = {"time": timestamp(record.created), "level": record.levelname.lower(), "message": record.getMessage()}
+        event = {
+            "time": timestamp(record.created),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
         if record.exc_info:
             event["exception"] = self.formatException(record.exc_info)
         return json.dumps(event)
@@ -67,7 +73,14 @@ class AccessLog:
         self._second = 0
         self._clock = ""
 
-    def write(self, record: RequestRecord, client: str, method: str, route: str, seconds: float) -> None:
+    def write(
+        self,
+        record: RequestRecord,
+        client: str,
+        method: str,
+        route: str,
+        seconds: float,
+    ) -> None:
         """Log one request. All text must be plain: no part of it is escaped."""
         now = time.time()
         if int(now) != self._second:
@@ -98,7 +111,9 @@ class AccessLog:
     def flush(self) -> None:
         """Write what is waiting, or drop it where there is no room."""
         if self._lines:
-            with suppress(OSError):  # a log that nobody takes must not fail a request, nor hold it up
+            with suppress(
+                OSError
+            ):  # a log that nobody takes must not fail a request, nor hold it up
                 if select.select([], [sys.stderr.fileno()], [], 0)[1]:
                     os.write(sys.stderr.fileno(), b"".join(self._lines))
             self._lines.clear()

@@ -11,18 +11,46 @@ from itertools import accumulate, product
 
 import numpy as np
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from service.model.card import ModelCard
 
 OTHER = "other"
-CLIENT_GONE = 499  # nginx's word for a client that left before its answer; no answer carries it
-STATUSES = (200, 202, 206, 304, 400, 401, 404, 405, 406, 408, 413, 415, 416, 422, 431, CLIENT_GONE, 500, 503)
+CLIENT_GONE = (
+    499  # nginx's word for a client that left before its answer; no answer carries it
+)
+STATUSES = (
+    200,
+    202,
+    206,
+    304,
+    400,
+    401,
+    404,
+    405,
+    406,
+    408,
+    413,
+    415,
+    416,
+    422,
+    431,
+    CLIENT_GONE,
+    500,
+    503,
+)
 STAGES = ("queue", "decode", "infer", "encode")
 RELOADS = ("ok", "refused")
-SECONDS = (*(factor * 10.0**power for power in range(-4, 1) for factor in (1, 2.5, 5)), 10.0)
+SECONDS = (
+    *(factor * 10.0**power for power in range(-4, 1) for factor in (1, 2.5, 5)),
+    10.0,
+)
 BATCHES = tuple(2**power for power in range(9))
 
 Key = tuple[str, ...]
@@ -34,10 +62,15 @@ class Metrics:
     ``routes`` and ``refusals`` are the labels that there can be.
     """
 
-    def __init__(self, routes: Sequence[str], refusals: Sequence[str], workers: int = 1) -> None:
+    def __init__(
+        self, routes: Sequence[str], refusals: Sequence[str], workers: int = 1
+    ) -> None:
         labels = [*routes, OTHER]
         keys: list[Key] = [
-            *(("request", route, str(status)) for route, status in product(labels, STATUSES)),
+            *(
+                ("request", route, str(status))
+                for route, status in product(labels, STATUSES)
+            ),
             ("batch",),
             *(("images", route) for route in routes),
             *((("problem", kind)) for kind in refusals),
@@ -47,10 +80,16 @@ class Metrics:
             ("pending",),
             ("restarts",),
         ]
-        widths = [{"request": len(SECONDS) + 2, "batch": len(BATCHES) + 2}.get(key[0], 1) for key in keys]
+        widths = [
+            {"request": len(SECONDS) + 2, "batch": len(BATCHES) + 2}.get(key[0], 1)
+            for key in keys
+        ]
         self._place = dict(zip(keys, accumulate([0, *widths]), strict=False))
         self._width = sum(widths)
-        self._in_flight, self._pending = self._place["in_flight",], self._place["pending",]
+        self._in_flight, self._pending = (
+            self._place["in_flight",],
+            self._place["pending",],
+        )
         self._workers = workers
         # Anonymous: shared with the processes that are forked from here on.
         self._memory = mmap.mmap(-1, 8 * (workers + 1) * self._width)
@@ -59,7 +98,9 @@ class Metrics:
 
     def write_to(self, row: int) -> None:
         """Take a row as this process's own; what it says of now, not of ever, starts anew."""
-        self._row = memoryview(self._memory).cast("d")[row * self._width : (row + 1) * self._width]
+        self._row = memoryview(self._memory).cast("d")[
+            row * self._width : (row + 1) * self._width
+        ]
         self._row[self._in_flight] = self._row[self._pending] = 0
 
     def add(self, *key: str) -> None:
@@ -102,10 +143,16 @@ class Metrics:
         return generate_latest(registry)
 
     def _families(self, card: ModelCard) -> Iterator[Metric]:
-        sums: list[float] = np.frombuffer(self._memory).reshape(-1, self._width).sum(axis=0).tolist()
+        sums: list[float] = (
+            np.frombuffer(self._memory).reshape(-1, self._width).sum(axis=0).tolist()
+        )
 
         def values(kind: str) -> Iterator[tuple[Key, float]]:
-            return ((key[1:], sums[place]) for key, place in self._place.items() if key[0] == kind)
+            return (
+                (key[1:], sums[place])
+                for key, place in self._place.items()
+                if key[0] == kind
+            )
 
         duration = HistogramMetricFamily(
             "vae_request_duration_seconds",
@@ -116,32 +163,72 @@ class Metrics:
             place = self._place["request", route, status]
             counts = sums[place : place + len(SECONDS) + 1]
             if any(counts):
-                duration.add_metric([route, status], buckets(SECONDS, counts), sums[place + len(SECONDS) + 1])
+                duration.add_metric(
+                    [route, status],
+                    buckets(SECONDS, counts),
+                    sums[place + len(SECONDS) + 1],
+                )
         yield duration
 
         place = self._place["batch",]
         batch = HistogramMetricFamily("vae_batch_images", "Images of a request.")
-        batch.add_metric([], buckets(BATCHES, sums[place : place + len(BATCHES) + 1]), sums[place + len(BATCHES) + 1])
+        batch.add_metric(
+            [],
+            buckets(BATCHES, sums[place : place + len(BATCHES) + 1]),
+            sums[place + len(BATCHES) + 1],
+        )
         yield batch
 
         for kind, name, label, text in (
-            ("images", "vae_images", "route", "Images that requests brought or asked for."),
-            ("problem", "vae_refusals", "type", "Requests refused, by the last part of the problem's type."),
-            ("stage", "vae_stage_seconds", "stage", "Time spent waiting, decoding bodies, in the model, encoding."),
-            ("reload", "vae_model_reloads", "result", "Models loaded anew, or refused."),
+            (
+                "images",
+                "vae_images",
+                "route",
+                "Images that requests brought or asked for.",
+            ),
+            (
+                "problem",
+                "vae_refusals",
+                "type",
+                "Requests refused, by the last part of the problem's type.",
+            ),
+            (
+                "stage",
+                "vae_stage_seconds",
+                "stage",
+                "Time spent waiting, decoding bodies, in the model, encoding.",
+            ),
+            (
+                "reload",
+                "vae_model_reloads",
+                "result",
+                "Models loaded anew, or refused.",
+            ),
         ):
             counter = CounterMetricFamily(name, text, labels=[label])
             for labels, value in values(kind):
                 counter.add_metric(labels, value)
             yield counter
 
-        in_flight, pending, restarts = (sums[self._place[name,]] for name in ("in_flight", "pending", "restarts"))
-        yield GaugeMetricFamily("vae_requests_in_flight", "Requests being answered.", in_flight)
-        yield GaugeMetricFamily("vae_pending_images", "Images taken in and not answered.", pending)
+        in_flight, pending, restarts = (
+            sums[self._place[name,]] for name in ("in_flight", "pending", "restarts")
+        )
+        yield GaugeMetricFamily(
+            "vae_requests_in_flight", "Requests being answered.", in_flight
+        )
+        yield GaugeMetricFamily(
+            "vae_pending_images", "Images taken in and not answered.", pending
+        )
         yield GaugeMetricFamily("vae_workers", "Processes that answer.", self._workers)
         yield CounterMetricFamily("vae_worker_restarts", "Workers replaced.", restarts)
-        info = GaugeMetricFamily("vae_model_info", "The model.", labels=["name", "encoder_sha256", "decoder_sha256"])
-        info.add_metric([card.name, card.graphs.encoder.sha256, card.graphs.decoder.sha256], 1)
+        info = GaugeMetricFamily(
+            "vae_model_info",
+            "The model.",
+            labels=["name", "encoder_sha256", "decoder_sha256"],
+        )
+        info.add_metric(
+            [card.name, card.graphs.encoder.sha256, card.graphs.decoder.sha256], 1
+        )
         yield info
 
 
@@ -158,4 +245,10 @@ class Page(Collector):
 
 def buckets(bounds: Sequence[float], counts: list[float]) -> list[tuple[str, float]]:
     """Cumulative counts by upper bound, as Prometheus has them."""
-    return list(zip([*(f"{bound:g}" for bound in bounds), "+Inf"], accumulate(counts), strict=True))
+    return list(
+        zip(
+            [*(f"{bound:g}" for bound in bounds), "+Inf"],
+            accumulate(counts),
+            strict=True,
+        )
+    )

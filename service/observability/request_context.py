@@ -34,7 +34,9 @@ def context_of(scope: Scope) -> RequestContext:
     """The record that goes with a request: made where it is first asked for, with the client's id if it has one."""
     record: RequestContext | None = scope.get(KEY)
     if record is None:
-        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
+        given = next(
+            (value for name, value in scope["headers"] if name == b"x-request-id"), None
+        )
         record = scope[KEY] = RequestContext(request_id(given))
     return record
 

@@ -15,7 +15,15 @@ from starlette.types import Scope
 from service.api.admission import Admission
 from service.api.errors import Problem, not_read
 from service.api.json_route import Answerer, parse_json
-from service.api.route import JSON, Headers, PostRoute, Reply, Task, check_body_type, text
+from service.api.route import (
+    JSON,
+    Headers,
+    PostRoute,
+    Reply,
+    Task,
+    check_body_type,
+    text,
+)
 from service.api.routes import Model, Shared, readyz
 from service.api.schemas import ExampleInputs
 from service.model.autoencoder import Autoencoder, Floats
@@ -54,7 +62,12 @@ PATHS = (
     "/v2",
     "/v2/health/live",
     "/v2/health/ready",
-    *(f"{path}{end}" for name in NAMES for path in model_paths(name) for end in ("", "/ready", "/infer")),
+    *(
+        f"{path}{end}"
+        for name in NAMES
+        for path in model_paths(name)
+        for end in ("", "/ready", "/infer")
+    ),
 )
 
 
@@ -66,11 +79,17 @@ def operation_of(graph: ModelSpec) -> Infer:
     names = [tensor.name for tensor in graph.outputs]
 
     def infer(body: InferRequest, model: Model) -> InferAnswer:
-        computed = dict(zip(names, graph.compute(model, body.inputs[0].data), strict=True))
-        wanted = {output.name: output.parameters.binary_data for output in body.outputs} or dict.fromkeys(names)
+        computed = dict(
+            zip(names, graph.compute(model, body.inputs[0].data), strict=True)
+        )
+        wanted = {
+            output.name: output.parameters.binary_data for output in body.outputs
+        } or dict.fromkeys(names)
         default = body.parameters.binary_data_output
         outputs = [
-            output_tensor(name, computed[name], binary=default if binary is None else binary)
+            output_tensor(
+                name, computed[name], binary=default if binary is None else binary
+            )
             for name, binary in wanted.items()
         ]
         return InferAnswer(id=body.id, model_name=graph.name, outputs=outputs)
@@ -84,13 +103,20 @@ def output_tensor(name: str, values: Floats, *, binary: bool) -> OutputTensor:
     if not binary:
         return OutputTensor(name=name, shape=shape, data=values.ravel().tolist())
     data = values.astype("<f4").tobytes()
-    return OutputTensor(name=name, shape=shape, parameters=OutputSize(binary_data_size=len(data)), data=data)
+    return OutputTensor(
+        name=name,
+        shape=shape,
+        parameters=OutputSize(binary_data_size=len(data)),
+        data=data,
+    )
 
 
 def tensor_reply(answer: InferAnswer, _: object) -> Reply:
     """The answer as JSON, with the numbers that are bytes behind it."""
     content = answer.model_dump_json().encode()
-    binary = [output.data for output in answer.outputs if isinstance(output.data, bytes)]
+    binary = [
+        output.data for output in answer.outputs if isinstance(output.data, bytes)
+    ]
     if not binary:
         return Reply(content)
     headers = [(b"content-type", OCTETS), (LENGTH_HEADER, b"%d" % len(content))]
@@ -112,13 +138,17 @@ class InferRoute(PostRoute):
         **description: Any,  # noqa: ANN401 - what FastAPI takes
     ) -> None:
         operation = operation_of(graph)
-        super().__init__(path, operation, limits.max_body_bytes, admission, **description)
+        super().__init__(
+            path, operation, limits.max_body_bytes, admission, **description
+        )
         self._limits = limits
         self._input = graph.input
         self._graph = graph
         self._answerer = Answerer(operation, autoencoder)
         shape = graph.input.shape
-        values_and_rows = sum(prod(shape[:axes]) for axes in range(len(shape) + 1))  # nested, each row is a list
+        values_and_rows = sum(
+            prod(shape[:axes]) for axes in range(len(shape) + 1)
+        )  # nested, each row is a list
         self._max_parts = limits.max_items * values_and_rows + 64
 
     def check_type(self, content_type: bytes, headers: Headers) -> bytes:
@@ -134,11 +164,24 @@ class InferRoute(PostRoute):
     def examples(self, ingredients: ExampleInputs) -> dict[str, object]:
         """See ``PostRoute``."""
         tensor = self._input
-        values = {"pixels": ingredients.pixels, "latent": ingredients.latents}[tensor.name][0]
-        item = {"name": tensor.name, "shape": [1, *tensor.shape], "datatype": "FP32", "data": values}
+        values = {"pixels": ingredients.pixels, "latent": ingredients.latents}[
+            tensor.name
+        ][0]
+        item = {
+            "name": tensor.name,
+            "shape": [1, *tensor.shape],
+            "datatype": "FP32",
+            "data": values,
+        }
         return {"One item": {"inputs": [item]}}
 
-    def parse(self, content: bytes, content_type: bytes, scope: Scope, answer_type: bytes = JSON) -> Task:
+    def parse(
+        self,
+        content: bytes,
+        content_type: bytes,
+        scope: Scope,
+        answer_type: bytes = JSON,
+    ) -> Task:
         """See ``PostRoute``."""
         del content_type, answer_type  # JSON comes first, whatever it is called
         length = json_length(scope["headers"], len(content))
@@ -156,7 +199,9 @@ def json_length(headers: Headers, total: int) -> int:
         return total
     length = int(said) if said.isdigit() and len(said) <= len(str(total)) else -1
     if not 0 <= length <= total:
-        raise not_read(f"Inference-Header-Content-Length must be 0 to {total}, the body's bytes; is {text(said)}")
+        raise not_read(
+            f"Inference-Header-Content-Length must be 0 to {total}, the body's bytes; is {text(said)}"
+        )
     return length
 
 
@@ -166,15 +211,25 @@ def give_bytes(body: object, binary: bytes) -> None:
     match body:
         case {"inputs": [_, _, *_]}:
             return  # the schema says that there must be one
-        case {"inputs": [{"parameters": {"binary_data_size": int() | float() as claimed}} as tensor]}:
+        case {
+            "inputs": [
+                {
+                    "parameters": {"binary_data_size": int() | float() as claimed}
+                } as tensor
+            ]
+        }:
             if "data" in tensor:
                 raise not_read("an input must have either data or binary_data_size")
             tensor["data"] = binary
     if len(binary) != claimed:
-        raise not_read(f"{len(binary)} bytes follow the JSON; binary_data_size is {claimed}")
+        raise not_read(
+            f"{len(binary)} bytes follow the JSON; binary_data_size is {claimed}"
+        )
 
 
-def infer_routes(model: Autoencoder, limits: Limits, admission: Admission) -> list[InferRoute]:
+def infer_routes(
+    model: Autoencoder, limits: Limits, admission: Admission
+) -> list[InferRoute]:
     """The routes that compute. Those that name the version are as good, and not described again."""
     return [
         InferRoute(
@@ -192,7 +247,13 @@ def infer_routes(model: Autoencoder, limits: Limits, admission: Admission) -> li
             ),
             include_in_schema=path == model_paths(graph.name)[0],
             responses={
-                200: {"content": {OCTETS.decode(): {"schema": {"type": "string", "format": "binary"}}}},
+                200: {
+                    "content": {
+                        OCTETS.decode(): {
+                            "schema": {"type": "string", "format": "binary"}
+                        }
+                    }
+                },
                 422: {"model": Problem},
             },
         )
@@ -210,7 +271,11 @@ def protocol_router(limits: Limits) -> APIRouter:
         """Name, version and extensions of the server."""
         return ServerMetadata(name=request.app.title, version=request.app.version)
 
-    @router.get("/v2/health/live", operation_id="server_live", summary="Tell that the process answers")
+    @router.get(
+        "/v2/health/live",
+        operation_id="server_live",
+        summary="Tell that the process answers",
+    )
     async def server_live() -> Live:
         """As `/livez`."""
         return Live()
@@ -239,7 +304,9 @@ def add_model(router: APIRouter, path: str, graph: ModelSpec) -> None:
     async def metadata() -> ModelMetadata:
         """Names, datatypes and shapes of its tensors."""
         return ModelMetadata(
-            name=graph.name, inputs=[tensor_metadata(graph.input)], outputs=list(map(tensor_metadata, graph.outputs))
+            name=graph.name,
+            inputs=[tensor_metadata(graph.input)],
+            outputs=list(map(tensor_metadata, graph.outputs)),
         )
 
     async def ready(model: Model, state: Shared) -> ModelReady:

@@ -54,12 +54,24 @@ def graphs_of(limits: Limits) -> tuple[ModelSpec, ModelSpec]:
     """The encoder and the decoder."""
     pixels = TensorSpec("pixels", (1, limits.image_height, limits.image_width))
     latent, mean, log_variance = (
-        TensorSpec(name, (limits.latent_size,)) for name in ("latent", "mean", "log_variance")
+        TensorSpec(name, (limits.latent_size,))
+        for name in ("latent", "mean", "log_variance")
     )
     bound = limits.max_latent
     return (
-        ModelSpec("encoder", pixels, 0, 1, "", (mean, log_variance), encode, limits.max_items),
-        ModelSpec("decoder", latent, -bound, bound, " (VAE_MAX_LATENT)", (pixels,), decode, limits.max_items),
+        ModelSpec(
+            "encoder", pixels, 0, 1, "", (mean, log_variance), encode, limits.max_items
+        ),
+        ModelSpec(
+            "decoder",
+            latent,
+            -bound,
+            bound,
+            " (VAE_MAX_LATENT)",
+            (pixels,),
+            decode,
+            limits.max_items,
+        ),
     )
 
 
@@ -94,7 +106,9 @@ def check_name(name: str, tensors: Sequence[TensorSpec]) -> str:
     names = [tensor.name for tensor in tensors]
     if name not in names:
         raise PydanticCustomError(
-            "tensor", "must be {names}; is {name}", {"names": " or ".join(names), "name": name[:100]}
+            "tensor",
+            "must be {names}; is {name}",
+            {"names": " or ".join(names), "name": name[:100]},
         )
     return name
 
@@ -107,7 +121,11 @@ def check_shape(shape: list[int], info: ValidationInfo) -> list[int]:
         raise PydanticCustomError(
             "shape",
             "must be [1 to {most} (VAE_MAX_ITEMS), {sizes}]; is {shape}",
-            {"most": graph.max_items, "sizes": str(sizes)[1:-1], "shape": str(shape[:8])[:100]},
+            {
+                "most": graph.max_items,
+                "sizes": str(sizes)[1:-1],
+                "shape": str(shape[:8])[:100],
+            },
         )
     return shape
 
@@ -121,7 +139,9 @@ def read_tensor(value: object, info: ValidationInfo) -> Floats:
         size = FLOAT_BYTES * prod(shape)
         if len(value) != size:
             raise PydanticCustomError(
-                "tensor", "must have {size} bytes; has {count}", {"size": size, "count": len(value)}
+                "tensor",
+                "must have {size} bytes; has {count}",
+                {"size": size, "count": len(value)},
             )
         numbers: NDArray[np.floating[Any]] = np.frombuffer(value, dtype="<f4")
     else:
@@ -140,7 +160,9 @@ def read_numbers(value: object, shape: list[int]) -> NDArray[np.float64]:
             numbers = list(chain.from_iterable(numbers))
     if len(numbers) != prod(shape) or not set(map(type, numbers)) <= {int, float}:
         raise PydanticCustomError(
-            "tensor", "must have {size} numbers, in one list or nested as the shape says", {"size": prod(shape)}
+            "tensor",
+            "must have {size} numbers, in one list or nested as the shape says",
+            {"size": prod(shape)},
         )
     try:
         return np.array(numbers, dtype=np.float64)
@@ -167,8 +189,15 @@ def check_range(numbers: NDArray[np.floating[Any]], graph: ModelSpec) -> None:
 Numbers = Annotated[
     Floats,
     PlainValidator(read_tensor),
-    WithJsonSchema({"type": "array", "items": {"anyOf": [{"type": "number"}, {"type": "array", "items": {}}]}}),
-    Field(description="Its numbers by row, in one list or nested as the shape says; absent where they are binary."),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {"anyOf": [{"type": "number"}, {"type": "array", "items": {}}]},
+        }
+    ),
+    Field(
+        description="Its numbers by row, in one list or nested as the shape says; absent where they are binary."
+    ),
 ]
 
 
@@ -180,49 +209,74 @@ def data_may_be_absent(schema: dict[str, Any]) -> None:
 class InputParameters(Request, extra="ignore"):
     """What is said of an input beside the tensor; what is not listed is passed over."""
 
-    binary_data_size: Annotated[int | None, Field(ge=0), BeforeValidator(whole_number)] = Field(
-        None, description="Bytes behind the JSON, little-endian float32."
-    )
+    binary_data_size: Annotated[
+        int | None, Field(ge=0), BeforeValidator(whole_number)
+    ] = Field(None, description="Bytes behind the JSON, little-endian float32.")
 
 
 class InferInput(Request, json_schema_extra=data_may_be_absent):
     """A tensor to compute with."""
 
-    name: Annotated[str, AfterValidator(check_input)] = Field(description="The model's input.")
+    name: Annotated[str, AfterValidator(check_input)] = Field(
+        description="The model's input."
+    )
     shape: Annotated[
-        list[Annotated[int, BeforeValidator(whole_number)]], Field(min_length=1), AfterValidator(check_shape)
-    ] = Field(description="Items, and the shape of one, as the model's metadata has it.")
-    datatype: Literal["FP32"] = Field(description="float32 is all that the models take.")
-    parameters: InputParameters = Field(InputParameters(), description="Whether the numbers are binary.")
+        list[Annotated[int, BeforeValidator(whole_number)]],
+        Field(min_length=1),
+        AfterValidator(check_shape),
+    ] = Field(
+        description="Items, and the shape of one, as the model's metadata has it."
+    )
+    datatype: Literal["FP32"] = Field(
+        description="float32 is all that the models take."
+    )
+    parameters: InputParameters = Field(
+        InputParameters(), description="Whether the numbers are binary."
+    )
     data: Numbers
 
 
 class OutputParameters(Request):
     """How an output is wanted. Others than this would change the answer, and are refused."""
 
-    binary_data: bool | None = Field(None, description="Whether its numbers are to stand behind the JSON.")
+    binary_data: bool | None = Field(
+        None, description="Whether its numbers are to stand behind the JSON."
+    )
 
 
 class InferOutput(Request):
     """An output that is wanted."""
 
-    name: Annotated[str, AfterValidator(check_output)] = Field(description="One of the model's outputs.")
-    parameters: OutputParameters = Field(OutputParameters(), description="How it is wanted.")
+    name: Annotated[str, AfterValidator(check_output)] = Field(
+        description="One of the model's outputs."
+    )
+    parameters: OutputParameters = Field(
+        OutputParameters(), description="How it is wanted."
+    )
 
 
 class InferParameters(Request, extra="ignore"):
     """What is said of the request; what is not listed is passed over."""
 
-    binary_data_output: bool = Field(False, description="Whether outputs stand behind the JSON, unless they say.")  # noqa: FBT003 - a default
+    binary_data_output: bool = Field(
+        default=False,
+        description="Whether outputs stand behind the JSON, unless they say.",
+    )
 
 
 class InferRequest(Request):
     """A batch for one of the models."""
 
     id: str = Field("", description="Given back in the answer.")
-    parameters: InferParameters = Field(InferParameters(), description="How the answer is wanted.")
-    inputs: list[InferInput] = Field(min_length=1, max_length=1, description="The model's one input.")
-    outputs: list[InferOutput] = Field([], description="The outputs that are wanted, each given once; none: all.")
+    parameters: InferParameters = Field(
+        InferParameters(), description="How the answer is wanted."
+    )
+    inputs: list[InferInput] = Field(
+        min_length=1, max_length=1, description="The model's one input."
+    )
+    outputs: list[InferOutput] = Field(
+        [], description="The outputs that are wanted, each given once; none: all."
+    )
 
     @classmethod
     def asked_images(cls, content: Mapping[str, object]) -> float:
@@ -236,7 +290,9 @@ class InferRequest(Request):
 class OutputSize(Answer):
     """Where the numbers of an output are."""
 
-    binary_data_size: int = Field(description="Bytes behind the JSON, little-endian float32.")
+    binary_data_size: int = Field(
+        description="Bytes behind the JSON, little-endian float32."
+    )
 
 
 class OutputTensor(Answer):
@@ -246,17 +302,22 @@ class OutputTensor(Answer):
     datatype: Literal["FP32"] = Field("FP32", description="float32.")
     shape: list[int] = Field(description="Items, and the shape of one.")
     parameters: OutputSize | None = Field(
-        None, exclude_if=lambda value: value is None, description="Only where the numbers are binary."
+        None,
+        exclude_if=lambda value: value is None,
+        description="Only where the numbers are binary.",
     )
     data: Annotated[list[float] | SkipJsonSchema[bytes], SkipValidation] = Field(
-        exclude_if=lambda value: isinstance(value, bytes), description="Its numbers by row, in one list."
+        exclude_if=lambda value: isinstance(value, bytes),
+        description="Its numbers by row, in one list.",
     )
 
 
 class InferAnswer(Answer):
     """What a model gave."""
 
-    id: str = Field("", exclude_if=lambda value: not value, description="The request's.")
+    id: str = Field(
+        "", exclude_if=lambda value: not value, description="The request's."
+    )
     model_name: str = Field(description="The model.")
     model_version: str = Field(VERSION, description="Its version.")
     outputs: list[OutputTensor] = Field(description="In the order asked for.")
@@ -267,7 +328,9 @@ class ServerMetadata(Answer):
 
     name: str = Field(description="The service.")
     version: str = Field(description="Its version.")
-    extensions: list[str] = Field(["binary_tensor_data"], description="What it does beyond the protocol.")
+    extensions: list[str] = Field(
+        ["binary_tensor_data"], description="What it does beyond the protocol."
+    )
 
 
 class TensorMetadata(Answer):
@@ -275,7 +338,9 @@ class TensorMetadata(Answer):
 
     name: str = Field(description="Its name.")
     datatype: Literal["FP32"] = Field("FP32", description="float32.")
-    shape: list[int] = Field(description="Its shape; -1 stands for any number of items.")
+    shape: list[int] = Field(
+        description="Its shape; -1 stands for any number of items."
+    )
 
 
 class ModelMetadata(Answer):

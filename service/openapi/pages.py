@@ -40,7 +40,9 @@ def complete(app: FastAPI) -> None:
             guard_page(app, route)
         elif isinstance(route, Route) and route.path == SCHEMA:
             make_beside(app, route)
-    app.add_api_route(f"{SCRIPTS}/{REDOC_SCRIPT}", redoc_script, include_in_schema=False)
+    app.add_api_route(
+        f"{SCRIPTS}/{REDOC_SCRIPT}", redoc_script, include_in_schema=False
+    )
     app.router.routes.insert(0, app.router.routes.pop())  # before the package's own
 
 
@@ -54,8 +56,12 @@ def guard_page(app: FastAPI, route: APIRoute) -> None:
     """Let a page load what the service itself serves, and run the one script that stands in it, and no more."""
 
     async def guarded(request: Request) -> Response:
-        page = bytes((await route.endpoint(request)).body).replace(HEAD_END, STYLE + HEAD_END)
-        return HTMLResponse(page, headers={"Content-Security-Policy": page_policy(page)})
+        page = bytes((await route.endpoint(request)).body).replace(
+            HEAD_END, STYLE + HEAD_END
+        )
+        return HTMLResponse(
+            page, headers={"Content-Security-Policy": page_policy(page)}
+        )
 
     app.router.routes.remove(route)
     app.add_api_route(route.path, guarded, include_in_schema=False)

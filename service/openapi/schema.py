@@ -39,7 +39,11 @@ TAGS = {
     "Status": "What is served, and whether it is well.",
 }
 # What a request may be refused for: any request; one with a body; one that asks whether the model computes.
-ANY_REQUEST = (problems.BAD_REQUEST, problems.REQUEST_TIMEOUT, problems.HEADERS_TOO_LARGE)
+ANY_REQUEST = (
+    problems.BAD_REQUEST,
+    problems.REQUEST_TIMEOUT,
+    problems.HEADERS_TOO_LARGE,
+)
 NOT_READY = (problems.INFERENCE_FAILED, problems.DRAINING)
 WITH_BODY = (
     problems.NOT_ACCEPTABLE,
@@ -54,7 +58,12 @@ Json = dict[str, Any]
 
 
 def complete(
-    app: FastAPI, limits: Limits, model: Autoencoder, operations: Iterable[PostRoute], *, keys_needed: bool
+    app: FastAPI,
+    limits: Limits,
+    model: Autoencoder,
+    operations: Iterable[PostRoute],
+    *,
+    keys_needed: bool,
 ) -> None:
     """Let the application's OpenAPI schema be filled in when it is first asked for, which takes a tenth of a second.
 
@@ -65,10 +74,17 @@ def complete(
 
     @cache
     def filled() -> Json:
-        app.openapi_schema = None  # or it would be filled twice, where the first time failed
+        app.openapi_schema = (
+            None  # or it would be filled twice, where the first time failed
+        )
         schema = plain()
-        schema["info"]["description"] = f"{describe_model(model, ingredients)}\n\n{GENERAL}"
-        schema["tags"] = [{"name": name, "description": description} for name, description in TAGS.items()]
+        schema["info"]["description"] = (
+            f"{describe_model(model, ingredients)}\n\n{GENERAL}"
+        )
+        schema["tags"] = [
+            {"name": name, "description": description}
+            for name, description in TAGS.items()
+        ]
         set_bounds(schema["components"]["schemas"], limits)
         describe_responses(schema, keys_needed=keys_needed)
         set_examples(schema["paths"], ingredients, operations)
@@ -125,9 +141,13 @@ def describe_responses(schema: Json, *, keys_needed: bool) -> None:
         for operation in operations.values():
             responses = operation["responses"]
             for response in responses.values():
-                answer_schema = response["content"].get(JSON.decode(), {}).get("schema", {})
+                answer_schema = (
+                    response["content"].get(JSON.decode(), {}).get("schema", {})
+                )
                 if reference := answer_schema.get("$ref"):
-                    response["description"] = schema["components"]["schemas"][reference.split("/")[-1]]["description"]
+                    response["description"] = schema["components"]["schemas"][
+                        reference.split("/")[-1]
+                    ]["description"]
             kinds = list(ANY_REQUEST)
             if keys_needed and path not in PROBES:
                 kinds.append(problems.UNAUTHORIZED)
@@ -143,7 +163,10 @@ def refusals(kinds: Iterable[ProblemType]) -> Json:
     by_status: dict[int, list[Problem]] = {}
     for kind in kinds:
         by_status.setdefault(kind.status, []).append(problems.EXAMPLES[kind.title])
-    return {str(status): refusal_response(examples) for status, examples in sorted(by_status.items())}
+    return {
+        str(status): refusal_response(examples)
+        for status, examples in sorted(by_status.items())
+    }
 
 
 def refusal_response(examples: list[Problem]) -> Json:
@@ -154,8 +177,13 @@ def refusal_response(examples: list[Problem]) -> Json:
     if len(values) == 1:
         content["example"] = values[0]
     else:
-        content["examples"] = {title: {"value": value} for title, value in zip(titles, values, strict=True)}
-    return {"description": " / ".join(titles), "content": {problems.MEDIA_TYPE: content}}
+        content["examples"] = {
+            title: {"value": value} for title, value in zip(titles, values, strict=True)
+        }
+    return {
+        "description": " / ".join(titles),
+        "content": {problems.MEDIA_TYPE: content},
+    }
 
 
 def describe_uploads(paths: Json, limits: Limits) -> None:
@@ -165,15 +193,30 @@ def describe_uploads(paths: Json, limits: Limits) -> None:
         if not schema.takes_files:
             continue
         described = paths[path]["post"]
-        file = {"type": "string", "format": "binary", "description": "A picture of a digit, as it is."}
+        file = {
+            "type": "string",
+            "format": "binary",
+            "description": "A picture of a digit, as it is.",
+        }
         body = schema.model_json_schema(ref_template="#/components/schemas/{model}")
         options = {name: body["properties"][name] for name in option_names(schema)}
-        files = {"type": "array", "items": file, "minItems": 1, "maxItems": limits.max_items}
+        files = {
+            "type": "array",
+            "items": file,
+            "minItems": 1,
+            "maxItems": limits.max_items,
+        }
         files["description"] = "In order."
-        form: Json = {"type": "object", "properties": {"images": files, **options}, "required": ["images"]}
+        form: Json = {
+            "type": "object",
+            "properties": {"images": files, **options},
+            "required": ["images"],
+        }
         form["additionalProperties"] = False
         content = described["requestBody"]["content"]
-        content.update({media_type.decode(): {"schema": file} for media_type in PICTURES})
+        content.update(
+            {media_type.decode(): {"schema": file} for media_type in PICTURES}
+        )
         content[FORM.decode()] = {"schema": form}
         described["parameters"] = [
             {
@@ -188,7 +231,11 @@ def describe_uploads(paths: Json, limits: Limits) -> None:
 
 def definition_of(field: Json, schema: Json) -> Json:
     """What a field is, by what it refers to and what it says itself."""
-    return {**schema["$defs"][field["$ref"].split("/")[-1]], **field} if "$ref" in field else field
+    return (
+        {**schema["$defs"][field["$ref"].split("/")[-1]], **field}
+        if "$ref" in field
+        else field
+    )
 
 
 def example_inputs(model: Autoencoder, limits: Limits) -> ExampleInputs:
@@ -196,11 +243,18 @@ def example_inputs(model: Autoencoder, limits: Limits) -> ExampleInputs:
     images = model.card.examples
     size = (limits.image_height, limits.image_width)
     try:
-        pixels = np.array([read_image(image, *size, limits.max_image_pixels, "none").pixels for image in images])
+        pixels = np.array(
+            [
+                read_image(image, *size, limits.max_image_pixels, "none").pixels
+                for image in images
+            ]
+        )
     except ImageError as error:
         raise ModelLoadError(f"the examples in the model card: {error}") from error
     rows = unit_pixels(pixels).reshape(len(images), -1)
-    return ExampleInputs(images, rounded(rows, 2), rounded(model.encode(pixels).mean, 3))
+    return ExampleInputs(
+        images, rounded(rows, 2), rounded(model.encode(pixels).mean, 3)
+    )
 
 
 def rounded(values: Floats, digits: int) -> list[list[float]]:
@@ -208,7 +262,9 @@ def rounded(values: Floats, digits: int) -> list[list[float]]:
     return [[round(value, digits) for value in row] for row in values.tolist()]
 
 
-def set_examples(paths: Json, ingredients: ExampleInputs, operations: Iterable[PostRoute]) -> None:
+def set_examples(
+    paths: Json, ingredients: ExampleInputs, operations: Iterable[PostRoute]
+) -> None:
     """Give each operation its examples, each with the real answer, but for those that this model refuses."""
     for route in operations:
         if not route.include_in_schema:
@@ -220,12 +276,16 @@ def set_examples(paths: Json, ingredients: ExampleInputs, operations: Iterable[P
                 requests[name] = {"value": request}
         operation = paths[route.path]["post"]
         operation["requestBody"]["content"]["application/json"]["examples"] = requests
-        operation["responses"]["200"]["content"]["application/json"]["examples"] = answers
+        operation["responses"]["200"]["content"]["application/json"]["examples"] = (
+            answers
+        )
 
 
 def answer(route: PostRoute, request: object) -> object:
     """What a route answers to a body. Raises RefusedError."""
-    task = route.parse(json.dumps(request).encode(), JSON, {"headers": (), "query_string": b""})
+    task = route.parse(
+        json.dumps(request).encode(), JSON, {"headers": (), "query_string": b""}
+    )
     content: object = json.loads(task.work(RequestContext("example")).content)
     return content
 

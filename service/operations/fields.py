@@ -22,14 +22,21 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from service.imaging.errors import ImageError
-from service.imaging.reader import DecodedImage, decode_base64, read_image, read_plain_images
+from service.imaging.reader import (
+    DecodedImage,
+    decode_base64,
+    read_image,
+    read_plain_images,
+)
 from service.model.noise import MAX_SEED
 
 DEFAULT_STEPS = 11
 FULL_IMAGES = 8  # that a request may bring, of the most pixels
 MAX_SCALE = 16
 MAX_ASKED = 65536  # of anything; more is no different, but 1e999 is infinite, and has no product with 0
-ENLARGED = 16  # pixels drawn for one that are as much work as an image's other work is for it
+ENLARGED = (
+    16  # pixels drawn for one that are as much work as an image's other work is for it
+)
 FLOAT32 = np.dtype("<f4")
 
 
@@ -112,7 +119,9 @@ def check_images(count: float, info: ValidationInfo) -> None:
     most = limits_of(info).max_items
     if count > most:
         raise PydanticCustomError(
-            "images", "makes {count} images; the most is {most} (VAE_MAX_ITEMS)", {"count": int(count), "most": most}
+            "images",
+            "makes {count} images; the most is {most} (VAE_MAX_ITEMS)",
+            {"count": int(count), "most": most},
         )
 
 
@@ -122,7 +131,9 @@ def check_digit(value: int, info: ValidationInfo) -> int:
     if value not in labels:
         raise PydanticCustomError(
             "digit",
-            "must be one of {labels}; is {value}" if labels else "the model does not tell where its digits lie",
+            "must be one of {labels}; is {value}"
+            if labels
+            else "the model does not tell where its digits lie",
             {"labels": ", ".join(map(str, labels)), "value": str(value)[:20]},
         )
     return value
@@ -134,7 +145,11 @@ def enlargement(scale: object) -> int:
     A bound, not a measure: one at scale 16 takes 50 us longer to write than one at scale 1, and another at scale 1
     takes 9 us, so that six would be as much.
     """
-    return max(1, int(min(abs(scale), MAX_SCALE)) ** 2 // ENLARGED) if isinstance(scale, (int, float)) else 1
+    return (
+        max(1, int(min(abs(scale), MAX_SCALE)) ** 2 // ENLARGED)
+        if isinstance(scale, (int, float))
+        else 1
+    )
 
 
 def check_scale(value: int, info: ValidationInfo) -> int:
@@ -156,7 +171,9 @@ def read_picture(value: object, info: ValidationInfo) -> DecodedImage:
     if isinstance(value, DecodedImage):
         return value
     if not isinstance(value, (str, bytes)):
-        raise PydanticCustomError("image", "must be a string, a base64 PNG, JPEG, WebP, BMP or GIF")
+        raise PydanticCustomError(
+            "image", "must be a string, a base64 PNG, JPEG, WebP, BMP or GIF"
+        )
     context = cast("ValidationContext", info.context)
     limits = context.limits
     if len(value) > limits.max_image_bytes:
@@ -176,9 +193,17 @@ def read_picture(value: object, info: ValidationInfo) -> DecodedImage:
             {"count": context.pixels, "most": limits.max_pixels, "full": FULL_IMAGES},
         )
     try:
-        picture = read_image(value, limits.image_height, limits.image_width, limits.max_image_pixels, context.fit)
+        picture = read_image(
+            value,
+            limits.image_height,
+            limits.image_width,
+            limits.max_image_pixels,
+            context.fit,
+        )
     except ImageError as error:
-        raise PydanticCustomError("image", "{reason}", {"reason": str(error)}) from error
+        raise PydanticCustomError(
+            "image", "{reason}", {"reason": str(error)}
+        ) from error
     context.pixels += picture.source_pixels
     return picture
 
@@ -188,7 +213,10 @@ def read_plain(value: object, info: ValidationInfo) -> object:
     limits = limits_of(info)
     if not isinstance(value, list) or len(value) == 1:
         return value
-    if not all(isinstance(item, (str, bytes)) and len(item) <= limits.max_image_bytes for item in value):
+    if not all(
+        isinstance(item, (str, bytes)) and len(item) <= limits.max_image_bytes
+        for item in value
+    ):
         return value
     return read_plain_images(value, limits.image_height, limits.image_width)
 
@@ -201,7 +229,9 @@ def read_latent(value: object, info: ValidationInfo) -> object:
     try:
         content = decode_base64(value)
     except ImageError as error:
-        raise PydanticCustomError("latent", "{reason}", {"reason": str(error)}) from error
+        raise PydanticCustomError(
+            "latent", "{reason}", {"reason": str(error)}
+        ) from error
     if len(content) != FLOAT32.itemsize * size:
         raise PydanticCustomError(
             "latent",
@@ -216,7 +246,9 @@ def check_latent(value: list[float], info: ValidationInfo) -> list[float]:
     limits = limits_of(info)
     if len(value) != limits.latent_size:
         raise PydanticCustomError(
-            "latent", "must have {size} numbers; has {count}", {"size": limits.latent_size, "count": len(value)}
+            "latent",
+            "must have {size} numbers; has {count}",
+            {"size": limits.latent_size, "count": len(value)},
         )
     largest = max(value, key=abs)
     if abs(largest) > limits.max_latent:
@@ -231,7 +263,11 @@ def check_latent(value: list[float], info: ValidationInfo) -> list[float]:
 LATENT_FORMS = {
     "anyOf": [
         {"type": "array", "items": {"type": "number"}},
-        {"type": "string", "contentEncoding": "base64", "description": "Little-endian float32."},
+        {
+            "type": "string",
+            "contentEncoding": "base64",
+            "description": "Little-endian float32.",
+        },
     ]
 }
 # Named types, so that OpenAPI has each once, where ``docs`` writes its bounds.
@@ -257,7 +293,10 @@ Latent = TypeAliasType(
         AfterValidator(check_latent),
         BeforeValidator(read_latent),
         WithJsonSchema(
-            {**LATENT_FORMS, "description": "A point in latent space, where the prior is a standard normal."}
+            {
+                **LATENT_FORMS,
+                "description": "A point in latent space, where the prior is a standard normal.",
+            }
         ),
     ],
 )
@@ -274,7 +313,10 @@ Images = TypeAliasType(
 Latents = TypeAliasType(
     "Latents",
     Annotated[
-        list[Latent], FailFast(), BeforeValidator(partial(check_count, 1)), Field(description="Points to decode.")
+        list[Latent],
+        FailFast(),
+        BeforeValidator(partial(check_count, 1)),
+        Field(description="Points to decode."),
     ],
 )
 Steps = TypeAliasType(
@@ -332,7 +374,13 @@ Encoding = Literal["floats", "base64"]
 
 def number_of(value: object, absent: float = 1) -> float:
     """How many a field asks for, before it is checked: by a list's length or a number, 0 to MAX_ASKED."""
-    number = len(value) if isinstance(value, list) else value if isinstance(value, (int, float)) else absent
+    number = (
+        len(value)
+        if isinstance(value, list)
+        else value
+        if isinstance(value, (int, float))
+        else absent
+    )
     return min(max(number, 0), MAX_ASKED)
 
 

@@ -8,7 +8,11 @@ import httptools
 import uvicorn
 from typing_extensions import Buffer
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.server import ServerState
 
 from service.api.errors import (
@@ -28,7 +32,9 @@ from service.settings import Settings
 
 CONTINUE = b"HTTP/1.1 100"
 CONNECT, UPGRADE = b"CONNECT", b"upgrade"
-REFUSAL_HEADERS = b"".join(b"%s: %s\r\n" % header for header in (*SECURITY_HEADERS, POLICY))
+REFUSAL_HEADERS = b"".join(
+    b"%s: %s\r\n" % header for header in (*SECURITY_HEADERS, POLICY)
+)
 
 
 class OneWrite:
@@ -141,7 +147,9 @@ class HttpProtocol(HttpToolsProtocol):
             self._answering.message_event.set()
         super().connection_lost(exc)
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+    def _start_asgi_task(
+        self, cycle: RequestResponseCycle, app: ASGI3Application
+    ) -> None:
         """See uvicorn."""
         self._answering = cycle
         super()._start_asgi_task(cycle, app)
@@ -154,12 +162,16 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if not self._arriving:
-            if self.cycle is None or self.cycle.response_complete:  # an empty line, or the end of a refused body
+            if (
+                self.cycle is None or self.cycle.response_complete
+            ):  # an empty line, or the end of a refused body
                 self._wait_for_request(idle)
         elif self._header_bytes > self._settings.max_header_bytes:
             self._headers_too_large()
         elif self._deadline is None:
-            self._deadline = self.loop.call_later(self._settings.request_timeout_seconds, self._timed_out)
+            self._deadline = self.loop.call_later(
+                self._settings.request_timeout_seconds, self._timed_out
+            )
 
     def on_message_begin(self) -> None:
         """See httptools."""
@@ -173,7 +185,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """See httptools."""
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        size = len(self.url) + sum(
+            len(name) + len(value) + 4 for name, value in self.headers
+        )
         if size > self._settings.max_header_bytes:
             self._headers_too_large()
             raise ConnectionAbortedError  # ends the parser's work on this connection
@@ -186,8 +200,23 @@ class HttpProtocol(HttpToolsProtocol):
 
     def head_without_offer(self) -> bytes:
         """The head that has come in, but for its offer of another protocol."""
-        line = b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
-        return b"\r\n".join([line, *(b"%s: %s" % header for header in self.headers if header[0] != UPGRADE), b"", b""])
+        line = b"%s %s HTTP/%s" % (
+            self.parser.get_method(),
+            self.url,
+            self.parser.get_http_version().encode(),
+        )
+        return b"\r\n".join(
+            [
+                line,
+                *(
+                    b"%s: %s" % header
+                    for header in self.headers
+                    if header[0] != UPGRADE
+                ),
+                b"",
+                b"",
+            ]
+        )
 
     def on_body(self, body: bytes) -> None:
         """See httptools."""
@@ -211,7 +240,9 @@ class HttpProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Give the client its time to take what is sent."""
         super().pause_writing()
-        self._taking = self.loop.call_later(self._settings.request_timeout_seconds, self.transport.abort)
+        self._taking = self.loop.call_later(
+            self._settings.request_timeout_seconds, self.transport.abort
+        )
 
     def resume_writing(self) -> None:
         """See asyncio."""
@@ -240,16 +271,27 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _headers_too_large(self) -> None:
         limit = f"{self._settings.max_header_bytes} bytes (VAE_MAX_HEADER_BYTES)"
-        self._end(HEADERS_TOO_LARGE, f"line and headers, or trailers, have more than {limit}")
+        self._end(
+            HEADERS_TOO_LARGE, f"line and headers, or trailers, have more than {limit}"
+        )
 
     def _timed_out(self) -> None:
         seconds = self._settings.request_timeout_seconds
-        self._end(REQUEST_TIMEOUT, f"the request was not complete after {seconds:g} s (VAE_REQUEST_TIMEOUT_SECONDS)")
+        self._end(
+            REQUEST_TIMEOUT,
+            f"the request was not complete after {seconds:g} s (VAE_REQUEST_TIMEOUT_SECONDS)",
+        )
 
     def _end(self, kind: ProblemType, detail: str) -> None:
         """End the connection in the middle of a request, with a refusal if nothing else is to be answered before."""
-        if self._in_headers and self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.keep_alive = False  # the request before this one, whose answer ends the connection
+        if (
+            self._in_headers
+            and self.cycle is not None
+            and not self.cycle.response_complete
+        ):
+            self.cycle.keep_alive = (
+                False  # the request before this one, whose answer ends the connection
+            )
         elif not self._in_headers and (self.pipeline or self.cycle.response_started):
             self.transport.close()
         else:
@@ -258,7 +300,9 @@ class HttpProtocol(HttpToolsProtocol):
     def _wait_for_request(self, idle: TimerHandle | None) -> None:
         """Give the client what is left of its time to send anything, or all of it."""
         until = idle.when() if idle else self.loop.time() + self.timeout_keep_alive
-        self.timeout_keep_alive_task = self.loop.call_at(until, self.timeout_keep_alive_handler)
+        self.timeout_keep_alive_task = self.loop.call_at(
+            until, self.timeout_keep_alive_handler
+        )
 
     def _stop_clock(self) -> None:
         if self._deadline is not None:
@@ -270,7 +314,11 @@ class HttpProtocol(HttpToolsProtocol):
         seen = None if self._in_headers else self.cycle.scope
         record = context_of(seen) if seen else RequestContext(request_id(None))  # type: ignore[arg-type]  # uvicorn's own type
         record.status, record.problem = kind.status, kind.name
-        body = problem(kind, detail, request_id=record.request_id).model_dump_json(exclude_defaults=True).encode()
+        body = (
+            problem(kind, detail, request_id=record.request_id)
+            .model_dump_json(exclude_defaults=True)
+            .encode()
+        )
         self.transport.write(
             b"%scontent-type: %s\r\ncontent-length: %d\r\nx-request-id: %s\r\n%sconnection: close\r\n\r\n%s"
             % (
@@ -285,4 +333,6 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.close()
         if not seen:
             record.bytes_out = len(body)
-            self._state.account(record, self.client[0] if self.client else "-", "-", OTHER, 0)
+            self._state.account(
+                record, self.client[0] if self.client else "-", "-", OTHER, 0
+            )

@@ -41,7 +41,9 @@ class Server(uvicorn.Server):
         self._state = state
         self._load = load
         self._app = load()
-        self._loader = ThreadPoolExecutor(max_workers=1)  # one load after the other: the last that was asked for counts
+        self._loader = ThreadPoolExecutor(
+            max_workers=1
+        )  # one load after the other: the last that was asked for counts
         self._main_ended: int | None = None
         super().__init__(self._uvicorn_config())
 
@@ -90,7 +92,9 @@ class Server(uvicorn.Server):
     def _stop(self) -> None:
         self.should_exit = True
         if self._main_ended is not None:
-            asyncio.get_running_loop().remove_reader(self._main_ended)  # what has ended stays ready to be read
+            asyncio.get_running_loop().remove_reader(
+                self._main_ended
+            )  # what has ended stays ready to be read
 
     def _begin_reload(self) -> None:
         self._loader.submit(self.reload)
@@ -127,7 +131,9 @@ class Server(uvicorn.Server):
         await self._take_in(listeners)
         for listener in listeners:
             with suppress(OSError):  # macOS has none of it
-                listener.shutdown(socket.SHUT_RD)  # the main process holds it too: it would go on to get connections
+                listener.shutdown(
+                    socket.SHUT_RD
+                )  # the main process holds it too: it would go on to get connections
         for server in self.servers:
             server.close()
         for listener in listeners:
@@ -138,7 +144,9 @@ class Server(uvicorn.Server):
             connection.shutdown()
         await self._wait(self._settings.drain_grace_seconds, lambda: connections)
         if connections:
-            log.warning("%d connections are cut: drain_grace_seconds is over", len(connections))
+            log.warning(
+                "%d connections are cut: drain_grace_seconds is over", len(connections)
+            )
             for connection in list(connections):
                 assert isinstance(connection, HttpProtocol)  # noqa: S101 - uvicorn's type names all its protocols
                 connection.cut()

@@ -54,7 +54,9 @@ class Workers:
 
         Like fork, this returns in each worker, with its number from 1, and with 0 in this process when all is over.
         """
-        signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)  # a worker unblocks them once it can act on them
+        signal.pthread_sigmask(
+            signal.SIG_BLOCK, WATCHED
+        )  # a worker unblocks them once it can act on them
         for number in range(1, len(self._listeners) + 1):
             if self._fork(number):
                 return number
@@ -64,7 +66,9 @@ class Workers:
                     return number
             elif self._reload():
                 self._send(signal.SIGHUP)
-        if number := self._replace_dead():  # connections may wait at the socket of one that died just now
+        if (
+            number := self._replace_dead()
+        ):  # connections may wait at the socket of one that died just now
             return number
         self._stop()
         return 0
@@ -86,9 +90,15 @@ class Workers:
             worker = self._workers.pop(process, None)
             if worker is None:  # process 1 of a container is every orphan's parent
                 continue
-            log.error("worker %d (process %d) has died and is replaced", worker.number, process)
+            log.error(
+                "worker %d (process %d) has died and is replaced",
+                worker.number,
+                process,
+            )
             self._restarted()
-            time.sleep(max(0.0, SHORTEST_LIFE_SECONDS - (time.monotonic() - worker.started)))
+            time.sleep(
+                max(0.0, SHORTEST_LIFE_SECONDS - (time.monotonic() - worker.started))
+            )
             if self._fork(worker.number):
                 return worker.number
         return 0

@@ -39,8 +39,12 @@ class Composition(BaseModel):
     services: dict[str, Service]
 
 
-SERVICES = Composition.model_validate(yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())).services
-each_service = pytest.mark.parametrize("service", [pytest.param(it, id=name) for name, it in SERVICES.items()])
+SERVICES = Composition.model_validate(
+    yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
+).services
+each_service = pytest.mark.parametrize(
+    "service", [pytest.param(it, id=name) for name, it in SERVICES.items()]
+)
 
 
 @each_service
@@ -70,7 +74,9 @@ def test_a_port_is_open_to_this_machine_alone(service: Service) -> None:
 @each_service
 def test_what_is_mounted_is_there(service: Service) -> None:
     """Docker makes a folder, owned by root, in place of one that is missing."""
-    folders = [volume.split(":")[0] for volume in service.volumes if volume.startswith(".")]
+    folders = [
+        volume.split(":")[0] for volume in service.volumes if volume.startswith(".")
+    ]
 
     assert [folder for folder in folders if not Path(REPOSITORY, folder).exists()] == []
 
@@ -86,10 +92,14 @@ def test_who_sees_the_dashboard_cannot_change_it() -> None:
 
 def test_our_images_share_a_base_and_run_as_nobody() -> None:
     """A digest given once pins every stage; the stages that run have a user of no account."""
-    _, *stages = re.split(r"^FROM ", (REPOSITORY / "Dockerfile").read_text(), flags=re.MULTILINE)
+    _, *stages = re.split(
+        r"^FROM ", (REPOSITORY / "Dockerfile").read_text(), flags=re.MULTILINE
+    )
     by_name = {stage.split()[2]: stage for stage in stages}
     ours = [service.build.target for service in SERVICES.values() if service.build]
 
     assert {stage.split()[0] for stage in stages} == {"${PYTHON_IMAGE}"}
     assert ours == ["service", "training"]
-    assert [target for target in ours if "\nUSER 10001:10001\n" not in by_name[target]] == []
+    assert [
+        target for target in ours if "\nUSER 10001:10001\n" not in by_name[target]
+    ] == []

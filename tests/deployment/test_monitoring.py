@@ -18,7 +18,9 @@ def counted() -> set[str]:
     """The names on a page of the service's metrics."""
     metrics = Metrics(["/encode"], ["overloaded"])
     metrics.request("/encode", 200, 0.001)
-    return set(re.findall(r"^vae_\w+", metrics.text(fake_card()).decode(), re.MULTILINE))
+    return set(
+        re.findall(r"^vae_\w+", metrics.text(fake_card()).decode(), re.MULTILINE)
+    )
 
 
 METRICS = counted()
@@ -63,7 +65,10 @@ def panels() -> list[Panel]:
     return Dashboard.model_validate_json(DASHBOARD.read_bytes()).panels
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed: apt-get install prometheus")
+@pytest.mark.skipif(
+    shutil.which("promtool") is None,
+    reason="promtool is not installed: apt-get install prometheus",
+)
 @pytest.mark.parametrize(
     "check",
     [
@@ -75,7 +80,13 @@ def panels() -> list[Panel]:
 )
 def test_promtool_finds_nothing_wrong(check: tuple[str, ...]) -> None:
     """The configuration and the rules are valid; each alert fires when it should and not before."""
-    done = subprocess.run(["promtool", *check], cwd=PROMETHEUS, capture_output=True, text=True, check=False)  # noqa: S603, S607 - our words, the system's promtool
+    done = subprocess.run(
+        ["promtool", *check],
+        cwd=PROMETHEUS,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -83,7 +94,9 @@ def test_promtool_finds_nothing_wrong(check: tuple[str, ...]) -> None:
 def test_every_metric_asked_for_is_one_of_the_service(panels: list[Panel]) -> None:
     """A query of a name that nobody counts shows an empty panel, and an alert on it never fires."""
     queries = [target.expr for panel in panels for target in panel.targets]
-    asked = re.findall(r"\bvae_\w+", " ".join(queries) + (PROMETHEUS / "alerts.yml").read_text())
+    asked = re.findall(
+        r"\bvae_\w+", " ".join(queries) + (PROMETHEUS / "alerts.yml").read_text()
+    )
 
     assert set(asked) - METRICS == set()
 
@@ -99,5 +112,9 @@ def test_each_metric_is_shown(panels: list[Panel]) -> None:
 def test_each_panel_says_what_it_shows(panels: list[Panel]) -> None:
     """It has a title, a unit, a query, and an id of its own."""
     assert panels
-    assert [panel for panel in panels if not (panel.title and panel.field_config.defaults.unit and panel.targets)] == []
+    assert [
+        panel
+        for panel in panels
+        if not (panel.title and panel.field_config.defaults.unit and panel.targets)
+    ] == []
     assert len({panel.id for panel in panels}) == len(panels)

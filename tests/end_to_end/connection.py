@@ -24,17 +24,28 @@ class Answer:
 def request(method: str, path: str, body: object = None, **headers: str) -> bytes:
     """The bytes of a request; a body is sent as JSON. Underscores in names of headers stand for hyphens."""
     content = b"" if body is None else json.dumps(body).encode()
-    fields = {"Host": "127.0.0.1", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    fields = {
+        "Host": "127.0.0.1",
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
     if content:
-        fields |= {"Content-Type": "application/json", "Content-Length": str(len(content))}
-    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+        fields |= {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(content)),
+        }
+    lines = [
+        f"{method} {path} HTTP/1.1",
+        *(f"{name}: {value}" for name, value in fields.items()),
+    ]
     return "\r\n".join([*lines, "", ""]).encode() + content
 
 
 class Connection:
     """A connection that is kept alive."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self._reader = reader
         self.writer = writer
 
@@ -47,7 +58,10 @@ class Connection:
         """Read an answer. Raises asyncio.IncompleteReadError where the connection ends before it."""
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         status, *lines = head.rstrip().split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        headers = {
+            name.lower(): value
+            for name, _, value in (line.partition(": ") for line in lines)
+        }
         body = await self._reader.readexactly(int(headers.get("content-length", "0")))
         return Answer(int(status.split()[1]), headers, body)
 

@@ -50,7 +50,9 @@ class Log:
             return found
 
     def _find(self, pattern: str) -> re.Match[str] | None:
-        return next((found for line in self.lines if (found := re.search(pattern, line))), None)
+        return next(
+            (found for line in self.lines if (found := re.search(pattern, line))), None
+        )
 
 
 @dataclass
@@ -72,19 +74,24 @@ class Server:
 
     def workers(self) -> list[int]:
         """The process ids of its workers."""
-        children = subprocess.run(  # noqa: S603 - a process of our own
-            ["/usr/bin/pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False
+        children = subprocess.run(
+            ["/usr/bin/pgrep", "-P", str(self.process.pid)],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         return [int(number) for number in children.stdout.split()]
 
 
 @contextmanager
-def serve(*flags: str, through: Sequence[str] = (), **variables: str) -> Iterator[Server]:
+def serve(
+    *flags: str, through: Sequence[str] = (), **variables: str
+) -> Iterator[Server]:
     """Start the service on a free port, wait until it says where, and end it.
 
     through: a command that becomes the service, given as its last arguments.
     """
-    with subprocess.Popen(  # noqa: S603 - this project's own command
+    with subprocess.Popen(
         [*through, *COMMAND, *(() if "--port" in flags else ("--port", "0")), *flags],
         cwd=REPOSITORY,
         env={**os.environ, **variables},

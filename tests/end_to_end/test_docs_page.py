@@ -34,7 +34,10 @@ class Visit:
     def __post_init__(self) -> None:
         self.page.set_default_timeout(MILLISECONDS)
         self.page.route("**/*", self._handle)
-        self.page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
+        self.page.on(
+            "console",
+            lambda message: self.complaints.append(f"{message.type}: {message.text}"),
+        )
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def _handle(self, route: Route) -> None:
@@ -53,7 +56,9 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no chromium here")
     with sync_playwright() as playwright:
         rules = f"--host-resolver-rules=MAP {HOST} 127.0.0.1, MAP * ~NOTFOUND"
-        with playwright.chromium.launch(executable_path=path, args=[rules], timeout=MILLISECONDS) as browser:
+        with playwright.chromium.launch(
+            executable_path=path, args=[rules], timeout=MILLISECONDS
+        ) as browser:
             yield browser
 
 
@@ -94,7 +99,9 @@ def toggle(operation: Locator) -> None:
 def executed(visit: Visit, operation: Locator) -> int:
     """The status that the page shows after a click on Execute."""
     path = operation.locator(".opblock-summary-path").inner_text().replace("\u200b", "")
-    with visit.page.expect_response(lambda response: urlsplit(response.url).path == path) as sent:
+    with visit.page.expect_response(
+        lambda response: urlsplit(response.url).path == path
+    ) as sent:
         operation.locator("button.execute").click()
     shown = operation.locator(".live-responses-table tbody .response-col_status").first
     shown.filter(has_text=str(sent.value.status)).wait_for()
@@ -108,8 +115,12 @@ def test_every_example_of_every_operation_executes(visit: Visit) -> None:
         toggle(operation)
         operation.locator("button.execute").wait_for()
         name = operation.get_attribute("id") or ""
-        choice = operation.locator(".opblock-section-request-body .examples-select-element")
-        examples = choice.locator("option").all_inner_texts() if choice.count() else [""]
+        choice = operation.locator(
+            ".opblock-section-request-body .examples-select-element"
+        )
+        examples = (
+            choice.locator("option").all_inner_texts() if choice.count() else [""]
+        )
         for example in examples:
             if len(examples) > 1:
                 choice.select_option(label=example)
@@ -128,22 +139,30 @@ def test_every_example_of_every_operation_executes(visit: Visit) -> None:
         ("/reconstruct", "image/png", "seven.png"),
     ],
 )
-def test_answers_are_shown_as_pictures(visit: Visit, path: str, media_type: str, file: str | None) -> None:
+def test_answers_are_shown_as_pictures(
+    visit: Visit, path: str, media_type: str, file: str | None
+) -> None:
     """Where such a type is chosen for the answer; a file is taken as it is."""
     operation = visit.page.locator(".opblock", has_text=path).first
     operations(visit.page, visit.url)
     toggle(operation)
-    operation.locator(".response[data-code='200'] .content-type").select_option(media_type)
+    operation.locator(".response[data-code='200'] .content-type").select_option(
+        media_type
+    )
     if file:
         operation.get_by_label("Request content type").select_option(media_type)
-        operation.locator("input[type=file]").set_input_files(REPOSITORY / "docs" / file)
+        operation.locator("input[type=file]").set_input_files(
+            REPOSITORY / "docs" / file
+        )
 
     assert executed(visit, operation) == 200
     check_picture(operation.locator(".live-responses-table img"))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_swagger_ui_shows_the_model_and_fits_its_window(visit: Visit, tmp_path: Path, width: int) -> None:
+def test_swagger_ui_shows_the_model_and_fits_its_window(
+    visit: Visit, tmp_path: Path, width: int
+) -> None:
     """With the picture, and room for the words beside or below each group's name."""
     page = visit.page
     page.set_viewport_size({"width": width, "height": 900})
@@ -154,14 +173,20 @@ def test_swagger_ui_shows_the_model_and_fits_its_window(visit: Visit, tmp_path: 
     first.locator("button.execute").wait_for()
     first.screenshot(path=tmp_path / f"operation-{width}.png")
 
-    boxes = [box for words in page.locator(".opblock-tag small").all() if (box := words.bounding_box())]
+    boxes = [
+        box
+        for words in page.locator(".opblock-tag small").all()
+        if (box := words.bounding_box())
+    ]
     assert len(boxes) == 3
     assert all(box["width"] > 4 * box["height"] for box in boxes)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_redoc_shows_the_model_and_the_operations(visit: Visit, tmp_path: Path, width: int) -> None:
+def test_redoc_shows_the_model_and_the_operations(
+    visit: Visit, tmp_path: Path, width: int
+) -> None:
     """With the picture, too."""
     page = visit.page
     page.set_viewport_size({"width": width, "height": 900})
@@ -176,15 +201,23 @@ def test_redoc_shows_the_model_and_the_operations(visit: Visit, tmp_path: Path, 
 def check_picture(picture: Locator) -> None:
     """See that a picture comes."""
     picture.wait_for()
-    picture.page.wait_for_function("picture => picture.complete", arg=picture.element_handle())
+    picture.page.wait_for_function(
+        "picture => picture.complete", arg=picture.element_handle()
+    )
     assert picture.evaluate("picture => picture.naturalWidth") > 0
 
 
 def test_a_key_opens_what_needs_one(browser: Browser) -> None:
     """Brought once, it goes with every request: the model is loaded anew."""
-    with serve("--workers", "1", "--docs-without-key", "--reload-endpoint", VAE_API_KEYS=KEY) as server:
+    with serve(
+        "--workers", "1", "--docs-without-key", "--reload-endpoint", VAE_API_KEYS=KEY
+    ) as server:
         for visit in visit_to(browser, server):
-            (reload,) = (each for each in operations(visit.page, visit.url) if "reload" in each.inner_text())
+            (reload,) = (
+                each
+                for each in operations(visit.page, visit.url)
+                if "reload" in each.inner_text()
+            )
             toggle(reload)
             visit.page.locator(".auth-wrapper .authorize").first.click()
             visit.page.get_by_label("auth-bearer-value").fill(KEY)

@@ -68,7 +68,10 @@ def test_connections_that_nobody_has_taken_in_yet_are_served() -> None:
             async with AsyncExitStack() as stack:
                 server.process.send_signal(signal.SIGSTOP)
                 try:
-                    waiting = [await stack.enter_async_context(connect(server.port)) for _ in range(20)]
+                    waiting = [
+                        await stack.enter_async_context(connect(server.port))
+                        for _ in range(20)
+                    ]
                     for connection in waiting:
                         connection.writer.write(DIGIT)
                     await asyncio.sleep(1)  # the delay
@@ -85,7 +88,10 @@ def test_a_request_that_has_begun_to_come_in_is_served() -> None:
     with serve("--workers", "1") as server:
 
         async def run() -> None:
-            async with connect(server.port) as connection, connect(server.port) as probe:
+            async with (
+                connect(server.port) as connection,
+                connect(server.port) as probe,
+            ):
                 await begin(connection, probe)
                 server.process.send_signal(signal.SIGTERM)
                 assert await probe.ended()  # idle, it is closed once the port is
@@ -103,7 +109,10 @@ def test_what_does_not_end_within_the_grace_time_is_cut() -> None:
     with serve("--workers", "1", "--drain-grace-seconds", "0.5") as server:
 
         async def run() -> None:
-            async with connect(server.port) as connection, connect(server.port) as probe:
+            async with (
+                connect(server.port) as connection,
+                connect(server.port) as probe,
+            ):
                 await begin(connection, probe)
                 server.process.send_signal(signal.SIGTERM)
                 answer = await connection.answer()

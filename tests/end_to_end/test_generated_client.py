@@ -43,8 +43,12 @@ main(*sys.argv[1:])
 
 def run(*arguments: str, folder: Path) -> str:
     """Run a module or program; give what it writes, once it has ended well."""
-    ended = subprocess.run(  # noqa: S603 - the tests' own environment
-        [sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    ended = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
@@ -58,10 +62,32 @@ def test_a_generated_client_brings_a_digit_there_and_back(tmp_path: Path) -> Non
     with serve("--workers", "1") as server:
         with server.client() as client:
             (tmp_path / "openapi.json").write_bytes(client.get("/openapi.json").content)
-        options = ("--path=openapi.json", "--config=configuration.yml", "--meta=none", "--output-path=digits")
-        run("-m", "openapi_python_client", "generate", *options, "--fail-on-warning", folder=tmp_path)
-        run("-m", "mypy", "--strict", "--no-warn-redundant-casts", "digits", "program.py", folder=tmp_path)
-        decoded, reconstructed, pointer = run("program.py", server.url, digit, folder=tmp_path).split()
+        options = (
+            "--path=openapi.json",
+            "--config=configuration.yml",
+            "--meta=none",
+            "--output-path=digits",
+        )
+        run(
+            "-m",
+            "openapi_python_client",
+            "generate",
+            *options,
+            "--fail-on-warning",
+            folder=tmp_path,
+        )
+        run(
+            "-m",
+            "mypy",
+            "--strict",
+            "--no-warn-redundant-casts",
+            "digits",
+            "program.py",
+            folder=tmp_path,
+        )
+        decoded, reconstructed, pointer = run(
+            "program.py", server.url, digit, folder=tmp_path
+        ).split()
 
     assert decoded == reconstructed
     assert np.abs(pixels_of(decoded) / 255 - pixels_of(digit) / 255).mean() < 0.05

@@ -6,7 +6,12 @@ import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput, InferResult
+from tritonclient.http import (
+    InferenceServerClient,
+    InferInput,
+    InferRequestedOutput,
+    InferResult,
+)
 from tritonclient.utils import InferenceServerException
 
 from service.model.autoencoder import Floats
@@ -41,20 +46,40 @@ def client(server: Server) -> Iterator[httpx.Client]:
 
 def tensor(name: str, values: Floats, *, binary: bool = True) -> InferInput:
     """An input."""
-    return InferInput(name, list(values.shape), "FP32").set_data_from_numpy(values, binary_data=binary)
+    return InferInput(name, list(values.shape), "FP32").set_data_from_numpy(
+        values, binary_data=binary
+    )
 
 
-def infer(triton: InferenceServerClient, model: str, name: str, values: Floats, *, binary: bool) -> list[Floats]:
+def infer(
+    triton: InferenceServerClient,
+    model: str,
+    name: str,
+    values: Floats,
+    *,
+    binary: bool,
+) -> list[Floats]:
     """All outputs of a model, of values that are sent and answered in batches, in JSON or as bytes."""
-    outputs = [InferRequestedOutput(output, binary_data=binary) for output in OUTPUTS[model]]
+    outputs = [
+        InferRequestedOutput(output, binary_data=binary) for output in OUTPUTS[model]
+    ]
     results: list[InferResult] = [
-        triton.infer(model, [tensor(name, values[first : first + BATCH], binary=binary)], outputs=outputs)
+        triton.infer(
+            model,
+            [tensor(name, values[first : first + BATCH], binary=binary)],
+            outputs=outputs,
+        )
         for first in range(0, len(values), BATCH)
     ]
-    return [np.concatenate([result.as_numpy(output) for result in results]) for output in OUTPUTS[model]]
+    return [
+        np.concatenate([result.as_numpy(output) for result in results])
+        for output in OUTPUTS[model]
+    ]
 
 
-def post(client: httpx.Client, path: str, field: str, items: list[object]) -> list[object]:
+def post(
+    client: httpx.Client, path: str, field: str, items: list[object]
+) -> list[object]:
     """What an operation of the service itself answers to items, in the same batches."""
     answers: list[object] = []
     for first in range(0, len(items), BATCH):
@@ -74,9 +99,17 @@ def test_tritons_client_encodes_and_decodes_1000_digits(
 ) -> None:
     """It gets the means and log-variances of /encode to 1e-6, and the pixels of /decode within one grey level."""
     grey = np.asarray(test_digits.images)
-    mean, log_variance = infer(triton, "encoder", "pixels", grey.astype(np.float32) / np.float32(255), binary=binary)
+    mean, log_variance = infer(
+        triton,
+        "encoder",
+        "pixels",
+        grey.astype(np.float32) / np.float32(255),
+        binary=binary,
+    )
     (pixels,) = infer(triton, "decoder", "latent", mean, binary=binary)
-    posteriors = post(client, "/encode", "images", [grey_png(image.tolist()) for image in grey[:, 0]])
+    posteriors = post(
+        client, "/encode", "images", [grey_png(image.tolist()) for image in grey[:, 0]]
+    )
     images = post(client, "/decode", "latents", mean.tolist())
 
     assert mean.shape == log_variance.shape == (1000, 32)
@@ -89,18 +122,27 @@ def test_tritons_client_encodes_and_decodes_1000_digits(
 
 def values_of(posteriors: list[object], name: str) -> NDArray[np.float64]:
     """One field of /encode's answers."""
-    return np.array([posterior[name] for posterior in posteriors if isinstance(posterior, dict)])
+    return np.array(
+        [posterior[name] for posterior in posteriors if isinstance(posterior, dict)]
+    )
 
 
-def test_bytes_and_json_are_the_same_numbers(triton: InferenceServerClient, random: np.random.Generator) -> None:
+def test_bytes_and_json_are_the_same_numbers(
+    triton: InferenceServerClient, random: np.random.Generator
+) -> None:
     """Bit by bit, between the grey levels too."""
     values = random.random((20, 1, 28, 28), dtype=np.float32)
-    binary, text = (infer(triton, "encoder", "pixels", values, binary=binary) for binary in (True, False))
+    binary, text = (
+        infer(triton, "encoder", "pixels", values, binary=binary)
+        for binary in (True, False)
+    )
 
     assert np.array_equal(binary, text)
 
 
-def test_tritons_client_reads_what_the_service_tells(triton: InferenceServerClient) -> None:
+def test_tritons_client_reads_what_the_service_tells(
+    triton: InferenceServerClient,
+) -> None:
     """Probes and metadata, with and without the version."""
     assert triton.is_server_live()
     assert triton.is_server_ready()
@@ -118,7 +160,9 @@ def test_tritons_client_reads_what_the_service_tells(triton: InferenceServerClie
 def test_tritons_client_need_not_name_outputs(triton: InferenceServerClient) -> None:
     """It then asks for all, as bytes; here with the version, and an id."""
     latent = np.zeros((3, 32), np.float32)
-    result = triton.infer("decoder", [tensor("latent", latent)], model_version="1", request_id="mine")
+    result = triton.infer(
+        "decoder", [tensor("latent", latent)], model_version="1", request_id="mine"
+    )
 
     assert result.get_response()["id"] == "mine"
     assert result.as_numpy("pixels").shape == (3, 1, 28, 28)
@@ -132,14 +176,24 @@ def test_tritons_client_need_not_name_outputs(triton: InferenceServerClient) -> 
             np.full((1, 32), np.nan, np.float32),
             "must have numbers from -100 to 100 (VAE_MAX_LATENT); has nan",
         ),
-        ("decoder", np.zeros((1, 31), np.float32), "must be [1 to 256 (VAE_MAX_ITEMS), 32]; is [1, 31]"),
+        (
+            "decoder",
+            np.zeros((1, 31), np.float32),
+            "must be [1 to 256 (VAE_MAX_ITEMS), 32]; is [1, 31]",
+        ),
         ("decoder", np.zeros((257, 32), np.float32), "is [257, 32]"),
-        ("decoder", np.zeros((20_000, 32), np.float32), "the most is 2097152 (VAE_MAX_BODY_BYTES)"),
+        (
+            "decoder",
+            np.zeros((20_000, 32), np.float32),
+            "the most is 2097152 (VAE_MAX_BODY_BYTES)",
+        ),
         ("encoder", np.zeros((1, 32), np.float32), "must be pixels; is latent"),
         ("sampler", np.zeros((1, 32), np.float32), "Not Found"),
     ],
 )
-def test_tritons_client_reads_refusals(triton: InferenceServerClient, model: str, values: Floats, message: str) -> None:
+def test_tritons_client_reads_refusals(
+    triton: InferenceServerClient, model: str, values: Floats, message: str
+) -> None:
     """Its error says what the service says."""
     with pytest.raises(InferenceServerException) as error:
         triton.infer(model, [tensor("latent", values)])
@@ -157,10 +211,20 @@ def test_json_without_a_client(client: httpx.Client) -> None:
         "datatype": "FP32",
         "data": digit[np.newaxis, np.newaxis].tolist(),
     }
-    encoded = client.post("/v2/models/encoder/infer", json={"inputs": [image], "outputs": [{"name": "mean"}]}).json()
+    encoded = client.post(
+        "/v2/models/encoder/infer",
+        json={"inputs": [image], "outputs": [{"name": "mean"}]},
+    ).json()
     (mean,) = encoded["outputs"]
-    latent = {"name": "latent", "shape": mean["shape"], "datatype": mean["datatype"], "data": mean["data"]}
-    (pixels,) = client.post("/v2/models/decoder/infer", json={"inputs": [latent]}).json()["outputs"]
+    latent = {
+        "name": "latent",
+        "shape": mean["shape"],
+        "datatype": mean["datatype"],
+        "data": mean["data"],
+    }
+    (pixels,) = client.post(
+        "/v2/models/decoder/infer", json={"inputs": [latent]}
+    ).json()["outputs"]
 
     assert pixels["shape"] == [1, 1, 28, 28]
     assert np.mean((np.reshape(pixels["data"], (28, 28)) - digit) ** 2) < 0.02

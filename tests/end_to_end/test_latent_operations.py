@@ -50,7 +50,9 @@ def test_a_seed_gives_the_same_latents_on_any_worker(server: Server) -> None:
     latents = []
     for count in range(1, MAX_TRIES):
         with server.client() as client:
-            answer = client.post("/generate", json={"digit": 7, "count": count, "seed": 5})
+            answer = client.post(
+                "/generate", json={"digit": 7, "count": count, "seed": 5}
+            )
             workers.add(answer.headers["X-Request-ID"].split("-")[1])
             latents.append(answer.json()["latents"])
         if len(workers) > 1 and count > 5:
@@ -69,7 +71,9 @@ def test_a_seed_gives_the_same_latents_for_ever(client: httpx.Client) -> None:
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, MAX_SEED), st.integers(1, 40))
-def test_a_batch_of_new_digits_equals_a_smaller_one(client: httpx.Client, seed: int, count: int) -> None:
+def test_a_batch_of_new_digits_equals_a_smaller_one(
+    client: httpx.Client, seed: int, count: int
+) -> None:
     """Latents to the last bit, images within one grey level."""
     many = post(client, "/generate", seed=seed, count=40)
     few = post(client, "/generate", seed=seed, count=count)
@@ -79,10 +83,17 @@ def test_a_batch_of_new_digits_equals_a_smaller_one(client: httpx.Client, seed: 
 
 
 @pytest.mark.parametrize("path", ["linear", "spherical", "even"])
-def test_a_walk_passes_through_the_reconstructions(client: httpx.Client, path: str) -> None:
+def test_a_walk_passes_through_the_reconstructions(
+    client: httpx.Client, path: str
+) -> None:
     """Within one grey level: sums may be made in another order."""
     images = card_examples()
-    points = [{"image": images[0]}, {"image": images[1]}, {"digit": 3}, {"image": images[0]}]
+    points = [
+        {"image": images[0]},
+        {"image": images[1]},
+        {"digit": 3},
+        {"image": images[0]},
+    ]
     walk = greys(post(client, "/interpolate", waypoints=points, path=path, steps=5))
     first, second = greys(post(client, "/reconstruct", images=images[:2]))
 
@@ -94,7 +105,9 @@ def test_samples_differ_a_little_from_the_reconstruction(client: httpx.Client) -
     """They are drawn from the posterior, which is narrow."""
     images = card_examples()[:2]
     means = greys(post(client, "/reconstruct", images=images))
-    samples = greys(post(client, "/reconstruct", images=images, sample=True, samples=20, seed=3))
+    samples = greys(
+        post(client, "/reconstruct", images=images, sample=True, samples=20, seed=3)
+    )
     differences = np.abs(samples.reshape(2, 20, 28, 28) - means[:, np.newaxis])
 
     assert (differences.max(axis=(2, 3)) > 10).all()
@@ -104,10 +117,17 @@ def test_samples_differ_a_little_from_the_reconstruction(client: httpx.Client) -
 def test_one_digit_can_be_turned_into_another(client: httpx.Client) -> None:
     """A digit, less the mean of its own, and with the mean of another, is likely the other."""
     seven = card_examples()[0]
-    terms = [{"weight": 1, "image": seven}, {"weight": -1, "digit": 7}, {"weight": 1, "digit": 9}]
+    terms = [
+        {"weight": 1, "image": seven},
+        {"weight": -1, "digit": 7},
+        {"weight": 1, "digit": 9},
+    ]
     answer = post(client, "/arithmetic", terms=terms)
 
-    digits = [post(client, "/score", images=[image])["scores"][0]["digit"] for image in (seven, *answer["images"])]
+    digits = [
+        post(client, "/score", images=[image])["scores"][0]["digit"]
+        for image in (seven, *answer["images"])
+    ]
     assert digits == [7, 9]
     assert answer["clipped"] == 1
 
@@ -115,7 +135,13 @@ def test_one_digit_can_be_turned_into_another(client: httpx.Client) -> None:
 def test_a_traversal_passes_through_the_reconstruction(client: httpx.Client) -> None:
     """In the middle of each row; the ends of a row differ from it."""
     (seven,) = greys(post(client, "/reconstruct", images=card_examples()[:1]))
-    answer = post(client, "/traverse", start={"image": card_examples()[0]}, dimensions=[1, 6], steps=5)
+    answer = post(
+        client,
+        "/traverse",
+        start={"image": card_examples()[0]},
+        dimensions=[1, 6],
+        steps=5,
+    )
     rows = greys(answer).reshape(2, 5, 28, 28)
 
     assert np.abs(rows[:, 2] - seven).max() <= 1

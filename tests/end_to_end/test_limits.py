@@ -36,7 +36,9 @@ def server() -> Iterator[Server]:
         yield server
 
 
-def with_connection(server: Server, talk: Callable[[Connection], Awaitable[None]]) -> None:
+def with_connection(
+    server: Server, talk: Callable[[Connection], Awaitable[None]]
+) -> None:
     """Run a talk over a new connection."""
 
     async def run() -> None:
@@ -58,14 +60,24 @@ def check_problem(answer: Answer, status: int, kind: str, *details: str) -> None
 
 
 @pytest.mark.parametrize(
-    "sent", [b"P", b"POST /encode HTTP/1.1\r\nHost: a\r\n", DIGIT[:-40]], ids=["a letter", "half a head", "half a body"]
+    "sent",
+    [b"P", b"POST /encode HTTP/1.1\r\nHost: a\r\n", DIGIT[:-40]],
+    ids=["a letter", "half a head", "half a body"],
 )
-def test_a_request_that_does_not_come_to_its_end_is_refused_in_time(server: Server, sent: bytes) -> None:
+def test_a_request_that_does_not_come_to_its_end_is_refused_in_time(
+    server: Server, sent: bytes
+) -> None:
     """The clock runs from the first byte to the last; then the connection ends."""
 
     async def talk(connection: Connection) -> None:
         connection.writer.write(sent)
-        check_problem(await connection.answer(), 408, "request-timeout", "0.5 s", "VAE_REQUEST_TIMEOUT_SECONDS")
+        check_problem(
+            await connection.answer(),
+            408,
+            "request-timeout",
+            "0.5 s",
+            "VAE_REQUEST_TIMEOUT_SECONDS",
+        )
         assert await connection.ended()
 
     with_connection(server, talk)
@@ -89,7 +101,9 @@ def test_drops_of_bytes_do_not_set_the_clock_back(server: Server) -> None:
 
 def test_a_client_that_takes_no_answers_is_cut(server: Server) -> None:
     """It may not keep memory for ever: it asks and asks, reads nothing, and finds the connection ended."""
-    large = request("POST", "/interpolate", {"start": LATENT, "end": LATENT, "steps": 256})
+    large = request(
+        "POST", "/interpolate", {"start": LATENT, "end": LATENT, "steps": 256}
+    )
 
     async def talk(connection: Connection) -> None:
         connection.writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is a transport that reads
@@ -103,7 +117,9 @@ def test_a_client_that_takes_no_answers_is_cut(server: Server) -> None:
 
 @pytest.mark.parametrize("requests", [0, 1])
 @pytest.mark.parametrize("lines", [0, 40])
-def test_an_idle_connection_is_closed(server: Server, requests: int, lines: int) -> None:
+def test_an_idle_connection_is_closed(
+    server: Server, requests: int, lines: int
+) -> None:
     """Whether or not it has ever brought a request; empty lines begin none, however many there are."""
 
     async def talk(connection: Connection) -> None:
@@ -138,7 +154,13 @@ def test_headers_that_are_too_large_are_refused(server: Server, head: bytes) -> 
 
     async def talk(connection: Connection) -> None:
         connection.writer.write(head)
-        check_problem(await connection.answer(), 431, "headers-too-large", "1024", "VAE_MAX_HEADER_BYTES")
+        check_problem(
+            await connection.answer(),
+            431,
+            "headers-too-large",
+            "1024",
+            "VAE_MAX_HEADER_BYTES",
+        )
         assert await connection.ended()
 
     with_connection(server, talk)
@@ -152,7 +174,9 @@ def test_trailers_are_passed_over(server: Server) -> None:
     body = DIGIT.partition(b"\r\n\r\n")[2]
 
     async def talk(connection: Connection) -> None:
-        connection.writer.write(CHUNKED + b"\r\n%x\r\n%s\r\n0\r\nX-Checksum: 1\r\n\r\n" % (len(body), body))
+        connection.writer.write(
+            CHUNKED + b"\r\n%x\r\n%s\r\n0\r\nX-Checksum: 1\r\n\r\n" % (len(body), body)
+        )
         assert (await connection.answer()).status == 200
         assert (await connection.ask(DIGIT)).status == 200
 
@@ -173,7 +197,9 @@ HEAD, _, BODY = DIGIT.partition(b"\r\n\r\n")
     ],
     ids=["a body", "a chunked body", "no body"],
 )
-def test_an_offer_of_another_protocol_is_passed_over(server: Server, sent: bytes, size: int) -> None:
+def test_an_offer_of_another_protocol_is_passed_over(
+    server: Server, sent: bytes, size: int
+) -> None:
     """As Java's client and curl make it: the body is the request's own, and what follows is the next request."""
 
     async def talk(connection: Connection) -> None:
@@ -192,14 +218,22 @@ def test_an_offer_of_another_protocol_is_passed_over(server: Server, sent: bytes
 
 @pytest.mark.parametrize(
     "change",
-    [(b"1.1", b"1.0"), (b"Connection: ", b"Connection: close, "), (b"h2c", b"websocket")],
+    [
+        (b"1.1", b"1.0"),
+        (b"Connection: ", b"Connection: close, "),
+        (b"h2c", b"websocket"),
+    ],
     ids=["HTTP/1.0", "close", "a socket"],
 )
-def test_an_offer_may_end_the_connection(server: Server, change: tuple[bytes, bytes]) -> None:
+def test_an_offer_may_end_the_connection(
+    server: Server, change: tuple[bytes, bytes]
+) -> None:
     """After its answer, if it does so without the offer."""
 
     async def talk(connection: Connection) -> None:
-        connection.writer.write((HEAD + b"\r\n" + OFFER + b"\r\n" + BODY).replace(*change, 1))
+        connection.writer.write(
+            (HEAD + b"\r\n" + OFFER + b"\r\n" + BODY).replace(*change, 1)
+        )
         assert (await connection.answer()).json()["images"]
         if b"h2c" in change:
             assert (await connection.ask(DIGIT)).status == 200
@@ -217,7 +251,9 @@ def test_a_body_is_no_request_whatever_was_offered(server: Server) -> None:
     async def talk(connection: Connection) -> None:
         connection.writer.write(head + b"\r\n" + OFFER + b"\r\n")
         async with connect(server.port) as other:
-            assert (await other.ask(READY)).status == 200  # by now the head has been read
+            assert (
+                await other.ask(READY)
+            ).status == 200  # by now the head has been read
         connection.writer.write(READY)
         check_problem(await connection.answer(), 422, "invalid-request", "not JSON")
         assert (await connection.ask(DIGIT)).json()["images"]
@@ -240,10 +276,16 @@ def test_each_request_has_its_own_time(server: Server) -> None:
 
 def test_a_client_that_has_gone_is_noticed_with_requests_behind(server: Server) -> None:
     """The work that is done by then is for nobody, and no error."""
-    large = request("POST", "/interpolate", {"start": LATENT, "end": LATENT, "steps": 256, "path": "even"})
+    large = request(
+        "POST",
+        "/interpolate",
+        {"start": LATENT, "end": LATENT, "steps": 256, "path": "even"},
+    )
 
     async def talk(connection: Connection) -> None:
-        connection.writer.write(large.replace(b"\r\n", b"\r\nX-Request-ID: gone-behind\r\n", 1) + READY)
+        connection.writer.write(
+            large.replace(b"\r\n", b"\r\nX-Request-ID: gone-behind\r\n", 1) + READY
+        )
         await connection.writer.drain()
         connection.writer.transport.abort()
 
@@ -251,16 +293,25 @@ def test_a_client_that_has_gone_is_noticed_with_requests_behind(server: Server) 
     server.log.wait_for("gone-behind")
     with server.client() as client:
         assert client.get("/readyz").status_code == 200
-    assert not [line for line in server.log.lines if "Exception" in line or "Traceback" in line]
+    assert not [
+        line for line in server.log.lines if "Exception" in line or "Traceback" in line
+    ]
 
 
-@pytest.mark.parametrize("sent", [b"X-Many: a\r\n" * 200, b"X-Long: " + b"a" * 2000], ids=["many", "a long one"])
+@pytest.mark.parametrize(
+    "sent",
+    [b"X-Many: a\r\n" * 200, b"X-Long: " + b"a" * 2000],
+    ids=["many", "a long one"],
+)
 def test_trailers_that_are_too_large_are_refused(server: Server, sent: bytes) -> None:
     """As headers are, with the request's id; one line in the log tells of it."""
     name = b"trailers-%d" % len(sent)
 
     async def talk(connection: Connection) -> None:
-        connection.writer.write(CHUNKED + b"X-Request-ID: %s\r\nExpect: 100-continue\r\n\r\n2\r\n{}\r\n" % name)
+        connection.writer.write(
+            CHUNKED
+            + b"X-Request-ID: %s\r\nExpect: 100-continue\r\n\r\n2\r\n{}\r\n" % name
+        )
         assert (await connection.answer()).status == 100  # the body is read
         connection.writer.write(b"0\r\n" + sent)
         answer = await connection.answer()
@@ -276,7 +327,9 @@ def test_trailers_that_are_too_large_are_refused(server: Server, sent: bytes) ->
     server.log.wait_for(f"after-{len(sent)}")
     lines = [json.loads(line) for line in server.log.lines if name.decode() in line]
 
-    assert [(line["route"], line["status"]) for line in lines] == [("/reconstruct", 431)]
+    assert [(line["route"], line["status"]) for line in lines] == [
+        ("/reconstruct", 431)
+    ]
 
 
 @pytest.mark.parametrize("requests", [0, 1])
@@ -291,7 +344,15 @@ def test_trailers_that_are_too_large_are_refused(server: Server, sent: bytes) ->
         b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n",
         b"CONNECT /livez HTTP/1.1\r\nHost: a\r\n\r\nGET /livez HTTP/1.1\r\nHost: a\r\n\r\n",
     ],
-    ids=["TLS", "plain text", "a header without a name", "a port that is none", "no path", "a tunnel", "one and more"],
+    ids=[
+        "TLS",
+        "plain text",
+        "a header without a name",
+        "a port that is none",
+        "no path",
+        "a tunnel",
+        "one and more",
+    ],
 )
 def test_what_is_no_http_is_refused(server: Server, sent: bytes, requests: int) -> None:
     """As the first or after others, and counted."""
@@ -313,7 +374,9 @@ def test_a_body_that_is_no_http_is_refused_once(server: Server) -> None:
     bad_chunk = b"2\r\n{}\r\nzz\r\n"
 
     async def talk(connection: Connection) -> None:
-        connection.writer.write(CHUNKED + b"X-Request-ID: one-packet\r\n\r\n" + bad_chunk)
+        connection.writer.write(
+            CHUNKED + b"X-Request-ID: one-packet\r\n\r\n" + bad_chunk
+        )
         answer = await connection.answer()
         check_problem(answer, 400, "bad-request")
         assert answer.headers["x-request-id"] == "one-packet"
@@ -345,28 +408,41 @@ def test_headers_behind_another_request_have_their_limit(server: Server) -> None
     """Though they came with it."""
 
     async def talk(connection: Connection) -> None:
-        connection.writer.write(DIGIT + b"GET /livez HTTP/1.1\r\nX-Long: " + b"a" * 2000 + b"\r\n\r\n")
+        connection.writer.write(
+            DIGIT + b"GET /livez HTTP/1.1\r\nX-Long: " + b"a" * 2000 + b"\r\n\r\n"
+        )
         assert (await connection.answer()).status == 200
         assert await connection.ended()
 
     with_connection(server, talk)
 
 
-def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes(server: Server) -> None:
+def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes(
+    server: Server,
+) -> None:
     """And what comes of it is dropped: the connection goes on."""
 
     async def talk(connection: Connection) -> None:
         connection.writer.write(
             b"POST /encode HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 300000\r\n\r\n"
         )
-        check_problem(await connection.answer(), 413, "body-too-large", "300000", "20000", "VAE_MAX_BODY_BYTES")
+        check_problem(
+            await connection.answer(),
+            413,
+            "body-too-large",
+            "300000",
+            "20000",
+            "VAE_MAX_BODY_BYTES",
+        )
         connection.writer.write(bytes(300_000))
         assert (await connection.ask(DIGIT)).status == 200
 
     with_connection(server, talk)
 
 
-def test_a_body_of_untold_length_is_refused_once_it_is_too_large(server: Server) -> None:
+def test_a_body_of_untold_length_is_refused_once_it_is_too_large(
+    server: Server,
+) -> None:
     """Counted as it comes, in chunks."""
 
     async def talk(connection: Connection) -> None:
@@ -375,7 +451,9 @@ def test_a_body_of_untold_length_is_refused_once_it_is_too_large(server: Server)
         )
         for _ in range(25):
             connection.writer.write(b"3e8\r\n" + bytes(1000) + b"\r\n")
-        check_problem(await connection.answer(), 413, "body-too-large", "more than 20000")
+        check_problem(
+            await connection.answer(), 413, "body-too-large", "more than 20000"
+        )
 
     with_connection(server, talk)
 
@@ -394,10 +472,14 @@ def test_bodies_together_are_bounded(server: Server) -> None:
     async def run() -> None:
         head = b"POST /encode HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 20000\r\n\r\n"
         async with AsyncExitStack() as stack:
-            connections = [await stack.enter_async_context(connect(server.port)) for _ in range(30)]
+            connections = [
+                await stack.enter_async_context(connect(server.port)) for _ in range(30)
+            ]
             for connection in connections:
                 connection.writer.write(head + bytes(19_000))
-            answers = await asyncio.gather(*(connection.answer() for connection in connections))
+            answers = await asyncio.gather(
+                *(connection.answer() for connection in connections)
+            )
         assert {answer.status for answer in answers} == {408, 503}
         refused = next(answer for answer in answers if answer.status == 503)
         check_problem(refused, 503, "overloaded", "16 times VAE_MAX_BODY_BYTES")
@@ -405,12 +487,17 @@ def test_bodies_together_are_bounded(server: Server) -> None:
 
     asyncio.run(run())
     with server.client() as client:
-        assert client.post("/encode", json={"images": card_examples()[:1]}).status_code == 200
+        assert (
+            client.post("/encode", json={"images": card_examples()[:1]}).status_code
+            == 200
+        )
 
 
 def test_work_for_clients_that_have_gone_is_not_done() -> None:
     """What waits behind a large request is dropped when its client goes away, and noted as such."""
-    large = request("POST", "/interpolate", {"start": LATENT, "end": LATENT, "steps": 256})
+    large = request(
+        "POST", "/interpolate", {"start": LATENT, "end": LATENT, "steps": 256}
+    )
 
     async def ask_and_go(port: int) -> None:
         async with AsyncExitStack() as stack:
@@ -425,20 +512,28 @@ def test_work_for_clients_that_have_gone_is_not_done() -> None:
         with server.client() as client:
             page = client.get("/metrics").text
 
-    assert (line["route"], line["images"], line["bytes_out"]) == ("/interpolate", 256, 0)
+    assert (line["route"], line["images"], line["bytes_out"]) == (
+        "/interpolate",
+        256,
+        0,
+    )
     assert "vae_pending_images 0.0" in page
 
 
 def test_a_large_request_holds_up_neither_probes_nor_digits() -> None:
     """While batches of 256 are computed without a pause, a single digit is answered before one of them could be."""
-    large = request("POST", "/interpolate", {"start": LATENT, "end": LATENT, "steps": 256})
+    large = request(
+        "POST", "/interpolate", {"start": LATENT, "end": LATENT, "steps": 256}
+    )
 
     async def run(port: int) -> tuple[float, float, float]:
         busy = Load(port, large, clients=2)
         sending = asyncio.create_task(busy.run())
         await busy.reach(10)
         async with connect(port) as connection:
-            digits, probes = [await median_seconds(connection, content) for content in (DIGIT, READY)]
+            digits, probes = [
+                await median_seconds(connection, content) for content in (DIGIT, READY)
+            ]
         started, before = time.perf_counter(), busy.answered
         await busy.reach(before + 50)
         busy.stop()

@@ -32,7 +32,10 @@ def tensors(graph: onnx.GraphProto) -> dict[str, tuple[int, list[int | str]]]:
     return {
         value.name: (
             value.type.tensor_type.elem_type,
-            [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim],
+            [
+                axis.dim_param or axis.dim_value
+                for axis in value.type.tensor_type.shape.dim
+            ],
         )
         for value in [*graph.input, *graph.output]
     }
@@ -40,7 +43,10 @@ def tensors(graph: onnx.GraphProto) -> dict[str, tuple[int, list[int | str]]]:
 
 def test_the_graphs_are_the_contracts() -> None:
     """Names, types, shapes, a dynamic batch axis, nothing random, one file each."""
-    encoder, decoder = onnx.load(MODEL / "encoder.onnx").graph, onnx.load(MODEL / "decoder.onnx").graph
+    encoder, decoder = (
+        onnx.load(MODEL / "encoder.onnx").graph,
+        onnx.load(MODEL / "decoder.onnx").graph,
+    )
     image, latent = ["batch", 1, 28, 28], ["batch", 32]
 
     assert tensors(encoder) == {
@@ -48,7 +54,10 @@ def test_the_graphs_are_the_contracts() -> None:
         "mean": (onnx.TensorProto.FLOAT, latent),
         "log_variance": (onnx.TensorProto.FLOAT, latent),
     }
-    assert tensors(decoder) == {"latent": (onnx.TensorProto.FLOAT, latent), "pixels": (onnx.TensorProto.FLOAT, image)}
+    assert tensors(decoder) == {
+        "latent": (onnx.TensorProto.FLOAT, latent),
+        "pixels": (onnx.TensorProto.FLOAT, image),
+    }
     kinds = {node.op_type for graph in (encoder, decoder) for node in graph.node}
     assert kinds == {"Gemm", "Relu", "Reshape", "Sigmoid"}
 
@@ -56,8 +65,16 @@ def test_the_graphs_are_the_contracts() -> None:
 def test_the_card_is_of_the_shipped_recipe(card: dict[str, Any]) -> None:
     """The reference's objective on all of MNIST."""
     assert card["objective"] == {"name": "squared-error", "c": 16.0}
-    assert card["data"] == {"name": "MNIST", "training_images": 60_000, "sha256": dict(DataSource().files)}
-    assert (card["image_shape"], card["latent_size"], card["parameters"]) == ([1, 28, 28], 32, 427_344)
+    assert card["data"] == {
+        "name": "MNIST",
+        "training_images": 60_000,
+        "sha256": dict(DataSource().files),
+    }
+    assert (card["image_shape"], card["latent_size"], card["parameters"]) == (
+        [1, 28, 28],
+        32,
+        427_344,
+    )
 
 
 def test_the_measured_quality_is_as_promised(card: dict[str, Any]) -> None:
@@ -67,18 +84,28 @@ def test_the_measured_quality_is_as_promised(card: dict[str, Any]) -> None:
     assert card["quality"]["kl_divergence"] <= 58
 
 
-def test_the_first_thousand_digits_agree_with_the_card(card: dict[str, Any], test_digits: Digits) -> None:
+def test_the_first_thousand_digits_agree_with_the_card(
+    card: dict[str, Any], test_digits: Digits
+) -> None:
     """Measured anew on a tenth of the test set, the figures are near those of the whole."""
     quality = measure(ExportedModel(MODEL), test_digits)
 
-    assert quality.squared_error_per_pixel == pytest.approx(card["quality"]["squared_error_per_pixel"], rel=0.1)
-    assert quality.kl_divergence == pytest.approx(card["quality"]["kl_divergence"], rel=0.1)
+    assert quality.squared_error_per_pixel == pytest.approx(
+        card["quality"]["squared_error_per_pixel"], rel=0.1
+    )
+    assert quality.kl_divergence == pytest.approx(
+        card["quality"]["kl_divergence"], rel=0.1
+    )
     assert quality.active_units == card["quality"]["active_units"]
 
 
-@pytest.mark.skipif("MNIST_DIR" not in os.environ, reason="MNIST_DIR names no folder with all of MNIST")
+@pytest.mark.skipif(
+    "MNIST_DIR" not in os.environ, reason="MNIST_DIR names no folder with all of MNIST"
+)
 def test_the_whole_test_set_gives_the_cards_figures(card: dict[str, Any]) -> None:
     """Measured anew, they come out the same."""
     quality = asdict(measure(ExportedModel(MODEL), DataSource().load("t10k")))
 
-    assert quality == pytest.approx({name: card["quality"][name] for name in quality}, rel=1e-4)
+    assert quality == pytest.approx(
+        {name: card["quality"][name] for name in quality}, rel=1e-4
+    )

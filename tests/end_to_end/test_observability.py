@@ -36,19 +36,25 @@ def client(server: Server) -> Iterator[httpx.Client]:
 
 def logged(server: Server, request_id: str) -> dict[str, object]:
     """The line of a request in the log."""
-    line: dict[str, object] = json.loads(server.log.wait_for(f'.*"request_id": "{request_id}".*')[0])
+    line: dict[str, object] = json.loads(
+        server.log.wait_for(f'.*"request_id": "{request_id}".*')[0]
+    )
     return line
 
 
 def test_each_request_is_a_line_of_json(server: Server, client: httpx.Client) -> None:
     """With all that tells what it was, and nothing of what it held."""
-    answer = client.post("/reconstruct", json=IMAGES, headers={"X-Request-ID": "a.sane_ID-1"})
+    answer = client.post(
+        "/reconstruct", json=IMAGES, headers={"X-Request-ID": "a.sane_ID-1"}
+    )
     line = logged(server, "a.sane_ID-1")
 
     milliseconds = line.pop("milliseconds")
     assert isinstance(milliseconds, float)
     assert 0 < milliseconds < 10_000
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", str(line.pop("time")))
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", str(line.pop("time"))
+    )
     assert line == {
         "level": "info",
         "message": "request",
@@ -65,7 +71,9 @@ def test_each_request_is_a_line_of_json(server: Server, client: httpx.Client) ->
 
 
 @pytest.mark.parametrize("path", ["/livez", "/nothing", "/encode"])
-def test_an_id_is_made_where_none_came(server: Server, client: httpx.Client, path: str) -> None:
+def test_an_id_is_made_where_none_came(
+    server: Server, client: httpx.Client, path: str
+) -> None:
     """Two requests never have the same one; the answer, its problem and the log agree on it."""
     first, second = client.get(path), client.get(path)
 
@@ -75,8 +83,12 @@ def test_an_id_is_made_where_none_came(server: Server, client: httpx.Client, pat
         assert first.json()["request_id"] == first.headers["x-request-id"]
 
 
-@pytest.mark.parametrize("given", [b"", b"a b", b'a"b', b"\xc3\xa4", b"a" * 129, b"a\tb"])
-def test_an_id_that_is_not_sane_is_not_taken(client: httpx.Client, given: bytes) -> None:
+@pytest.mark.parametrize(
+    "given", [b"", b"a b", b'a"b', b"\xc3\xa4", b"a" * 129, b"a\tb"]
+)
+def test_an_id_that_is_not_sane_is_not_taken(
+    client: httpx.Client, given: bytes
+) -> None:
     """It could write what it likes into a log."""
     answer = client.get("/livez", headers=httpx.Headers([(b"X-Request-ID", given)]))
 
@@ -85,14 +97,22 @@ def test_an_id_that_is_not_sane_is_not_taken(client: httpx.Client, given: bytes)
 
 def test_on_a_terminal_the_log_is_for_people() -> None:
     """A line a request, without JSON."""
-    with serve("--workers", "1", "--log-format", "text") as server, server.client() as client:
+    with (
+        serve("--workers", "1", "--log-format", "text") as server,
+        server.client() as client,
+    ):
         client.post("/encode", json=IMAGES)
-        server.log.wait_for(r"^\d\d:\d\d:\d\d 127.0.0.1 POST /encode 200 \d+\.\d\d ms, 2 images, \d+ B in, \d+ B out, ")
+        server.log.wait_for(
+            r"^\d\d:\d\d:\d\d 127.0.0.1 POST /encode 200 \d+\.\d\d ms, 2 images, \d+ B in, \d+ B out, "
+        )
 
 
 def test_the_access_log_can_be_left_out() -> None:
     """Events are logged all the same."""
-    with serve("--workers", "1", "--no-access-log") as server, server.client() as client:
+    with (
+        serve("--workers", "1", "--no-access-log") as server,
+        server.client() as client,
+    ):
         client.get("/livez")
         server.process.terminate()
         server.log.wait_for('"message": "stopping"')
@@ -112,8 +132,15 @@ def test_an_answer_tells_where_its_time_went(client: httpx.Client) -> None:
 
 def metrics(client: httpx.Client) -> dict[str, float]:
     """All samples by name and labels."""
-    lines = [line for line in client.get("/metrics").text.splitlines() if not line.startswith("#")]
-    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+    lines = [
+        line
+        for line in client.get("/metrics").text.splitlines()
+        if not line.startswith("#")
+    ]
+    return {
+        name: float(value)
+        for name, _, value in (line.rpartition(" ") for line in lines)
+    }
 
 
 def test_metrics_count_what_was_done(client: httpx.Client) -> None:
@@ -126,10 +153,16 @@ def test_metrics_count_what_was_done(client: httpx.Client) -> None:
     def grown(name: str) -> float:
         return after[name] - before.get(name, 0)
 
-    assert grown('vae_request_duration_seconds_count{route="/encode",status="200"}') == 1
-    assert grown('vae_request_duration_seconds_count{route="/encode",status="422"}') == 1
+    assert (
+        grown('vae_request_duration_seconds_count{route="/encode",status="200"}') == 1
+    )
+    assert (
+        grown('vae_request_duration_seconds_count{route="/encode",status="422"}') == 1
+    )
     assert grown('vae_refusals_total{type="invalid-request"}') == 1
-    assert grown('vae_images_total{route="/encode"}') == 3  # a request counts as one at the least
+    assert (
+        grown('vae_images_total{route="/encode"}') == 3
+    )  # a request counts as one at the least
     assert grown("vae_batch_images_count") == 2
     assert grown('vae_stage_seconds_total{stage="infer"}') > 0
     assert after["vae_requests_in_flight"] == 1  # this one
@@ -141,7 +174,11 @@ def test_labels_are_bounded_whatever_is_asked_for(client: httpx.Client) -> None:
     client.get("/made-up")
     before = set(metrics(client))
     for number in range(200):
-        client.request("PATCH" if number % 2 else "GET", f"/made-up/{number}", headers={"X-Request-ID": f"id-{number}"})
+        client.request(
+            "PATCH" if number % 2 else "GET",
+            f"/made-up/{number}",
+            headers={"X-Request-ID": f"id-{number}"},
+        )
     new = set(metrics(client)) - before
 
     assert {re.sub(r'le="[^"]*",', "", name) for name in new} <= {
@@ -157,14 +194,20 @@ def test_prometheus_reads_the_metrics(client: httpx.Client) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("promtool is not installed: apt-get install prometheus")
-    checked = subprocess.run(  # noqa: S603 - the system's promtool
-        [promtool, "check", "metrics"], input=client.get("/metrics").text, capture_output=True, text=True, check=False
+    checked = subprocess.run(
+        [promtool, "check", "metrics"],
+        input=client.get("/metrics").text,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-def test_a_head_request_is_answered_as_a_get_without_its_body(client: httpx.Client) -> None:
+def test_a_head_request_is_answered_as_a_get_without_its_body(
+    client: httpx.Client,
+) -> None:
     """Load balancers like it."""
     answer = client.head("/readyz")
 
@@ -179,7 +222,9 @@ def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            received.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+            received.append(
+                (self.path, self.rfile.read(int(self.headers["Content-Length"])))
+            )
             self.send_response(200)
             self.end_headers()
 
@@ -195,8 +240,15 @@ def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
 def test_a_trace_goes_to_the_collector_and_joins_the_callers() -> None:
     """What it was sent holds the caller's trace and the span that called."""
     with collector() as (endpoint, received):
-        with serve("--workers", "2", "--otlp-endpoint", endpoint) as server, server.client() as client:
-            answer = client.post("/encode", json=IMAGES, headers={"traceparent": f"00-{TRACE_ID}-{PARENT_ID}-01"})
+        with (
+            serve("--workers", "2", "--otlp-endpoint", endpoint) as server,
+            server.client() as client,
+        ):
+            answer = client.post(
+                "/encode",
+                json=IMAGES,
+                headers={"traceparent": f"00-{TRACE_ID}-{PARENT_ID}-01"},
+            )
             assert answer.status_code == 200
         sent = b"".join(content for path, content in received if path == "/v1/traces")
 

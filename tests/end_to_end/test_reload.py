@@ -59,10 +59,15 @@ def test_a_good_model_takes_over_between_requests(folder: Path, workers: str) ->
     """No request fails, and each answer is the old model's or the new one's, none a mixture of both."""
     with serve("--workers", workers, "--model", str(folder)) as server:
         old = answer_of(server)
-        load = reload_under_load(server, lambda: make_another(folder), "the model is loaded anew")
+        load = reload_under_load(
+            server, lambda: make_another(folder), "the model is loaded anew"
+        )
         new = answer_of(server)
         with server.client() as client:
-            assert 'vae_model_reloads_total{result="ok"} 1.0' in client.get("/metrics").text
+            assert (
+                'vae_model_reloads_total{result="ok"} 1.0'
+                in client.get("/metrics").text
+            )
 
     assert load.cut == []
     assert set(load.statuses) == {200}
@@ -72,14 +77,21 @@ def test_a_good_model_takes_over_between_requests(folder: Path, workers: str) ->
 
 @pytest.mark.parametrize(("damage", "message"), [DAMAGES[0], DAMAGES[6]])
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_bad_model_leaves_the_old_one_in_service(folder: Path, workers: str, damage: Damage, message: str) -> None:
+def test_a_bad_model_leaves_the_old_one_in_service(
+    folder: Path, workers: str, damage: Damage, message: str
+) -> None:
     """One line in the log says what is wrong with it; no request notices."""
     with serve("--workers", workers, "--model", str(folder)) as server:
         old = answer_of(server)
-        load = reload_under_load(server, lambda: damage(folder), f"the old one serves on: .*{message}")
+        load = reload_under_load(
+            server, lambda: damage(folder), f"the old one serves on: .*{message}"
+        )
         with server.client() as client:
             assert client.get("/readyz").status_code == 200
-            assert 'vae_model_reloads_total{result="refused"} 1.0' in client.get("/metrics").text
+            assert (
+                'vae_model_reloads_total{result="refused"} 1.0'
+                in client.get("/metrics").text
+            )
 
     assert load.cut == []
     assert set(load.statuses) == {200}
@@ -108,7 +120,9 @@ def kill_and_wait(server: Server, worker: int) -> None:
 
 def test_the_endpoint_is_there_only_when_it_is_wanted(folder: Path) -> None:
     """It needs a key; without the setting there is nothing at its path."""
-    with serve("--workers", "2", "--model", str(folder), "--reload-endpoint", VAE_API_KEYS=KEY) as server:
+    with serve(
+        "--workers", "2", "--model", str(folder), "--reload-endpoint", VAE_API_KEYS=KEY
+    ) as server:
         with server.client() as client:
             assert client.post("/model/reload").status_code == 401
             make_another(folder)

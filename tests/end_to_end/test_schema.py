@@ -44,10 +44,16 @@ def check_answer(document: Json, operation: Json, answer: httpx.Response) -> Non
     """See that an answer is one of those described, of the type and the schema that its status has."""
     content = operation["responses"][str(answer.status_code)]["content"]
     media_type = answer.headers["content-type"].partition(";")[0]
-    check(document, content[media_type], answer.text if media_type == "text/plain" else answer.json())
+    check(
+        document,
+        content[media_type],
+        answer.text if media_type == "text/plain" else answer.json(),
+    )
 
 
-def test_every_example_is_answered_as_described(client: httpx.Client, document: Json) -> None:
+def test_every_example_is_answered_as_described(
+    client: httpx.Client, document: Json
+) -> None:
     """It is valid itself, and gets a 2xx whose content is valid."""
     posted = 0
     for method, path, operation in operations(document):
@@ -71,12 +77,24 @@ def test_defaults_may_be_written_out(client: httpx.Client, document: Json) -> No
             name = content["schema"]["$ref"].split("/")[-1]
             fields = document["components"]["schemas"][name]["properties"]
             body = next(iter(content["examples"].values()))["value"]
-            defaults = {name: field["default"] for name, field in fields.items() if "default" in field}
-            plain, full = client.post(path, json=body), client.post(path, json={**defaults, **body})
-            assert (plain.status_code, plain.content) == (full.status_code, full.content), path
+            defaults = {
+                name: field["default"]
+                for name, field in fields.items()
+                if "default" in field
+            }
+            plain, full = (
+                client.post(path, json=body),
+                client.post(path, json={**defaults, **body}),
+            )
+            assert (plain.status_code, plain.content) == (
+                full.status_code,
+                full.content,
+            ), path
 
 
-def test_every_get_is_answered_as_described(client: httpx.Client, document: Json) -> None:
+def test_every_get_is_answered_as_described(
+    client: httpx.Client, document: Json
+) -> None:
     """Each gives a 2xx whose content is valid."""
     for method, path, operation in operations(document):
         if method == "get":
@@ -96,11 +114,19 @@ def test_every_get_is_answered_as_described(client: httpx.Client, document: Json
     ],
 )
 def test_every_refusal_is_described(
-    client: httpx.Client, document: Json, status: int, headers: dict[str, str], body: bytes
+    client: httpx.Client,
+    document: Json,
+    status: int,
+    headers: dict[str, str],
+    body: bytes,
 ) -> None:
     """At each operation, its status is there and its problem valid."""
     for method, path, operation in operations(document):
         if method == "post":
-            answer = client.post(path, content=body, headers={"Content-Type": "application/json", **headers})
+            answer = client.post(
+                path,
+                content=body,
+                headers={"Content-Type": "application/json", **headers},
+            )
             assert answer.status_code == status
             check_answer(document, operation, answer)

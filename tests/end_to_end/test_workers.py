@@ -65,7 +65,9 @@ def test_connections_are_spread_over_workers_whichever_runs_first() -> None:
         os.kill(slow, signal.SIGSTOP)
         try:
             for _ in range(64):
-                stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+                stack.enter_context(
+                    socket.create_connection(("127.0.0.1", server.port), timeout=30)
+                )
         finally:
             os.kill(slow, signal.SIGCONT)
         end = time.monotonic() + 20
@@ -90,7 +92,9 @@ def test_a_worker_that_stops_leaves_new_connections_to_the_others() -> None:
                 statuses = set()
                 for _ in range(32):
                     async with connect(server.port) as connection:
-                        statuses.add((await asyncio.wait_for(connection.ask(DIGIT), 10)).status)
+                        statuses.add(
+                            (await asyncio.wait_for(connection.ask(DIGIT), 10)).status
+                        )
                 return statuses
 
         assert asyncio.run(run()) == {200}
@@ -105,7 +109,10 @@ def test_what_waits_for_a_worker_that_has_died_is_served_before_a_stop() -> None
         async def run() -> set[int]:
             async with AsyncExitStack() as stack:
                 os.kill(victim, signal.SIGSTOP)
-                waiting = [await stack.enter_async_context(connect(server.port)) for _ in range(32)]
+                waiting = [
+                    await stack.enter_async_context(connect(server.port))
+                    for _ in range(32)
+                ]
                 for connection in waiting:
                     connection.writer.write(DIGIT)
                 server.process.send_signal(signal.SIGSTOP)
@@ -115,7 +122,10 @@ def test_what_waits_for_a_worker_that_has_died_is_served_before_a_stop() -> None
                     server.process.send_signal(signal.SIGTERM)
                 finally:
                     server.process.send_signal(signal.SIGCONT)
-                return {(await asyncio.wait_for(connection.answer(), 20)).status for connection in waiting}
+                return {
+                    (await asyncio.wait_for(connection.answer(), 20)).status
+                    for connection in waiting
+                }
 
         assert asyncio.run(run()) == {200}
         assert server.process.wait(timeout=30) == 0
@@ -130,15 +140,22 @@ def wait_for_end(process: int) -> None:
 
 def sockets(process: int) -> int:
     """How many a process has open."""
-    return sum("socket:" in str(file.resolve()) for file in Path(f"/proc/{process}/fd").iterdir())
+    return sum(
+        "socket:" in str(file.resolve())
+        for file in Path(f"/proc/{process}/fd").iterdir()
+    )
 
 
 def test_a_child_of_others_is_no_worker() -> None:
     """As process 1 of a container is given those whose parents have ended: it is forgotten, and all goes on."""
-    with serve("--workers", "2", through=["sh", "-c", 'true & exec "$@"', "sh"]) as server:
+    with serve(
+        "--workers", "2", through=["sh", "-c", 'true & exec "$@"', "sh"]
+    ) as server:
         with server.client() as client:
             assert client.get("/readyz").status_code == 200
-        os.kill(server.workers()[-1], signal.SIGKILL)  # until a child ends, nobody asks after the ended ones
+        os.kill(
+            server.workers()[-1], signal.SIGKILL
+        )  # until a child ends, nobody asks after the ended ones
         server.log.wait_for("has died and is replaced")
         wait_for_workers(server, 2)
 
@@ -152,8 +169,16 @@ def test_workers_end_with_the_process_that_watches_them() -> None:
         server.process.kill()
         server.process.wait(timeout=30)
         taken = 0
-        while not server.log.ended:  # it ends when the last process that writes to it does
-            taken = max(taken, *(nanoseconds(path) - start for path, start in zip(times, before, strict=True)))
+        while (
+            not server.log.ended
+        ):  # it ends when the last process that writes to it does
+            taken = max(
+                taken,
+                *(
+                    nanoseconds(path) - start
+                    for path, start in zip(times, before, strict=True)
+                ),
+            )
             server.log.reader.join(timeout=0.05)
 
         assert taken < 5e8
@@ -181,5 +206,9 @@ def test_metrics_count_for_all_workers() -> None:
         line = 'vae_request_duration_seconds_count{route="/reconstruct",status="200"}'
         for _ in range(6):
             with server.client() as client:
-                counts = [text for text in client.get("/metrics").text.splitlines() if text.startswith(line)]
+                counts = [
+                    text
+                    for text in client.get("/metrics").text.splitlines()
+                    if text.startswith(line)
+                ]
             assert counts == [f"{line} {load.answered}.0"]

@@ -25,7 +25,9 @@ async def main(port: int) -> None:
             started = time.perf_counter()
             answer = await connection.ask(READY)
             seconds = time.perf_counter() - started
-            sys.stdout.write(f"{seconds if answer.status == 200 else math.inf} {started - due}\n")
+            sys.stdout.write(
+                f"{seconds if answer.status == 200 else math.inf} {started - due}\n"
+            )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,11 @@ from tests.samples import REPOSITORY, card_examples
 IMAGES = 256
 FIRST, SECOND = card_examples()[:2]
 # Little to send and much to compute, so that one client can ask for ten times the capacity.
-LARGE = request("POST", "/interpolate", {"start": {"image": FIRST}, "end": {"image": SECOND}, "steps": IMAGES})
+LARGE = request(
+    "POST",
+    "/interpolate",
+    {"start": {"image": FIRST}, "end": {"image": SECOND}, "steps": IMAGES},
+)
 DIGIT = request("POST", "/reconstruct", {"images": [FIRST]})
 MAX_PENDING_IMAGES = 512
 SECONDS = 30
@@ -44,18 +48,24 @@ class Seen:
 @pytest.fixture
 def server() -> Iterator[Server]:
     """One worker, as it comes."""
-    with serve("--workers", "1", "--max-pending-images", str(MAX_PENDING_IMAGES)) as server:
+    with serve(
+        "--workers", "1", "--max-pending-images", str(MAX_PENDING_IMAGES)
+    ) as server:
         yield server
 
 
-def test_overload_is_refused_and_what_is_taken_in_is_answered_soon(server: Server) -> None:
+def test_overload_is_refused_and_what_is_taken_in_is_answered_soon(
+    server: Server,
+) -> None:
     """What is taken in waits about as long as the queue is; probes are answered; memory and speed stay."""
     with probes(server.port) as lines:
         seen = asyncio.run(overload(server))
     probed, late = zip(*(map(float, line.split()) for line in lines), strict=True)
     noise = percentile(late)  # of this machine, whatever else runs on it
     accepted_rate = len(seen.accepted) / SECONDS
-    queue = MAX_PENDING_IMAGES / IMAGES / accepted_rate  # time to answer all that may be waiting (Little's law)
+    queue = (
+        MAX_PENDING_IMAGES / IMAGES / accepted_rate
+    )  # time to answer all that may be waiting (Little's law)
     figures = (
         f"{seen.capacity:.0f} requests/s at most, {seen.sent / SECONDS:.0f} sent, {accepted_rate:.0f} answered; "
         f"accepted p50 {median(seen.accepted):.3f} s, p99 {percentile(seen.accepted):.3f} s, queue {queue:.3f} s; "
@@ -65,7 +75,9 @@ def test_overload_is_refused_and_what_is_taken_in_is_answered_soon(server: Serve
     )
     assert seen.others == [], figures
     assert seen.refused > 0, figures
-    assert seen.sent > 0.7 * TIMES * seen.capacity * SECONDS, figures  # this machine can make the load
+    assert seen.sent > 0.7 * TIMES * seen.capacity * SECONDS, (
+        figures
+    )  # this machine can make the load
     assert accepted_rate > seen.capacity / 5, figures
     assert percentile(seen.accepted) < 4 * queue + 3 * noise, figures
     assert percentile(probed) < 0.1 + noise, figures
@@ -83,7 +95,7 @@ def percentile(seconds: Sequence[float]) -> float:
 def probes(port: int) -> Iterator[list[str]]:
     """Ask the probe all the while; what it found is there in the end, line by line."""
     lines: list[str] = []
-    with subprocess.Popen(  # noqa: S603 - a module of these tests
+    with subprocess.Popen(
         [sys.executable, "-m", "tests.endurance.probe", str(port)],
         cwd=REPOSITORY,
         stdin=subprocess.PIPE,
@@ -98,7 +110,10 @@ async def overload(server: Server) -> Seen:
     """Measure the capacity, flood the service, and look at its speed before and after."""
     seen = Seen()
     async with AsyncExitStack() as stack:
-        connections = [await stack.enter_async_context(connect(server.port)) for _ in range(CONNECTIONS)]
+        connections = [
+            await stack.enter_async_context(connect(server.port))
+            for _ in range(CONNECTIONS)
+        ]
         seen.before = await digit_seconds(connections[0])
         seen.capacity = await capacity(connections[: MAX_PENDING_IMAGES // IMAGES])
         watching = asyncio.create_task(watch(server.process.pid, seen))

@@ -47,7 +47,10 @@ FLAGS = ("--workers", "1", "--drain-delay-seconds", "1")
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on."""
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        sockets = [
+            stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            for _ in range(count)
+        ]
         return [listener.getsockname()[1] for listener in sockets]
 
 
@@ -58,8 +61,14 @@ def proxy(folder: Path, port: int, instances: list[int]) -> Iterator[None]:
     if binary is None:
         pytest.skip("haproxy is not installed: apt-get install haproxy")
     path = folder / "haproxy.cfg"
-    path.write_text(CONFIGURATION.format(folder=folder, port=port, first=instances[0], second=instances[1]))
-    with subprocess.Popen([binary, "-f", str(path)], stderr=subprocess.DEVNULL) as process:  # noqa: S603 - a proxy of our own
+    path.write_text(
+        CONFIGURATION.format(
+            folder=folder, port=port, first=instances[0], second=instances[1]
+        )
+    )
+    with subprocess.Popen(
+        [binary, "-f", str(path)], stderr=subprocess.DEVNULL
+    ) as process:
         try:
             yield
         finally:
@@ -101,7 +110,8 @@ def test_a_rolling_restart_loses_no_request(tmp_path: Path) -> None:
             assert await asyncio.to_thread(servers[index].process.wait, 30) == 0
             await asyncio.to_thread(running[index].close)
             again = await asyncio.to_thread(
-                running[index].enter_context, serve("--port", str(instances[index]), *FLAGS)
+                running[index].enter_context,
+                serve("--port", str(instances[index]), *FLAGS),
             )
             servers[index] = again
             await wait_until_up(tmp_path, {"first", "second"})

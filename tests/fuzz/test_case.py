@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fuzz.case import HEIGHT, MAX_BYTES, MAX_SECONDS, WIDTH, Reader, Records, check, read_fitted
+from fuzz.case import (
+    HEIGHT,
+    MAX_BYTES,
+    MAX_SECONDS,
+    WIDTH,
+    Reader,
+    Records,
+    check,
+    read_fitted,
+)
 from service.imaging.errors import ImageError
 
 IMAGE = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)

@@ -31,7 +31,11 @@ def test_an_edited_picture_has_the_right_checksums(edit: Edit) -> None:
     """So that what is wrong with it is found behind them."""
     for seed in SEEDS:
         random = Random(seed)
-        edited = [(kind, content) for kind, content in edit(picture(random), random, flip) if kind != b"IEND"]
+        edited = [
+            (kind, content)
+            for kind, content in edit(picture(random), random, flip)
+            if kind != b"IEND"
+        ]
 
         assert list(chunks(content_of(edited[:900]) + END)) == edited[:900]
 
@@ -49,5 +53,8 @@ def test_chunks_are_found_again() -> None:
     """A text that is no PNG has none."""
     made = picture(Random(0))
 
-    assert chunks_of(b"data:image/png;base64," + base64.b64encode(content_of(made))) == made
+    assert (
+        chunks_of(b"data:image/png;base64," + base64.b64encode(content_of(made)))
+        == made
+    )
     assert chunks_of(b"A") == chunks_of(base64.b64encode(SIGNATURE)) == []

@@ -23,7 +23,9 @@ LOCKED_DOWN = (
 
 def docker(*arguments: str) -> str:
     """Run the Docker client; give what it prints."""
-    done = subprocess.run([DOCKER, *arguments], capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
+    done = subprocess.run(
+        [DOCKER, *arguments], capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -55,7 +57,9 @@ def wait_until_ready(client: httpx.Client) -> None:
     raise AssertionError("the container did not become ready")
 
 
-def test_a_container_answers_a_digit_and_stops(container: tuple[str, httpx.Client], test_digits: Digits) -> None:
+def test_a_container_answers_a_digit_and_stops(
+    container: tuple[str, httpx.Client], test_digits: Digits
+) -> None:
     """Read-only, without capabilities, as nobody; SIGTERM ends it with exit code 0."""
     name, client = container
     digit = test_digits.images[0, 0].numpy()
@@ -72,21 +76,26 @@ def test_a_container_answers_a_digit_and_stops(container: tuple[str, httpx.Clien
 def test_the_health_check_finds_it_well(container: tuple[str, httpx.Client]) -> None:
     """The image's own check, run as Docker runs it."""
     name, _ = container
-    (check,) = json.loads(docker("inspect", "--format=[{{json .Config.Healthcheck.Test}}]", name))
+    (check,) = json.loads(
+        docker("inspect", "--format=[{{json .Config.Healthcheck.Test}}]", name)
+    )
 
     assert check[0] == "CMD"
     docker("exec", name, *check[1:])
 
 
-def test_the_image_holds_what_it_runs_and_no_more(container: tuple[str, httpx.Client]) -> None:
+def test_the_image_holds_what_it_runs_and_no_more(
+    container: tuple[str, httpx.Client],
+) -> None:
     """No PyTorch, no tests, no compiler, no pip, no package cache; its user is not root; telemetry is off."""
     name, _ = container
 
     def shell(command: str, *options: str) -> str:
         return docker("exec", *options, name, "sh", "-c", command)
 
+    names = ("torch", "pip", "ensurepip", "training")
     program = (
-        "import importlib.util as u; print([n for n in ('torch', 'pip', 'ensurepip', 'training') if u.find_spec(n)])"
+        f"import importlib.util as u; print([n for n in {names} if u.find_spec(n)])"
     )
     for python in ("/venv/bin/python", "/usr/local/bin/python"):
         assert docker("exec", name, python, "-c", program) == "[]"

@@ -32,7 +32,9 @@ class Client:
 
         async def send() -> httpx.Response:
             transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://service"
+            ) as client:
                 return await client.request(method, path, **options)
 
         return asyncio.run(send())
@@ -41,7 +43,13 @@ class Client:
 @pytest.fixture
 def settings() -> Settings:
     """Small limits, easy to reach."""
-    return Settings(workers=1, max_items=12, max_body_bytes=4096, max_image_bytes=2048, max_latent=10.0)
+    return Settings(
+        workers=1,
+        max_items=12,
+        max_body_bytes=4096,
+        max_image_bytes=2048,
+        max_latent=10.0,
+    )
 
 
 @pytest.fixture

@@ -23,9 +23,13 @@ print(pages() - before)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="what it asks for is glibc's")
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="what it asks for is glibc's"
+)
 def test_the_memory_of_a_request_serves_the_next() -> None:
     """Arrays of 4 MB that are made and freed time and again ask the system for hardly a page."""
-    done = subprocess.run([sys.executable, "-c", REQUESTS], capture_output=True, text=True, check=True)  # noqa: S603 - this test's own
+    done = subprocess.run(
+        [sys.executable, "-c", REQUESTS], capture_output=True, text=True, check=True
+    )
 
     assert int(done.stdout) < 100

@@ -22,7 +22,10 @@ KEY, OTHER_KEY = "sixteen-letters!", "another-key-of-enough-letters"
         ({"cpu.max": "max 100000\n"}, len(os.sched_getaffinity(0))),
         ({"cpu.max": "99900000 100000\n"}, len(os.sched_getaffinity(0))),
         ({"cpu/cpu.cfs_quota_us": "50000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 1),
-        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, len(os.sched_getaffinity(0))),
+        (
+            {"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"},
+            len(os.sched_getaffinity(0)),
+        ),
         ({}, len(os.sched_getaffinity(0))),
     ],
 )
@@ -37,7 +40,9 @@ def test_workers_are_as_many_as_the_quota_and_the_affinity_allow(
     assert available_cpus(tmp_path) == cpus
 
 
-def test_a_variable_that_is_no_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_that_is_no_setting_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A misspelt name is no silence; a name without the prefix is nobody's business."""
     monkeypatch.setenv("VAE_MAX_ITEM", "3")
     monkeypatch.setenv("VAELEN", "3")
@@ -53,17 +58,25 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings().cors_origins == ("https://a.example", "http://b.example:8080")
 
 
-@pytest.mark.parametrize("origin", ["*", "a.example", "https://a.example/", "https://a.example/page", "null"])
+@pytest.mark.parametrize(
+    "origin", ["*", "a.example", "https://a.example/", "https://a.example/page", "null"]
+)
 def test_an_origin_is_scheme_and_host_and_no_more(origin: str) -> None:
     """What a browser would never send is a mistake, and a star would be all the world."""
     with pytest.raises(ValidationError, match="is not an origin"):
         Settings(cors_origins=(origin,))
 
 
-@pytest.mark.parametrize("host", ["a.example:8000", "https://a.example", "a.example/", "*.a.example", "a example"])
+@pytest.mark.parametrize(
+    "host",
+    ["a.example:8000", "https://a.example", "a.example/", "*.a.example", "a example"],
+)
 def test_a_host_is_a_name_and_no_more(host: str) -> None:
     """With a port it would be compared with no request's."""
-    assert Settings(allowed_hosts=("a.example", "127.0.0.1", "[::1]")).allowed_hosts[2] == "[::1]"
+    assert (
+        Settings(allowed_hosts=("a.example", "127.0.0.1", "[::1]")).allowed_hosts[2]
+        == "[::1]"
+    )
     with pytest.raises(ValidationError, match="is not a host name"):
         Settings(allowed_hosts=("a.example", host))
 
@@ -71,13 +84,18 @@ def test_a_host_is_a_name_and_no_more(host: str) -> None:
 @pytest.mark.parametrize("address", ["proxy", "127.0.0.1/8", "10.0.0.0/33", "*"])
 def test_a_proxy_is_an_address_or_a_network(address: str) -> None:
     """Or the only one, a star: anything else would silently be nobody's."""
-    assert Settings(trusted_proxies=("10.0.0.0/8", "::1")).trusted_proxies == ("10.0.0.0/8", "::1")
+    assert Settings(trusted_proxies=("10.0.0.0/8", "::1")).trusted_proxies == (
+        "10.0.0.0/8",
+        "::1",
+    )
     assert Settings(trusted_proxies=("*",)).trusted_proxies == ("*",)
     with pytest.raises(ValidationError, match="trusted_proxies"):
         Settings(trusted_proxies=("10.0.0.1", address))
 
 
-@pytest.mark.parametrize("name", ["request_timeout_seconds", "drain_delay_seconds", "drain_grace_seconds"])
+@pytest.mark.parametrize(
+    "name", ["request_timeout_seconds", "drain_delay_seconds", "drain_grace_seconds"]
+)
 @pytest.mark.parametrize("value", ["inf", "nan"])
 def test_times_are_finite(name: str, value: str) -> None:
     """Nothing can wait for ever and end."""
@@ -85,7 +103,10 @@ def test_times_are_finite(name: str, value: str) -> None:
         Settings.model_validate({name: value})
 
 
-@pytest.mark.parametrize("key", ["short", "with a space in it..", "ünlike-any-header!", "with\ncontrol-letters"])
+@pytest.mark.parametrize(
+    "key",
+    ["short", "with a space in it..", "ünlike-any-header!", "with\ncontrol-letters"],
+)
 def test_a_key_that_is_short_or_no_header_is_refused(key: str) -> None:
     """And not shown in the message."""
     with pytest.raises(ValidationError, match="16 or more printable ASCII") as error:
@@ -116,13 +137,21 @@ def test_a_file_without_keys_does_not_open_the_service(tmp_path: Path) -> None:
         Settings.model_validate({"api_keys": KEY, "api_keys_file": path}).keys()
 
 
-def test_settings_are_printed_as_variables_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_printed_as_variables_without_secrets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Each line would set what it shows, but for the keys."""
-    settings = Settings.model_validate({"api_keys": [KEY, KEY], "max_items": 99, "access_log": False})
+    settings = Settings.model_validate(
+        {"api_keys": [KEY, KEY], "max_items": 99, "access_log": False}
+    )
     lines = settings.lines()
 
     assert len(lines) == len(Settings.model_fields) - 1
-    assert {"VAE_MAX_ITEMS=99", "VAE_ACCESS_LOG=false", "VAE_API_KEYS=**********,**********"} <= set(lines)
+    assert {
+        "VAE_MAX_ITEMS=99",
+        "VAE_ACCESS_LOG=false",
+        "VAE_API_KEYS=**********,**********",
+    } <= set(lines)
     assert KEY not in " ".join(lines)
     for line in lines:
         name, _, value = line.partition("=")
@@ -141,4 +170,6 @@ def test_the_documentation_has_all_settings() -> None:
     """Name, default, meaning and unit, as the class has them."""
     table = "\n".join(row(name, field) for name, field in Settings.model_fields.items())
 
-    assert table in (REPOSITORY / "docs/operating.md").read_text(), f"docs/operating.md needs this table:\n{table}"
+    assert table in (REPOSITORY / "docs/operating.md").read_text(), (
+        f"docs/operating.md needs this table:\n{table}"
+    )

@@ -61,7 +61,13 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory, train_digits: Digits) -
 def exported(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Path:
     """That model, exported; not to be changed."""
     folder = tmp_path_factory.mktemp("models") / "small"
-    export(checkpoint, folder, SAMPLE, SAMPLE.load("train", DATA), SAMPLE.load("t10k", DATA))
+    export(
+        checkpoint,
+        folder,
+        SAMPLE,
+        SAMPLE.load("train", DATA),
+        SAMPLE.load("t10k", DATA),
+    )
     return folder
 
 

@@ -48,7 +48,17 @@ def command(source: DataSource, capsys: pytest.CaptureFixture[str]) -> Command:
 def test_from_digits_to_pictures(command: Command, tmp_path: Path) -> None:
     """Train, stop, resume, export, evaluate, summary and demo, each with its exit code and its word."""
     checkpoint, model = tmp_path / "run" / "checkpoint.pt", tmp_path / "small"
-    train = ("train", "--checkpoint", checkpoint, "--data", DATA, "--train-size", 256, "--epochs", 2)
+    train = (
+        "train",
+        "--checkpoint",
+        checkpoint,
+        "--data",
+        DATA,
+        "--train-size",
+        256,
+        "--epochs",
+        2,
+    )
 
     code, out, _ = command(*train)
     assert code == 0
@@ -61,7 +71,9 @@ def test_from_digits_to_pictures(command: Command, tmp_path: Path) -> None:
     )
     assert "2 of 2 epochs done" in command(*train, "--resume")[1]
 
-    code, out, _ = command("export", "--checkpoint", checkpoint, "--model", model, "--data", DATA)
+    code, out, _ = command(
+        "export", "--checkpoint", checkpoint, "--model", model, "--data", DATA
+    )
     assert code == 0
     assert "over 1000 test digits" in out
 
@@ -71,15 +83,36 @@ def test_from_digits_to_pictures(command: Command, tmp_path: Path) -> None:
     assert code == 0
     assert "squared error per pixel" in out
     assert judge.exists()
-    assert json.loads((model / "model.json").read_text())["quality"]["test_images"] == 500
+    assert (
+        json.loads((model / "model.json").read_text())["quality"]["test_images"] == 500
+    )
 
     folder, unmeasured = tmp_path / "plots", tmp_path / "unmeasured"
-    command("export", "--checkpoint", checkpoint, "--model", unmeasured, "--data", DATA, "--test-size", 10)
+    command(
+        "export",
+        "--checkpoint",
+        checkpoint,
+        "--model",
+        unmeasured,
+        "--data",
+        DATA,
+        "--test-size",
+        10,
+    )
     assert command(*evaluate, "--beside", unmeasured)[::2] == (
         1,
         f"error: {unmeasured} has no measures: evaluate it first\n",
     )
-    code, out, _ = command(*evaluate, "--held-out", "--plots", folder, "--checkpoint", checkpoint, "--beside", MODEL)
+    code, out, _ = command(
+        *evaluate,
+        "--held-out",
+        "--plots",
+        folder,
+        "--checkpoint",
+        checkpoint,
+        "--beside",
+        MODEL,
+    )
     assert code == 0
     quality = json.loads((model / "model.json").read_text())["quality"]
     assert (quality["split"], quality["test_images"]) == ("held-out", 256)
@@ -94,10 +127,16 @@ def test_from_digits_to_pictures(command: Command, tmp_path: Path) -> None:
     ]
     assert all(look(path) for path in folder.iterdir())
 
-    code, out, _ = command("demo", "--model", model, "--data", DATA, "--output", tmp_path / "demo")
+    code, out, _ = command(
+        "demo", "--model", model, "--data", DATA, "--output", tmp_path / "demo"
+    )
     assert code == 0
     pictures = [Path(line) for line in out.split()]
-    assert [path.name for path in pictures] == ["reconstruction.png", "interpolation.png", "prior.png"]
+    assert [path.name for path in pictures] == [
+        "reconstruction.png",
+        "interpolation.png",
+        "prior.png",
+    ]
     for path in pictures:
         width, height = look(path)
         assert width > height * 1.2
@@ -111,18 +150,34 @@ def look(path: Path) -> tuple[int, int]:
     return image.size
 
 
-def test_a_recipe_gives_what_flags_do_not(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recipe_gives_what_flags_do_not(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Flags win, other fields have their defaults, and the run is kept under the recipe's name."""
     monkeypatch.chdir(tmp_path)
-    Path("grey.toml").write_text('objective = "bernoulli"\nepochs = 5\nbatch_size = 128\n')
-    code, _, _ = command("train", "--recipe", "grey.toml", "--data", DATA, "--train-size", 64, "--epochs", 1)
+    Path("grey.toml").write_text(
+        'objective = "bernoulli"\nepochs = 5\nbatch_size = 128\n'
+    )
+    code, _, _ = command(
+        "train",
+        "--recipe",
+        "grey.toml",
+        "--data",
+        DATA,
+        "--train-size",
+        64,
+        "--epochs",
+        1,
+    )
 
     assert code == 0
     state = read_checkpoint(tmp_path / "runs" / "grey" / "checkpoint.pt")
     assert state["recipe"] == Recipe(objective="bernoulli", epochs=1, batch_size=128)
 
 
-def test_a_recipes_values_are_checked_as_flags_are(command: Command, tmp_path: Path) -> None:
+def test_a_recipes_values_are_checked_as_flags_are(
+    command: Command, tmp_path: Path
+) -> None:
     """The message names the flag."""
     (tmp_path / "bad.toml").write_text("epochs = 0\n")
     code, _, err = command("train", "--recipe", tmp_path / "bad.toml", "--data", DATA)
@@ -131,22 +186,38 @@ def test_a_recipes_values_are_checked_as_flags_are(command: Command, tmp_path: P
     assert "--epochs" in err
 
 
-def test_the_classifier_is_trained_by_one_command(command: Command, tmp_path: Path) -> None:
+def test_the_classifier_is_trained_by_one_command(
+    command: Command, tmp_path: Path
+) -> None:
     """And measured on the test digits."""
-    code, out, _ = command("classifier", "--output", tmp_path / "judge.pt", "--data", DATA)
+    code, out, _ = command(
+        "classifier", "--output", tmp_path / "judge.pt", "--data", DATA
+    )
 
     assert code == 0
     assert re.search(r"judge\.pt: tells \d\d\.\d\d% of the test digits", out)
-    assert accuracy(read_classifier(tmp_path / "judge.pt"), SAMPLE.load("t10k", DATA)) > 0.9
+    assert (
+        accuracy(read_classifier(tmp_path / "judge.pt"), SAMPLE.load("t10k", DATA))
+        > 0.9
+    )
 
 
 def test_losses_go_to_tensorboard_when_asked(command: Command, tmp_path: Path) -> None:
     """Into the folder named."""
-    options = ("--checkpoint", tmp_path / "c.pt", "--epochs", 1, "--tensorboard", tmp_path / "board")
+    options = (
+        "--checkpoint",
+        tmp_path / "c.pt",
+        "--epochs",
+        1,
+        "--tensorboard",
+        tmp_path / "board",
+    )
     code, _, _ = command("train", "--data", DATA, *options)
 
     assert code == 0
-    assert [path.name.split(".")[:3] for path in (tmp_path / "board").iterdir()] == [["events", "out", "tfevents"]]
+    assert [path.name.split(".")[:3] for path in (tmp_path / "board").iterdir()] == [
+        ["events", "out", "tfevents"]
+    ]
 
 
 def test_summary_prints_what_the_demo_prints(command: Command) -> None:
@@ -154,7 +225,9 @@ def test_summary_prints_what_the_demo_prints(command: Command) -> None:
     code, out, _ = command("summary", "--model", MODEL)
 
     assert code == 0
-    assert out.startswith("-------------------- VARIATIONAL AUTOENCODER (VAE) --------------------\n\n")
+    assert out.startswith(
+        "-------------------- VARIATIONAL AUTOENCODER (VAE) --------------------\n\n"
+    )
     assert "TOTAL PARAMETERS = 427344\n" in out
     assert (
         "###############\n"
@@ -199,7 +272,9 @@ def test_the_summary_is_read_from_the_graphs_and_the_card_agrees() -> None:
         (("paint",), "paint"),
     ],
 )
-def test_a_bad_argument_is_named(command: Command, arguments: tuple[str, ...], message: str) -> None:
+def test_a_bad_argument_is_named(
+    command: Command, arguments: tuple[str, ...], message: str
+) -> None:
     """Exit code 2 and the option's name."""
     code, _, err = command(*arguments)
 
@@ -210,32 +285,116 @@ def test_a_bad_argument_is_named(command: Command, arguments: tuple[str, ...], m
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("train", "--data", "nowhere", "--checkpoint", "{tmp}/c.pt"), "nowhere has neither"),
-        (("train", "--data", str(DATA), "--train-size", "513", "--checkpoint", "{tmp}/c.pt"), "513 digits asked for"),
-        (("export", "--checkpoint", "{tmp}/c.pt", "--model", "{tmp}", "--data", str(DATA)), "No such file"),
-        (("train", "--checkpoint", f"{__file__}/c.pt", "--data", str(DATA), "--epochs", "1"), "test_main.py"),
-        (("classifier", "--output", f"{__file__}/c.pt", "--data", str(DATA)), "test_main.py"),
-        (("train", "--checkpoint", "{tmp}/c.pt", "--learning-rate", "nan"), "learning_rate must be finite; is nan"),
-        (("summary", "--model", "{tmp}/nothing"), "model.json is not a readable model card"),
-        (("evaluate", "--model", "{tmp}/nothing", "--data", str(DATA)), "model.json is not a readable model card"),
         (
-            ("evaluate", "--model", str(MODEL), "--data", str(DATA), "--fashion", "nowhere"),
+            ("train", "--data", "nowhere", "--checkpoint", "{tmp}/c.pt"),
             "nowhere has neither",
         ),
-        (("evaluate", "--model", str(MODEL), "--data", str(DATA)), "60000 digits asked for, 512 are there"),
         (
-            ("evaluate", "--model", "{tmp}", "--data", str(DATA), "--classifier", "{tmp}/none.pt", "--test-size", "99"),
+            (
+                "train",
+                "--data",
+                str(DATA),
+                "--train-size",
+                "513",
+                "--checkpoint",
+                "{tmp}/c.pt",
+            ),
+            "513 digits asked for",
+        ),
+        (
+            (
+                "export",
+                "--checkpoint",
+                "{tmp}/c.pt",
+                "--model",
+                "{tmp}",
+                "--data",
+                str(DATA),
+            ),
+            "No such file",
+        ),
+        (
+            (
+                "train",
+                "--checkpoint",
+                f"{__file__}/c.pt",
+                "--data",
+                str(DATA),
+                "--epochs",
+                "1",
+            ),
+            "test_main.py",
+        ),
+        (
+            ("classifier", "--output", f"{__file__}/c.pt", "--data", str(DATA)),
+            "test_main.py",
+        ),
+        (
+            ("train", "--checkpoint", "{tmp}/c.pt", "--learning-rate", "nan"),
+            "learning_rate must be finite; is nan",
+        ),
+        (
+            ("summary", "--model", "{tmp}/nothing"),
+            "model.json is not a readable model card",
+        ),
+        (
+            ("evaluate", "--model", "{tmp}/nothing", "--data", str(DATA)),
+            "model.json is not a readable model card",
+        ),
+        (
+            (
+                "evaluate",
+                "--model",
+                str(MODEL),
+                "--data",
+                str(DATA),
+                "--fashion",
+                "nowhere",
+            ),
+            "nowhere has neither",
+        ),
+        (
+            ("evaluate", "--model", str(MODEL), "--data", str(DATA)),
+            "60000 digits asked for, 512 are there",
+        ),
+        (
+            (
+                "evaluate",
+                "--model",
+                "{tmp}",
+                "--data",
+                str(DATA),
+                "--classifier",
+                "{tmp}/none.pt",
+                "--test-size",
+                "99",
+            ),
             "100 digits at least: 512 and 99 are there",
         ),
         (
-            ("evaluate", "--model", "{tmp}", "--data", str(DATA), "--plots", f"{__file__}/plots"),
+            (
+                "evaluate",
+                "--model",
+                "{tmp}",
+                "--data",
+                str(DATA),
+                "--plots",
+                f"{__file__}/plots",
+            ),
             "test_main.py",
         ),
-        (("train", "--recipe", "{tmp}/r.toml", "--data", str(DATA)), "r.toml is not a readable recipe"),
+        (
+            ("train", "--recipe", "{tmp}/r.toml", "--data", str(DATA)),
+            "r.toml is not a readable recipe",
+        ),
     ],
 )
 def test_what_is_missing_is_said_in_one_line(
-    command: Command, exported: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
+    command: Command,
+    exported: Path,
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    message: str,
 ) -> None:
     """Exit code 1, no traceback, and before long work; nothing is said to be done."""
     copytree(exported, tmp_path, dirs_exist_ok=True)
@@ -247,7 +406,9 @@ def test_what_is_missing_is_said_in_one_line(
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["train", "export", "classifier", "evaluate", "summary", "demo"])
+@pytest.mark.parametrize(
+    "name", ["train", "export", "classifier", "evaluate", "summary", "demo"]
+)
 def test_every_command_has_help(command: Command, name: str) -> None:
     """Options and defaults."""
     code, out, _ = command(name, "--help")
@@ -271,8 +432,18 @@ def test_ctrl_c_leaves_the_last_checkpoint_whole(tmp_path: Path) -> None:
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"  # a shell's job may ignore it
         "from tests.conftest import SAMPLE; from training.__main__ import main; main(SAMPLE, sys.argv[1:])"
     )
-    arguments = ["train", "--checkpoint", checkpoint, "--data", DATA, "--epochs", "1000000", "--train-size", "64"]
-    process = subprocess.Popen(  # noqa: S603 - this project's own command
+    arguments = [
+        "train",
+        "--checkpoint",
+        checkpoint,
+        "--data",
+        DATA,
+        "--epochs",
+        "1000000",
+        "--train-size",
+        "64",
+    ]
+    process = subprocess.Popen(
         [sys.executable, "-c", program, *map(str, arguments)],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,

@@ -14,7 +14,9 @@ from torch import Tensor
 from training.artifact.latent_statistics import LatentStatistics
 
 QUANTILES = 1001  # from 0 % to 100 % in steps of 0.1 %
-TEMPERATURES = torch.logspace(-1, 2, 301, dtype=torch.float64)  # each 2.3 % above the last
+TEMPERATURES = torch.logspace(
+    -1, 2, 301, dtype=torch.float64
+)  # each 2.3 % above the last
 
 
 def anomaly_scores(reconstruction_loss: Tensor, log_densities: Tensor) -> Tensor:
@@ -27,7 +29,10 @@ def anomaly_scores(reconstruction_loss: Tensor, log_densities: Tensor) -> Tensor
 
 
 def calibrate(
-    statistics: LatentStatistics, reconstruction_loss: Tensor, latents: Tensor, labels: Tensor
+    statistics: LatentStatistics,
+    reconstruction_loss: Tensor,
+    latents: Tensor,
+    labels: Tensor,
 ) -> LatentStatistics:
     """Add what digits that the model was not fitted to teach, given their losses, posterior means and labels.
 
@@ -38,14 +43,22 @@ def calibrate(
     scores = anomaly_scores(reconstruction_loss, log_densities).numpy()
     return replace(
         statistics,
-        anomaly_quantiles=np.quantile(scores, np.linspace(0, 1, QUANTILES)).astype(np.float32),
-        class_temperature=np.array(best_temperature(log_densities, is_class(statistics, labels)), dtype=np.float32),
+        anomaly_quantiles=np.quantile(scores, np.linspace(0, 1, QUANTILES)).astype(
+            np.float32
+        ),
+        class_temperature=np.array(
+            best_temperature(log_densities, is_class(statistics, labels)),
+            dtype=np.float32,
+        ),
     )
 
 
 def best_temperature(log_densities: Tensor, right: Tensor) -> float:
     """The temperature of the least cross-entropy: Guo et al. 2017, arXiv:1706.04599, section 4.2."""
-    losses = [-class_log_probabilities(log_densities, some)[right].mean() for some in TEMPERATURES.tolist()]
+    losses = [
+        -class_log_probabilities(log_densities, some)[right].mean()
+        for some in TEMPERATURES.tolist()
+    ]
     return TEMPERATURES[torch.stack(losses).argmin()].item()
 
 

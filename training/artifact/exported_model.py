@@ -24,7 +24,14 @@ import onnxruntime
 
 FORMAT_VERSION = 1
 ENCODER_FILE, DECODER_FILE, CARD_FILE = "encoder.onnx", "decoder.onnx", "model.json"
-CARD_KEYS = ("latent_size", "objective", "training", "data", "quality", "graphs")  # that are read here
+CARD_KEYS = (
+    "latent_size",
+    "objective",
+    "training",
+    "data",
+    "quality",
+    "graphs",
+)  # that are read here
 
 Floats = NDArray[np.float32]
 
@@ -40,12 +47,17 @@ class ExportedModel:
         """Open the model in ``folder``. Raises ModelError, naming the file that cannot be read or is not the card's."""
         self.folder = folder
         self.card = read_card(folder)
-        self._graphs = [read_file(folder, self.card["graphs"][name]) for name in ("encoder", "decoder")]
+        self._graphs = [
+            read_file(folder, self.card["graphs"][name])
+            for name in ("encoder", "decoder")
+        ]
         self._encoder, self._decoder = map(open_session, self._graphs)
 
     def encode(self, pixels: Floats) -> tuple[Floats, Floats]:
         """Posterior mean and log-variance, each (batch, latent), of pixels (batch, 1, 28, 28) in [0, 1]."""
-        mean, log_variance = self._encoder.run(["mean", "log_variance"], {"pixels": pixels})
+        mean, log_variance = self._encoder.run(
+            ["mean", "log_variance"], {"pixels": pixels}
+        )
         return mean, log_variance
 
     def decode(self, latent: Floats) -> Floats:
@@ -62,7 +74,9 @@ def open_session(graph: bytes) -> onnxruntime.InferenceSession:
     """An inference session on the CPU for a serialised graph."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # idle threads would spin against PyTorch's
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        graph, options, providers=["CPUExecutionProvider"]
+    )
 
 
 def read_file(folder: Path, entry: dict[str, str]) -> bytes:
@@ -73,7 +87,9 @@ def read_file(folder: Path, entry: dict[str, str]) -> bytes:
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error}") from error
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-        raise ModelError(f"{path} is not the file that the card names: its SHA-256 differs")
+        raise ModelError(
+            f"{path} is not the file that the card names: its SHA-256 differs"
+        )
     return content
 
 
@@ -131,7 +147,10 @@ class Architecture:
     @property
     def parameters(self) -> int:
         """Number of weights and biases of the whole model."""
-        return sum(layer.parameters for layer in [*self.encoder, self.mean, self.log_variance, *self.decoder])
+        return sum(
+            layer.parameters
+            for layer in [*self.encoder, self.mean, self.log_variance, *self.decoder]
+        )
 
     def to_card(self) -> dict[str, Any]:
         """The layers as the model card has them."""
@@ -141,7 +160,10 @@ class Architecture:
 
         return {
             "encoder": [entry(layer) for layer in self.encoder],
-            "sampler": {"mean": entry(self.mean), "log_variance": entry(self.log_variance)},
+            "sampler": {
+                "mean": entry(self.mean),
+                "log_variance": entry(self.log_variance),
+            },
             "decoder": [entry(layer) for layer in self.decoder],
         }
 
@@ -150,7 +172,12 @@ def architecture(encoder: onnx.ModelProto, decoder: onnx.ModelProto) -> Architec
     """Read the dense layers off the graphs: every Gemm, and the activation that its output reaches."""
     encoder_layers = dense_layers(encoder.graph)
     mean, log_variance = encoder_layers.pop("mean"), encoder_layers.pop("log_variance")
-    return Architecture(list(encoder_layers.values()), mean, log_variance, list(dense_layers(decoder.graph).values()))
+    return Architecture(
+        list(encoder_layers.values()),
+        mean,
+        log_variance,
+        list(dense_layers(decoder.graph).values()),
+    )
 
 
 def dense_layers(graph: onnx.GraphProto) -> dict[str, DenseLayer]:
@@ -160,7 +187,9 @@ def dense_layers(graph: onnx.GraphProto) -> dict[str, DenseLayer]:
     for node in graph.node:
         if node.op_type == "Gemm":
             outputs, inputs = shapes[node.input[1]]
-            layers[node.output[0]] = DenseLayer(inputs, outputs, activation(graph, node.output[0]))
+            layers[node.output[0]] = DenseLayer(
+                inputs, outputs, activation(graph, node.output[0])
+            )
     return layers
 
 
@@ -170,6 +199,8 @@ def activation(graph: onnx.GraphProto, value: str) -> str:
     for node in graph.node:
         if value in node.input:
             return names.get(node.op_type) or (
-                activation(graph, node.output[0]) if node.op_type == "Reshape" else "Identity"
+                activation(graph, node.output[0])
+                if node.op_type == "Reshape"
+                else "Identity"
             )
     return "Identity"

@@ -8,7 +8,10 @@ from training.evaluation.likelihood import IMPORTANCE_SAMPLES
 from training.files import write_file
 
 README_FILE = "README.md"
-START, END = "<!-- measures: written by python -m training evaluate -->\n", "<!-- end of measures -->\n"
+START, END = (
+    "<!-- measures: written by python -m training evaluate -->\n",
+    "<!-- end of measures -->\n",
+)
 OBJECTIVES = {
     "squared-error": "with C · squared error, without the Gaussian's constant",
     "bernoulli": "with binary cross-entropy",
@@ -64,12 +67,24 @@ def measures_of_model(card: dict[str, Any]) -> Iterator[tuple[str, str]]:
         )
     yield "active units", f"{quality['active_units']} of {card['latent_size']}"
     if quality["active_units"] < card["latent_size"]:
-        yield "reconstruction lost with the other units at 0", f"{quality['inactive_units_loss']:.2f} nats"
-    yield "digits told by the 15 nearest means", f"{quality['nearest_neighbors_accuracy']:.2%}"
-    yield "digits told by logistic regression on the mean", f"{quality['linear_probe_accuracy']:.2%}"
+        yield (
+            "reconstruction lost with the other units at 0",
+            f"{quality['inactive_units_loss']:.2f} nats",
+        )
+    yield (
+        "digits told by the 15 nearest means",
+        f"{quality['nearest_neighbors_accuracy']:.2%}",
+    )
+    yield (
+        "digits told by logistic regression on the mean",
+        f"{quality['linear_probe_accuracy']:.2%}",
+    )
     anomalies = quality["anomalies"]
     told = f"of the {anomalies['digits']:,} not used to calibrate"
-    yield f"digits told by the samplers' densities, {told}", f"{anomalies['class_accuracy']:.2%}"
+    yield (
+        f"digits told by the samplers' densities, {told}",
+        f"{anomalies['class_accuracy']:.2%}",
+    )
     yield (
         f"cross-entropy and calibration error of their probabilities, {told}",
         f"{anomalies['class_cross_entropy']:.3f} nats, {anomalies['class_calibration_error']:.1%}",

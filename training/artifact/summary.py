@@ -30,7 +30,10 @@ def heading(text: str) -> str:
 
 def numbered(layers: list[DenseLayer]) -> list[str]:
     """One block a layer, counted from 1."""
-    return [describe(f"{number}. Layer", layer) for number, layer in enumerate(layers, start=1)]
+    return [
+        describe(f"{number}. Layer", layer)
+        for number, layer in enumerate(layers, start=1)
+    ]
 
 
 def describe(name: str, layer: DenseLayer) -> str:

@@ -35,7 +35,9 @@ FASHION_FILES = {  # Xiao, Rasul & Vollgraf 2017, arXiv:1708.07747
     "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
-FASHION_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # of Debian's package dataset-fashion-mnist
+FASHION_FOLDER = Path(
+    "/usr/share/datasets/fashion-mnist"
+)  # of Debian's package dataset-fashion-mnist
 GZIP_MAGIC = b"\x1f\x8b"
 IDX_UNSIGNED_BYTE = 0x08
 DOWNLOAD_TIMEOUT_SECONDS = 30
@@ -70,12 +72,16 @@ class Digits:
     def after(self, count: int) -> "Digits":
         """The digits after the first ``count``. Raises DataError when there are none."""
         if count >= len(self):
-            raise DataError(f"no digits after the first {count}: {len(self)} are there; --train-size leaves some out")
+            raise DataError(
+                f"no digits after the first {count}: {len(self)} are there; --train-size leaves some out"
+            )
         return Digits(self.images[count:], self.labels[count:])
 
     def halves(self) -> tuple["Digits", "Digits"]:
         """Every second digit, from the first on, and the others: MNIST's first test digits are of other writers."""
-        first, second = (Digits(self.images[start::2], self.labels[start::2]) for start in (0, 1))
+        first, second = (
+            Digits(self.images[start::2], self.labels[start::2]) for start in (0, 1)
+        )
         return first, second
 
     def pixels(self) -> Tensor:
@@ -98,7 +104,9 @@ class DataSource:
         """
         images = self._read(f"{split}-images-idx3-ubyte", folder)
         labels = self._read(f"{split}-labels-idx1-ubyte", folder)
-        return Digits(torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels).long())
+        return Digits(
+            torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels).long()
+        )
 
     def _read(self, name: str, folder: Path | None) -> NDArray[np.uint8]:
         given = folder or os.environ.get("MNIST_DIR")
@@ -119,7 +127,9 @@ class DataSource:
         """The uncompressed content, if it is the file it should be. Raises DataError, naming its origin, if not."""
         plain = gunzip(content, origin)
         if hashlib.sha256(plain).hexdigest() != self.files[name]:
-            raise DataError(f"{origin} is not {self.name}'s {name}: its SHA-256 differs (truncated, or another file)")
+            raise DataError(
+                f"{origin} is not {self.name}'s {name}: its SHA-256 differs (truncated, or another file)"
+            )
         return plain
 
     def _download(self, name: str, folder: Path) -> None:
@@ -134,7 +144,9 @@ class DataSource:
                 continue
             write_file(folder / f"{name}.gz", content)
             return
-        raise DataError(f"{name}.gz could not be downloaded: {'; '.join(failures)}. Name a folder that has it (--data)")
+        raise DataError(
+            f"{name}.gz could not be downloaded: {'; '.join(failures)}. Name a folder that has it (--data)"
+        )
 
 
 def fashion_mnist(folder: Path | None) -> Digits | None:
@@ -144,17 +156,24 @@ def fashion_mnist(folder: Path | None) -> Digits | None:
     """
     if folder is None and not FASHION_FOLDER.exists():
         return None
-    return DataSource("Fashion-MNIST", FASHION_FILES, mirrors=()).load("t10k", folder or FASHION_FOLDER)
+    return DataSource("Fashion-MNIST", FASHION_FILES, mirrors=()).load(
+        "t10k", folder or FASHION_FOLDER
+    )
 
 
 def find(name: str, folder: Path) -> Path | None:
     """The IDX file of that name in a folder, gzip or raw, if it is there."""
-    return next((path for path in (folder / f"{name}.gz", folder / name) if path.is_file()), None)
+    return next(
+        (path for path in (folder / f"{name}.gz", folder / name) if path.is_file()),
+        None,
+    )
 
 
 def cache_folder() -> Path:
     """The user's cache folder for this project (XDG base directory specification)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vae-service"
+    return (
+        Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vae-service"
+    )
 
 
 def fetch(url: str) -> bytes:
@@ -182,10 +201,14 @@ def parse_idx(content: bytes, path: Path) -> NDArray[np.uint8]:
         zeros, kind, dimensions = struct.unpack_from(">HBB", content)
         shape = struct.unpack_from(f">{dimensions}I", content, 4)
     except struct.error as error:
-        raise DataError(f"{path} is truncated or damaged: it ends within its header") from error
+        raise DataError(
+            f"{path} is truncated or damaged: it ends within its header"
+        ) from error
     if (zeros, kind) != (0, IDX_UNSIGNED_BYTE):
         raise DataError(f"{path} is not an IDX file of unsigned bytes")
     items = bytearray(content[4 + 4 * dimensions :])
     if len(items) != math.prod(shape):
-        raise DataError(f"{path} is truncated or damaged: {len(items)} bytes where its header says {shape}")
+        raise DataError(
+            f"{path} is truncated or damaged: {len(items)} bytes where its header says {shape}"
+        )
     return np.frombuffer(items, dtype=np.uint8).reshape(shape)

@@ -55,11 +55,16 @@ class AnomalyQuality:
 
 
 def anomaly_quality(
-    model: ExportedModel, statistics: LatentStatistics, test: Digits, fashion: Digits | None
+    model: ExportedModel,
+    statistics: LatentStatistics,
+    test: Digits,
+    fashion: Digits | None,
 ) -> AnomalyQuality:
     """Measure the score and the classes' probabilities. Raises ModelError where the model is not calibrated."""
     if statistics.anomaly_quantiles is None or statistics.class_temperature is None:
-        raise ModelError(f"{model.folder} has no calibrated anomaly score: export the model again")
+        raise ModelError(
+            f"{model.folder} has no calibrated anomaly score: export the model again"
+        )
     quantiles = statistics.anomaly_quantiles
     threshold = float(np.interp(ALARM, np.linspace(0, 1, len(quantiles)), quantiles))
     _, test_scores = densities_and_scores(model, statistics, test.pixels())
@@ -73,12 +78,17 @@ def anomaly_quality(
     pictures = pictures_of_no_digit(test, fashion)
     _, digits = test.halves()
     log_densities, scores = densities_and_scores(model, statistics, digits.pixels())
-    log_probabilities = class_log_probabilities(log_densities, float(statistics.class_temperature))
+    log_probabilities = class_log_probabilities(
+        log_densities, float(statistics.class_temperature)
+    )
     right = is_class(statistics, digits.labels)
     confidences, chosen = log_probabilities.exp().max(dim=1)
     hits = right.gather(1, chosen.unsqueeze(1)).squeeze(1).double()
     return AnomalyQuality(
-        pictures={name: detection(pictures[name]) for name in track(pictures, description="telling what is no digit")},
+        pictures={
+            name: detection(pictures[name])
+            for name in track(pictures, description="telling what is no digit")
+        },
         digits=len(digits),
         alarms=share_above(threshold, scores),
         alarms_by_class={
@@ -96,11 +106,15 @@ def share_above(threshold: float, scores: Tensor) -> float:
     return (scores > threshold).double().mean().item()
 
 
-def densities_and_scores(model: ExportedModel, statistics: LatentStatistics, pixels: Tensor) -> tuple[Tensor, Tensor]:
+def densities_and_scores(
+    model: ExportedModel, statistics: LatentStatistics, pixels: Tensor
+) -> tuple[Tensor, Tensor]:
     """The log-densities (batch, classes) of images at their posterior means, and the anomaly scores (batch,)."""
     mean, _ = model.encode(pixels.numpy())
     log_densities = statistics.class_log_densities(torch.from_numpy(mean))
-    objective = Objective(model.card["objective"]["name"], model.card["objective"]["c"] or 0.0)
+    objective = Objective(
+        model.card["objective"]["name"], model.card["objective"]["c"] or 0.0
+    )
     loss = objective.loss_of_decoded(pixels, torch.from_numpy(model.decode(mean)))
     return log_densities, anomaly_scores(loss, log_densities)
 
@@ -108,7 +122,9 @@ def densities_and_scores(model: ExportedModel, statistics: LatentStatistics, pix
 def calibration_error(confidences: Tensor, hits: Tensor) -> float:
     """The expected calibration error (Guo et al. 2017, arXiv:1706.04599, equation 3) of confidences in [0, 1]."""
     bins = (confidences * CONFIDENCE_BINS).long().clamp(max=CONFIDENCE_BINS - 1)
-    gaps = torch.zeros(CONFIDENCE_BINS, dtype=torch.float64).index_add(0, bins, hits - confidences)
+    gaps = torch.zeros(CONFIDENCE_BINS, dtype=torch.float64).index_add(
+        0, bins, hits - confidences
+    )
     return gaps.abs().sum().item() / len(hits)
 
 

@@ -21,7 +21,11 @@ BATCH_SIZE = 128
 LEARNING_RATE = 3e-3  # the highest of the one-cycle schedule, arXiv:1708.07120
 SEED = 0
 FEATURES = 128
-SHIFT, TURN, STRETCH = 0.1, 0.15, 0.1  # of half the image's width, in radians, as a share
+SHIFT, TURN, STRETCH = (
+    0.1,
+    0.15,
+    0.1,
+)  # of half the image's width, in radians, as a share
 INFERENCE_BATCH_SIZE = 100  # what a layer puts out stays in the processor's cache
 
 
@@ -52,9 +56,15 @@ class Classifier(nn.Module):
         return logits
 
 
-def convolution(inputs: int, outputs: int, kernel: int, padding: int) -> tuple[nn.Module, ...]:
+def convolution(
+    inputs: int, outputs: int, kernel: int, padding: int
+) -> tuple[nn.Module, ...]:
     """A convolution, normalised over the batch, and ReLU."""
-    return nn.Conv2d(inputs, outputs, kernel, padding=padding, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+    return (
+        nn.Conv2d(inputs, outputs, kernel, padding=padding, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    )
 
 
 def train_classifier(digits: Digits) -> Classifier:
@@ -65,11 +75,17 @@ def train_classifier(digits: Digits) -> Classifier:
         model = Classifier()
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
     batches = [
-        batch for _ in range(EPOCHS) for batch in torch.randperm(len(pixels), generator=generator).split(BATCH_SIZE)
+        batch
+        for _ in range(EPOCHS)
+        for batch in torch.randperm(len(pixels), generator=generator).split(BATCH_SIZE)
     ]
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=len(batches))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, LEARNING_RATE, total_steps=len(batches)
+    )
     for batch in track(batches, description="training the classifier"):
-        loss = functional.cross_entropy(model(move(pixels[batch], generator)), digits.labels[batch])
+        loss = functional.cross_entropy(
+            model(move(pixels[batch], generator)), digits.labels[batch]
+        )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -80,11 +96,16 @@ def train_classifier(digits: Digits) -> Classifier:
 def move(pixels: Tensor, generator: torch.Generator) -> Tensor:
     """Shift, turn and stretch each image a little, by amounts uniform within the limits above."""
     shift, turn, stretch = (
-        limit * (2 * torch.rand(len(pixels), 2, generator=generator) - 1) for limit in (SHIFT, TURN, STRETCH)
+        limit * (2 * torch.rand(len(pixels), 2, generator=generator) - 1)
+        for limit in (SHIFT, TURN, STRETCH)
     )
     cosine, sine = torch.cos(turn[:, 0]), torch.sin(turn[:, 0])
-    rotation = torch.stack([torch.stack([cosine, -sine], dim=1), torch.stack([sine, cosine], dim=1)], dim=1)
-    transform = torch.cat([rotation * (1 + stretch[:, :, None]), shift[:, :, None]], dim=2)
+    rotation = torch.stack(
+        [torch.stack([cosine, -sine], dim=1), torch.stack([sine, cosine], dim=1)], dim=1
+    )
+    transform = torch.cat(
+        [rotation * (1 + stretch[:, :, None]), shift[:, :, None]], dim=2
+    )
     grid = functional.affine_grid(transform, list(pixels.shape), align_corners=False)
     return functional.grid_sample(pixels, grid, align_corners=False)
 
@@ -92,7 +113,9 @@ def move(pixels: Tensor, generator: torch.Generator) -> Tensor:
 def features_and_classes(model: Classifier, pixels: Tensor) -> tuple[Tensor, Tensor]:
     """The values before the last layer, float32 (count, 128), and the most likely digits, int64 (count,)."""
     with torch.inference_mode():
-        features = torch.cat([model.body(batch) for batch in pixels.split(INFERENCE_BATCH_SIZE)])
+        features = torch.cat(
+            [model.body(batch) for batch in pixels.split(INFERENCE_BATCH_SIZE)]
+        )
         return features, model.output(features).argmax(dim=1)
 
 
@@ -114,6 +137,10 @@ def read_classifier(path: Path) -> Classifier:
     model, weights = Classifier(), read_saved(path)
     try:
         model.load_state_dict(cast("dict[str, Tensor]", weights))
-    except (AttributeError, RuntimeError, TypeError) as error:  # the first: of names that are no text
+    except (
+        AttributeError,
+        RuntimeError,
+        TypeError,
+    ) as error:  # the first: of names that are no text
         raise ClassifierError(f"{path} is not a classifier of this program") from error
     return model.eval()

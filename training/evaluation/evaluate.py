@@ -18,7 +18,11 @@ from training.data.mnist import DataError, Digits
 from training.evaluation.anomaly_quality import anomaly_quality
 from training.evaluation.classifier import Classifier
 from training.evaluation.features import feature_quality
-from training.evaluation.likelihood import IMPORTANCE_SAMPLES, bernoulli_log_likelihood, negative_log_likelihoods
+from training.evaluation.likelihood import (
+    IMPORTANCE_SAMPLES,
+    bernoulli_log_likelihood,
+    negative_log_likelihoods,
+)
 from training.evaluation.samples import picture_qualities
 from training.fitting.trainer import binarize
 from training.network.mlp import sample_posterior
@@ -29,7 +33,9 @@ Split = Literal["test", "held-out"]
 SEED = 0
 ELBO_DRAWS = 5
 FEWEST_DIGITS = 100
-ACTIVE_VARIANCE = 0.01  # Burda, Grosse & Salakhutdinov 2016, arXiv:1509.00519, section 5.2
+ACTIVE_VARIANCE = (
+    0.01  # Burda, Grosse & Salakhutdinov 2016, arXiv:1509.00519, section 5.2
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +77,12 @@ def evaluate(  # noqa: PLR0913, PLR0917 - all that a model is measured with
     Raises what ``check`` does, and ModelError where the model is not calibrated.
     """
     statistics = check(model, train, test)
-    train_means, test_means = (model.encode(digits.pixels().numpy())[0] for digits in (train, test))
-    features = feature_quality((train_means, train.labels.numpy()), (test_means, test.labels.numpy()))
+    train_means, test_means = (
+        model.encode(digits.pixels().numpy())[0] for digits in (train, test)
+    )
+    features = feature_quality(
+        (train_means, train.labels.numpy()), (test_means, test.labels.numpy())
+    )
     pictures = picture_qualities(model, statistics, train, test, classifier)
     quality = {
         "split": split,
@@ -94,31 +104,41 @@ def check(model: ExportedModel, train: Digits, test: Digits) -> LatentStatistics
     Raises DataError where there are too few, ModelError where the model has no statistics.
     """
     if min(len(train), len(test)) < FEWEST_DIGITS:
-        raise DataError(f"evaluation takes {FEWEST_DIGITS} digits at least: {len(train)} and {len(test)} are there")
+        raise DataError(
+            f"evaluation takes {FEWEST_DIGITS} digits at least: {len(train)} and {len(test)} are there"
+        )
     return read_statistics(model)
 
 
 def measure(model: ExportedModel, test: Digits) -> Quality:
     """Measure the autoencoder by itself: error, KL, ELBO and active units."""
-    objective = Objective(model.card["objective"]["name"], model.card["objective"]["c"] or 0.0)
+    objective = Objective(
+        model.card["objective"]["name"], model.card["objective"]["c"] or 0.0
+    )
     generator = torch.Generator().manual_seed(SEED)
     pixels = as_trained(model, test, generator)
-    mean, log_variance = (torch.from_numpy(half) for half in model.encode(pixels.numpy()))
+    mean, log_variance = (
+        torch.from_numpy(half) for half in model.encode(pixels.numpy())
+    )
     active = mean.var(dim=0) > ACTIVE_VARIANCE
     kl = kl_divergence(mean.double(), log_variance.double()).mean().item()
 
     def losses() -> tuple[float, float]:
         latent = sample_posterior(mean, log_variance, generator)
         whole, active_alone = (
-            reconstruction_loss(model, pixels, some, objective) for some in (latent, latent * active)
+            reconstruction_loss(model, pixels, some, objective)
+            for some in (latent, latent * active)
         )
         return whole, active_alone
 
-    draws = [losses() for _ in track(range(ELBO_DRAWS), description="measuring the ELBO")]
+    draws = [
+        losses() for _ in track(range(ELBO_DRAWS), description="measuring the ELBO")
+    ]
     whole, active_alone = torch.tensor(draws, dtype=torch.float64).unbind(dim=1)
     return Quality(
         test_images=len(test),
-        squared_error_per_pixel=squared_error(pixels, decode(model, mean)).mean().item() / pixels[0].numel(),
+        squared_error_per_pixel=squared_error(pixels, decode(model, mean)).mean().item()
+        / pixels[0].numel(),
         kl_divergence=kl,
         negative_elbo=whole.mean().item() + kl,
         negative_elbo_deviation=whole.std().item(),
@@ -127,24 +147,34 @@ def measure(model: ExportedModel, test: Digits) -> Quality:
     )
 
 
-def negative_log_likelihood(model: ExportedModel, test: Digits, samples: int = IMPORTANCE_SAMPLES) -> float | None:
+def negative_log_likelihood(
+    model: ExportedModel, test: Digits, samples: int = IMPORTANCE_SAMPLES
+) -> float | None:
     """Mean -log p(x) in nats of the binarised test digits; None where the pixels are not taken as Bernoulli's."""
     if model.card["objective"]["name"] == "squared-error":
         return None
     generator = torch.Generator().manual_seed(SEED)
     pixels = binarize(test.pixels(), generator)
-    estimates = negative_log_likelihoods(model, pixels, samples, bernoulli_log_likelihood, generator)
-    values = list(track(estimates, total=len(test), description="estimating the likelihood"))
+    estimates = negative_log_likelihoods(
+        model, pixels, samples, bernoulli_log_likelihood, generator
+    )
+    values = list(
+        track(estimates, total=len(test), description="estimating the likelihood")
+    )
     return sum(values) / len(values)
 
 
-def as_trained(model: ExportedModel, digits: Digits, generator: torch.Generator) -> Tensor:
+def as_trained(
+    model: ExportedModel, digits: Digits, generator: torch.Generator
+) -> Tensor:
     """The digits' pixels as the model was trained on: grey, or drawn black and white."""
     pixels = digits.pixels()
     return binarize(pixels, generator) if model.card["training"]["binarize"] else pixels
 
 
-def reconstruction_loss(model: ExportedModel, pixels: Tensor, latent: Tensor, objective: Objective) -> float:
+def reconstruction_loss(
+    model: ExportedModel, pixels: Tensor, latent: Tensor, objective: Objective
+) -> float:
     """Mean -log p(x|z) in nats, up to the objective's constant."""
     return objective.loss_of_decoded(pixels, decode(model, latent)).mean().item()
 

@@ -30,7 +30,9 @@ class FeatureQuality:
     linear_probe_accuracy: float
 
 
-def feature_quality(train: tuple[Floats, Labels], test: tuple[Floats, Labels]) -> FeatureQuality:
+def feature_quality(
+    train: tuple[Floats, Labels], test: tuple[Floats, Labels]
+) -> FeatureQuality:
     """Measure the means (count, latent), each set beside its labels (count,)."""
     classifiers = [
         KNeighborsClassifier(NEIGHBORS, algorithm="brute"),
@@ -39,6 +41,8 @@ def feature_quality(train: tuple[Floats, Labels], test: tuple[Floats, Labels]) -
     return FeatureQuality(
         *(
             float(classifier.fit(*train).score(*test))
-            for classifier in track(classifiers, description="telling digits from latents")
+            for classifier in track(
+                classifiers, description="telling digits from latents"
+            )
         )
     )

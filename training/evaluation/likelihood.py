@@ -8,10 +8,16 @@ from torch import Tensor
 
 from training.artifact.exported_model import Floats
 from training.network.mlp import sample_posterior
-from training.network.objective import PROBABILITY_EPSILON, log_importance_weight, log_mean_exp
+from training.network.objective import (
+    PROBABILITY_EPSILON,
+    log_importance_weight,
+    log_mean_exp,
+)
 
 IMPORTANCE_SAMPLES = 5_000  # what published likelihoods of MNIST are estimated with
-BATCH_SIZE = 500  # latents decoded at a time: what comes out stays in the processor's cache
+BATCH_SIZE = (
+    500  # latents decoded at a time: what comes out stays in the processor's cache
+)
 
 LogLikelihood = Callable[[Tensor, Tensor], Tensor]
 
@@ -27,19 +33,32 @@ class Autoencoder(Protocol):
 
 
 def negative_log_likelihoods(
-    model: Autoencoder, pixels: Tensor, samples: int, log_likelihood: LogLikelihood, generator: torch.Generator
+    model: Autoencoder,
+    pixels: Tensor,
+    samples: int,
+    log_likelihood: LogLikelihood,
+    generator: torch.Generator,
 ) -> Iterator[float]:
     """Estimate -log p(x) in nats, image by image: arXiv:1509.00519, equation 8, with sums in float64.
 
     On average the estimate is above the true value; it falls towards it as ``samples`` grow.
     """
-    means, log_variances = (torch.from_numpy(half) for half in model.encode(pixels.numpy()))
+    means, log_variances = (
+        torch.from_numpy(half) for half in model.encode(pixels.numpy())
+    )
     for image, mean, log_variance in zip(pixels, means, log_variances, strict=True):
         posterior = mean.expand(samples, -1), log_variance.expand(samples, -1)
         latent = sample_posterior(*posterior, generator)
-        batches = [torch.from_numpy(model.decode(batch.numpy())) for batch in latent.split(BATCH_SIZE)]
-        log_likelihoods = torch.cat([log_likelihood(image, decoded) for decoded in batches])
-        weights = log_importance_weight(log_likelihoods, latent.double(), mean.double(), log_variance.double())
+        batches = [
+            torch.from_numpy(model.decode(batch.numpy()))
+            for batch in latent.split(BATCH_SIZE)
+        ]
+        log_likelihoods = torch.cat(
+            [log_likelihood(image, decoded) for decoded in batches]
+        )
+        weights = log_importance_weight(
+            log_likelihoods, latent.double(), mean.double(), log_variance.double()
+        )
         yield -log_mean_exp(weights).item()
 
 

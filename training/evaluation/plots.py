@@ -30,14 +30,22 @@ def demo(model: ExportedModel, digits: Digits, seed: int, folder: Path) -> list[
     walk = interpolation(model, pair)
     figures = {
         "reconstruction.png": draw([pair[0], walk[0]], ["Original", "VAE"], columns=2),
-        "interpolation.png": draw(walk, [f"{weight:.0%}" for weight in np.linspace(0, 1, STEPS)], columns=STEPS),
+        "interpolation.png": draw(
+            walk,
+            [f"{weight:.0%}" for weight in np.linspace(0, 1, STEPS)],
+            columns=STEPS,
+        ),
         "prior.png": prior_sheet(model, random),
     }
     return [save(figure, folder / name) for name, figure in figures.items()]
 
 
 def evaluation(
-    model: ExportedModel, digits: Digits, history: Sequence[EpochResult], cards: Sequence[dict[str, Any]], folder: Path
+    model: ExportedModel,
+    digits: Digits,
+    history: Sequence[EpochResult],
+    cards: Sequence[dict[str, Any]],
+    folder: Path,
 ) -> Iterator[Path]:
     """Draw all that shows how good a model is; give each file when it is written.
 
@@ -50,9 +58,16 @@ def evaluation(
     yield save(rate_distortion_curve(cards), folder / "rate-distortion.png")
     yield save(reconstruction_sheet(model, digits), folder / "reconstructions.png")
     yield save(prior_sheet(model, random), folder / "prior.png")
-    yield save(class_sheet(model, read_statistics(model), random), folder / "samples.png")
-    yield save(interpolation_strips(model, digits, random), folder / "interpolations.png")
-    yield save(latent_map(model, digits.first(min(MAPPED_DIGITS, len(digits)))), folder / "latent-map.png")
+    yield save(
+        class_sheet(model, read_statistics(model), random), folder / "samples.png"
+    )
+    yield save(
+        interpolation_strips(model, digits, random), folder / "interpolations.png"
+    )
+    yield save(
+        latent_map(model, digits.first(min(MAPPED_DIGITS, len(digits)))),
+        folder / "latent-map.png",
+    )
 
 
 def loss_curves(history: Sequence[EpochResult]) -> Figure:
@@ -66,7 +81,12 @@ def loss_curves(history: Sequence[EpochResult]) -> Figure:
     }
     for axis, (name, values) in zip(figure.subplots(1, 3), curves.items(), strict=True):
         axis.plot(epochs, values, linewidth=1)
-        axis.set(title=name, xlabel="epoch", ylabel="nats a digit", ylim=readable_range(values))
+        axis.set(
+            title=name,
+            xlabel="epoch",
+            ylabel="nats a digit",
+            ylim=readable_range(values),
+        )
         axis.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
         axis.spines[["top", "right"]].set_visible(False)
     return figure
@@ -83,7 +103,10 @@ def rate_distortion_curve(cards: Sequence[dict[str, Any]]) -> Figure:
     """Each model's squared error over its KL divergence, with its C."""
     figure = Figure(figsize=(5, 3.5), dpi=120, layout="constrained")
     axis = figure.subplots()
-    points = sorted((card["quality"]["kl_divergence"], card["quality"]["squared_error_per_pixel"]) for card in cards)
+    points = sorted(
+        (card["quality"]["kl_divergence"], card["quality"]["squared_error_per_pixel"])
+        for card in cards
+    )
     axis.plot(*zip(*points, strict=True), marker="o", linewidth=1)
     for card in cards:
         c, quality = card["objective"]["c"], card["quality"]
@@ -104,27 +127,42 @@ def reconstruction_sheet(model: ExportedModel, digits: Digits) -> Figure:
     """Rows of digits, each above the row of their reconstructions."""
     originals = digits.first(SHEET_ROWS // 2 * SHEET_COLUMNS).pixels().numpy()
     reconstructions = model.decode(model.encode(originals)[0])
-    rows = [part.reshape(-1, SHEET_COLUMNS, *part.shape[1:]) for part in (originals, reconstructions)]
-    return sheet(np.stack(rows, axis=1).reshape(-1, *originals.shape[1:]), SHEET_COLUMNS)
+    rows = [
+        part.reshape(-1, SHEET_COLUMNS, *part.shape[1:])
+        for part in (originals, reconstructions)
+    ]
+    return sheet(
+        np.stack(rows, axis=1).reshape(-1, *originals.shape[1:]), SHEET_COLUMNS
+    )
 
 
 def prior_sheet(model: ExportedModel, random: np.random.Generator) -> Figure:
     """Draws from the prior."""
     latent_size = model.card["latent_size"]
-    latent = random.standard_normal((SHEET_ROWS * SHEET_COLUMNS, latent_size), dtype=np.float32)
+    latent = random.standard_normal(
+        (SHEET_ROWS * SHEET_COLUMNS, latent_size), dtype=np.float32
+    )
     return sheet(model.decode(latent), SHEET_COLUMNS)
 
 
-def class_sheet(model: ExportedModel, statistics: LatentStatistics, random: np.random.Generator) -> Figure:
+def class_sheet(
+    model: ExportedModel, statistics: LatentStatistics, random: np.random.Generator
+) -> Figure:
     """A row of draws for each class."""
     classes = np.unique(statistics.classes)
-    latents = [statistics.of_class(label).sample(SHEET_COLUMNS, random) for label in classes]
+    latents = [
+        statistics.of_class(label).sample(SHEET_COLUMNS, random) for label in classes
+    ]
     return sheet(model.decode(np.concatenate(latents)), SHEET_COLUMNS)
 
 
-def interpolation_strips(model: ExportedModel, digits: Digits, random: np.random.Generator) -> Figure:
+def interpolation_strips(
+    model: ExportedModel, digits: Digits, random: np.random.Generator
+) -> Figure:
     """Walks between pairs of digits, a row each."""
-    ends = digits.pixels()[random.choice(len(digits), size=(STRIPS, 2), replace=False)].numpy()
+    ends = digits.pixels()[
+        random.choice(len(digits), size=(STRIPS, 2), replace=False)
+    ].numpy()
     return sheet(np.concatenate([interpolation(model, pair) for pair in ends]), STEPS)
 
 
@@ -141,13 +179,17 @@ def latent_map(model: ExportedModel, digits: Digits) -> Figure:
     van der Maaten & Hinton 2008, Visualizing Data using t-SNE.
     """
     mean, _ = model.encode(digits.pixels().numpy())
-    places = TSNE(perplexity=min(30, len(mean) / 4), random_state=EVALUATION_SEED).fit_transform(mean)
+    places = TSNE(
+        perplexity=min(30, len(mean) / 4), random_state=EVALUATION_SEED
+    ).fit_transform(mean)
     figure = Figure(figsize=(6, 6), dpi=120, layout="constrained")
     axis = figure.subplots()
     for label in digits.labels.unique().tolist():
         mine = places[digits.labels.numpy() == label]
         axis.scatter(mine[:, 0], mine[:, 1], s=4, color=f"C{label}", label=str(label))
-    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3, frameon=False)
+    axis.legend(
+        loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3, frameon=False
+    )
     axis.axis("off")
     return figure
 
@@ -157,7 +199,9 @@ def sheet(images: Floats, columns: int) -> Figure:
     return draw(images, [""] * len(images), columns)
 
 
-def draw(images: Sequence[Floats] | Floats, titles: Sequence[str], columns: int) -> Figure:
+def draw(
+    images: Sequence[Floats] | Floats, titles: Sequence[str], columns: int
+) -> Figure:
     """Images (1, height, width) in [0, 1] side by side, each under its title."""
     rows = len(images) // columns
     row_height = 1.3 if any(titles) else 1.0

@@ -45,7 +45,11 @@ class PictureQuality:
 
 
 def picture_qualities(
-    model: ExportedModel, statistics: LatentStatistics, train: Digits, test: Digits, classifier: Classifier
+    model: ExportedModel,
+    statistics: LatentStatistics,
+    train: Digits,
+    test: Digits,
+    classifier: Classifier,
 ) -> dict[str, PictureQuality]:
     """Measure digits, their reconstructions and what the samplers draw, as many of each as test digits, by name."""
     train_pixels = train.pixels().flatten(start_dim=1)
@@ -53,8 +57,14 @@ def picture_qualities(
 
     def quality(pictures: Pictures) -> PictureQuality:
         features, classes = features_and_classes(classifier, pictures.pixels)
-        agreement = None if pictures.labels is None else (classes == pictures.labels).double().mean().item()
-        distances = nearest_distances(pictures.pixels.flatten(start_dim=1), train_pixels)
+        agreement = (
+            None
+            if pictures.labels is None
+            else (classes == pictures.labels).double().mean().item()
+        )
+        distances = nearest_distances(
+            pictures.pixels.flatten(start_dim=1), train_pixels
+        )
         return PictureQuality(
             frechet_distance(features.numpy(), target.numpy()),
             agreement,
@@ -63,7 +73,10 @@ def picture_qualities(
         )
 
     kinds = all_pictures(model, statistics, train, test)
-    return {name: quality(kinds[name]) for name in track(kinds, description="judging samples")}
+    return {
+        name: quality(kinds[name])
+        for name in track(kinds, description="judging samples")
+    }
 
 
 def all_pictures(
@@ -79,23 +92,37 @@ def all_pictures(
         return Pictures(torch.from_numpy(model.decode(latent)), labels)
 
     return {
-        "training digits": Pictures(train.images[some].float() / 255, train.labels[some]),
+        "training digits": Pictures(
+            train.images[some].float() / 255, train.labels[some]
+        ),
         "test digits": Pictures(test.pixels(), test.labels),
         "reconstructions": decoded(means, test.labels),
-        "prior": decoded(random.standard_normal((count, means.shape[1]), dtype=np.float32)),
+        "prior": decoded(
+            random.standard_normal((count, means.shape[1]), dtype=np.float32)
+        ),
         "sampler": decoded(statistics.sample(count, random)),
-        "sampler by class": decoded(*sample_classes(statistics, count, random, temperature=1.0)),
-        f"sampler by class, temperature {COOL}": decoded(*sample_classes(statistics, count, random, temperature=COOL)),
+        "sampler by class": decoded(
+            *sample_classes(statistics, count, random, temperature=1.0)
+        ),
+        f"sampler by class, temperature {COOL}": decoded(
+            *sample_classes(statistics, count, random, temperature=COOL)
+        ),
     }
 
 
 def sample_classes(
-    statistics: LatentStatistics, count: int, random: np.random.Generator, temperature: float
+    statistics: LatentStatistics,
+    count: int,
+    random: np.random.Generator,
+    temperature: float,
 ) -> tuple[Floats, Tensor]:
     """Latents of each class in turn, equally many, ``count`` or a little less together, and the classes."""
     classes = np.unique(statistics.classes)
     share = count // len(classes)
-    latents = [statistics.of_class(label).sample(share, random, temperature) for label in classes]
+    latents = [
+        statistics.of_class(label).sample(share, random, temperature)
+        for label in classes
+    ]
     return np.concatenate(latents), torch.from_numpy(np.repeat(classes, share))
 
 
@@ -103,7 +130,8 @@ def nearest_distances(pictures: Tensor, digits: Tensor) -> Tensor:
     """The Euclidean distance of each picture (count, pixels) to the closest digit (count, pixels)."""
     squares, turned = digits.square().sum(dim=1), digits.T
     nearest = [
-        batch.square().sum(dim=1) + torch.addmm(squares, batch, turned, alpha=-2).amin(dim=1)
+        batch.square().sum(dim=1)
+        + torch.addmm(squares, batch, turned, alpha=-2).amin(dim=1)
         for batch in pictures.split(DISTANCE_BATCH_SIZE)
     ]
     return torch.cat(nearest).clamp(min=0).sqrt()

@@ -8,7 +8,13 @@ from training.network.objective import Loss, Objective
 
 
 @torch.no_grad()
-def set_gradients(model: VAE, objective: Objective, pixels: Tensor, noise: Tensor, generator: torch.Generator) -> Loss:
+def set_gradients(
+    model: VAE,
+    objective: Objective,
+    pixels: Tensor,
+    noise: Tensor,
+    generator: torch.Generator,
+) -> Loss:
     """Set the gradient of each parameter, by the mean loss of a batch; give the loss.
 
     The chain rule from the logits back to the pixels, through z = mean + deviation * noise (arXiv:1312.6114, 2.4);
@@ -23,11 +29,18 @@ def set_gradients(model: VAE, objective: Objective, pixels: Tensor, noise: Tenso
     """
     encoder, decoder = model.encoder, model.decoder
     encoder_hidden = encoder.hidden(pixels).relu_()
-    mean, log_variance = encoder.mean(encoder_hidden), encoder.log_variance(encoder_hidden)
+    mean, log_variance = (
+        encoder.mean(encoder_hidden),
+        encoder.log_variance(encoder_hidden),
+    )
     deviation = torch.exp(0.5 * log_variance)
     latents = mean + deviation * noise
-    reconstruction = torch.empty(noise.shape[:2], device=pixels.device, dtype=pixels.dtype)
-    for sample, latent in enumerate(latents):  # one by one, they stay in the processor's caches
+    reconstruction = torch.empty(
+        noise.shape[:2], device=pixels.device, dtype=pixels.dtype
+    )
+    for sample, latent in enumerate(
+        latents
+    ):  # one by one, they stay in the processor's caches
         decoder_hidden, logits = decode(decoder, latent)
         reconstruction[sample] = objective.reconstruction_loss(pixels, logits)
     loss = objective.loss(reconstruction, mean, log_variance, latents)
@@ -38,12 +51,18 @@ def set_gradients(model: VAE, objective: Objective, pixels: Tensor, noise: Tenso
         drawn = draw_by_share(loss.shares, generator)
         latent, noise, share = latents[drawn], noise[drawn], loss.shares[drawn]
         decoder_hidden, logits = decode(decoder, latent)
-    g = backward(decoder.output, decoder_hidden, logit_gradient(objective, pixels, logits).div_(len(pixels)))
+    g = backward(
+        decoder.output,
+        decoder_hidden,
+        logit_gradient(objective, pixels, logits).div_(len(pixels)),
+    )
     g = backward(decoder.hidden, latent, g.mul_(decoder_hidden.sign()))
     g += (latent - noise / deviation).div_(len(pixels))  # -log p(z) + log q(z|x)
     g *= share[:, None]
     g_log_variance = 0.5 * deviation * noise * g
-    g = backward(encoder.mean, encoder_hidden, g) + backward(encoder.log_variance, encoder_hidden, g_log_variance)
+    g = backward(encoder.mean, encoder_hidden, g) + backward(
+        encoder.log_variance, encoder_hidden, g_log_variance
+    )
     set_layer(encoder.hidden, pixels, g.mul_(encoder_hidden.sign()))
     return loss
 

@@ -33,8 +33,12 @@ class Muon(Optimizer):
                 if not state:
                     state["momentum"] = torch.zeros_like(matrix)
                 momentum = state["momentum"].lerp_(matrix.grad, 1 - MOMENTUM)
-                step = orthogonal(matrix.grad.lerp(momentum, MOMENTUM))  # Nesterov's momentum
-                matrix.add_(step, alpha=-group["lr"] * ADAM * math.sqrt(max(matrix.shape)))
+                step = orthogonal(
+                    matrix.grad.lerp(momentum, MOMENTUM)
+                )  # Nesterov's momentum
+                matrix.add_(
+                    step, alpha=-group["lr"] * ADAM * math.sqrt(max(matrix.shape))
+                )
 
 
 def orthogonal(matrix: Tensor) -> Tensor:

@@ -78,6 +78,11 @@ def read_recipe(path: Path) -> dict[str, str | int | float | bool]:
     for name, value in named.items():
         if name not in types:
             raise RecipeError(f"{path}: {name} is not one of {', '.join(types)}")
-        if type(value) is not types[name] and (type(value), types[name]) != (int, float):
-            raise RecipeError(f"{path}: {name} = {value!r} is not of the type {types[name].__name__}")
+        if type(value) is not types[name] and (type(value), types[name]) != (
+            int,
+            float,
+        ):
+            raise RecipeError(
+                f"{path}: {name} = {value!r} is not of the type {types[name].__name__}"
+            )
     return named

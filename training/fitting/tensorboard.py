@@ -22,7 +22,9 @@ def epoch_log(folder: Path | None) -> Iterator[EpochLog]:
     try:
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - a package that only this needs
     except ImportError as error:
-        raise TrainingError("--tensorboard needs a package that is not here: pip install tensorboard") from error
+        raise TrainingError(
+            "--tensorboard needs a package that is not here: pip install tensorboard"
+        ) from error
     with SummaryWriter(folder) as writer:
 
         def write(result: EpochResult) -> None:

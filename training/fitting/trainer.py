@@ -48,7 +48,9 @@ class Trainer:
 
     def __init__(self, digits: Digits, recipe: Recipe, device: torch.device) -> None:
         self.recipe = recipe
-        self.objective = Objective(recipe.objective, recipe.c, recipe.importance_samples)
+        self.objective = Objective(
+            recipe.objective, recipe.c, recipe.importance_samples
+        )
         self.pixels = digits.pixels().flatten(start_dim=1).to(device)
         self.epochs_done = 0
         self.history: list[EpochResult] = []
@@ -58,9 +60,13 @@ class Trainer:
         self.mean_image = self.pixels.mean(dim=0)
         if recipe.mean_pixel_bias:
             self.model.decoder.start_at(self.mean_image)
-        self.averaging_interval = min(AVERAGING_INTERVAL, math.ceil(len(self.pixels) / recipe.batch_size))
+        self.averaging_interval = min(
+            AVERAGING_INTERVAL, math.ceil(len(self.pixels) / recipe.batch_size)
+        )
         decay = recipe.averaging**self.averaging_interval
-        self.averaged = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(decay))
+        self.averaged = AveragedModel(
+            self.model, multi_avg_fn=get_ema_multi_avg_fn(decay)
+        )
         self.optimizers = optimizers(self.model, recipe)
         self.generator = torch.Generator(device).manual_seed(recipe.seed)
 
@@ -70,7 +76,9 @@ class Trainer:
             yield self._epoch()
 
     def _epoch(self) -> EpochResult:
-        order = torch.randperm(len(self.pixels), generator=self.generator, device=self.pixels.device)
+        order = torch.randperm(
+            len(self.pixels), generator=self.generator, device=self.pixels.device
+        )
         batches = order.split(self.recipe.batch_size)
         totals = torch.zeros(3, dtype=torch.float64, device=self.pixels.device)
         with fast_products():
@@ -79,9 +87,13 @@ class Trainer:
                 totals += self._step(self.pixels.index_select(0, batch))
                 if (len(batches) - 1 - index) % self.averaging_interval == 0:
                     self.averaged.update_parameters(self.model)
-        result = EpochResult(self.epochs_done + 1, *(totals / len(self.pixels)).tolist())
+        result = EpochResult(
+            self.epochs_done + 1, *(totals / len(self.pixels)).tolist()
+        )
         if not math.isfinite(result.loss):
-            raise TrainingError(f"the loss is not finite in epoch {result.epoch}: try a lower learning rate")
+            raise TrainingError(
+                f"the loss is not finite in epoch {result.epoch}: try a lower learning rate"
+            )
         self.epochs_done = result.epoch
         self.history.append(result)
         return result
@@ -101,7 +113,9 @@ class Trainer:
         noise = torch.randn(shape, generator=self.generator, device=pixels.device)
         loss = set_gradients(self.model, self.objective, pixels, noise, self.generator)
         self._move_weights()
-        return torch.stack([part.sum() for part in (loss.total, loss.reconstruction, loss.kl)])
+        return torch.stack(
+            [part.sum() for part in (loss.total, loss.reconstruction, loss.kl)]
+        )
 
     @torch.no_grad()
     def _move_weights(self) -> None:
@@ -138,14 +152,28 @@ class Trainer:
     def resume(self, path: Path) -> None:
         """Take up the state of a checkpoint. Raises TrainingError if it is of another recipe, other data or device."""
         state = read_checkpoint(path)
-        mine = {**asdict(self.recipe), "images": len(self.pixels), "device": self.pixels.device.type}
-        theirs = {**asdict(state["recipe"]), "images": state["images"], "device": state["device"]}
-        differing = [f"{key} {theirs[key]}, not {mine[key]}" for key in mine if mine[key] != theirs[key]]
+        mine = {
+            **asdict(self.recipe),
+            "images": len(self.pixels),
+            "device": self.pixels.device.type,
+        }
+        theirs = {
+            **asdict(state["recipe"]),
+            "images": state["images"],
+            "device": state["device"],
+        }
+        differing = [
+            f"{key} {theirs[key]}, not {mine[key]}"
+            for key in mine
+            if mine[key] != theirs[key]
+        ]
         if differing:
             raise TrainingError(f"{path} was made with {'; '.join(differing)}")
         self.model.load_state_dict(state["model"])
         self.averaged.load_state_dict(state["averaged"])
-        for optimizer, its_state in zip(self.optimizers, state["optimizers"], strict=True):
+        for optimizer, its_state in zip(
+            self.optimizers, state["optimizers"], strict=True
+        ):
             optimizer.load_state_dict(its_state)
         self.generator.set_state(state["generator"])
         self.epochs_done, self.history = state["epochs_done"], state["history"]
@@ -156,7 +184,9 @@ def optimizers(model: VAE, recipe: Recipe) -> list[torch.optim.Optimizer]:
     rate = recipe.learning_rate
     if recipe.optimizer == "adam":
         return [torch.optim.Adam(model.parameters(), lr=rate, fused=True)]
-    matrices = [parameter for parameter in model.parameters() if parameter.dim() == MATRIX]
+    matrices = [
+        parameter for parameter in model.parameters() if parameter.dim() == MATRIX
+    ]
     biases = [parameter for parameter in model.parameters() if parameter.dim() < MATRIX]
     return [Muon(matrices, lr=rate), torch.optim.Adam(biases, lr=rate, fused=True)]
 
@@ -185,7 +215,9 @@ def keep_freed_memory() -> None:
 
 def binarize(pixels: Tensor, generator: torch.Generator) -> Tensor:
     """Draw each pixel black or white, white with its own value as the probability: 1 where u < x, u ~ U[0, 1)."""
-    return torch.rand(pixels.shape, generator=generator, device=pixels.device).lt_(pixels)
+    return torch.rand(pixels.shape, generator=generator, device=pixels.device).lt_(
+        pixels
+    )
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -194,12 +226,16 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or "format" not in state:
         raise TrainingError(f"{path} is not a checkpoint of this program")
     if state["format"] != CHECKPOINT_FORMAT:
-        raise TrainingError(f"{path} is a checkpoint of format {state['format']}, not {CHECKPOINT_FORMAT}")
+        raise TrainingError(
+            f"{path} is a checkpoint of format {state['format']}, not {CHECKPOINT_FORMAT}"
+        )
     try:
         history = [EpochResult(**result) for result in state["history"]]
         return {**state, "recipe": Recipe(**state["recipe"]), "history": history}
     except (LookupError, TypeError, RecipeError) as error:
-        raise TrainingError(f"{path} is not a checkpoint of this program: {error}") from error
+        raise TrainingError(
+            f"{path} is not a checkpoint of this program: {error}"
+        ) from error
 
 
 def trained_model(path: Path) -> tuple[VAE, dict[str, Any]]:

@@ -6,7 +6,10 @@ import torch
 from torch import Tensor, nn
 
 ImageShape = tuple[int, int, int]
-DARKEST, BRIGHTEST = 0.001, 0.999  # a border pixel that is never white has no finite logit
+DARKEST, BRIGHTEST = (
+    0.001,
+    0.999,
+)  # a border pixel that is never white has no finite logit
 
 
 class Encoder(nn.Module):
@@ -27,7 +30,9 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Latents to pixels: one hidden layer, then one logit a pixel."""
 
-    def __init__(self, latent_size: int, hidden_size: int, image_shape: ImageShape) -> None:
+    def __init__(
+        self, latent_size: int, hidden_size: int, image_shape: ImageShape
+    ) -> None:
         super().__init__()
         self.image_shape = image_shape
         self.hidden = nn.Linear(latent_size, hidden_size)
@@ -46,13 +51,20 @@ class Decoder(nn.Module):
     def start_at(self, mean_image: Tensor) -> None:
         """Set the last biases to the logits of an image (channels, height, width) in [0, 1]."""
         with torch.no_grad():
-            self.output.bias.copy_(torch.logit(mean_image.flatten().clamp(DARKEST, BRIGHTEST)))
+            self.output.bias.copy_(
+                torch.logit(mean_image.flatten().clamp(DARKEST, BRIGHTEST))
+            )
 
 
 class VAE(nn.Module):
     """Encoder, sampler and decoder; with the default sizes 784-256-32-256-784 and 427,344 parameters."""
 
-    def __init__(self, image_shape: ImageShape = (1, 28, 28), hidden_size: int = 256, latent_size: int = 32) -> None:
+    def __init__(
+        self,
+        image_shape: ImageShape = (1, 28, 28),
+        hidden_size: int = 256,
+        latent_size: int = 32,
+    ) -> None:
         super().__init__()
         self.image_shape = image_shape
         self.latent_size = latent_size
@@ -60,10 +72,14 @@ class VAE(nn.Module):
         self.decoder = Decoder(latent_size, hidden_size, image_shape)
 
 
-def sample_posterior(mean: Tensor, log_variance: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def sample_posterior(
+    mean: Tensor, log_variance: Tensor, generator: torch.Generator | None = None
+) -> Tensor:
     """Draw z = mean + exp(log_variance / 2) * noise, noise ~ N(0, I): the reparameterisation of arXiv:1312.6114, 2.4.
 
     All shapes are (batch, latent). The noise comes from ``generator``, or from PyTorch's global one.
     """
-    noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
+    noise = torch.randn(
+        mean.shape, generator=generator, device=mean.device, dtype=mean.dtype
+    )
     return mean + torch.exp(0.5 * log_variance) * noise

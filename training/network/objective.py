@@ -39,7 +39,9 @@ def log_normal(latent: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
     return -0.5 * (LOG_2_PI + log_variance + squares).sum(dim=-1)
 
 
-def log_importance_weight(log_likelihood: Tensor, latent: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+def log_importance_weight(
+    log_likelihood: Tensor, latent: Tensor, mean: Tensor, log_variance: Tensor
+) -> Tensor:
     """The log p(x|z) + log p(z) - log q(z|x) in nats: arXiv:1509.00519, equation 7.
 
     log_likelihood: log p(x|z), (samples, batch).
@@ -47,7 +49,11 @@ def log_importance_weight(log_likelihood: Tensor, latent: Tensor, mean: Tensor, 
         (batch, latent).
     """
     zero = torch.zeros((), device=latent.device, dtype=latent.dtype)
-    return log_likelihood + log_normal(latent, zero, zero) - log_normal(latent, mean, log_variance)
+    return (
+        log_likelihood
+        + log_normal(latent, zero, zero)
+        - log_normal(latent, mean, log_variance)
+    )
 
 
 def log_mean_exp(log_weights: Tensor) -> Tensor:
@@ -96,9 +102,17 @@ class Objective:
 
     def loss_of_decoded(self, pixels: Tensor, decoded: Tensor) -> Tensor:
         """The same, in float64, of decoded pixels in [0, 1] instead of logits."""
-        return self.reconstruction_loss(pixels.double(), torch.logit(decoded.double(), eps=PROBABILITY_EPSILON))
+        return self.reconstruction_loss(
+            pixels.double(), torch.logit(decoded.double(), eps=PROBABILITY_EPSILON)
+        )
 
-    def loss(self, reconstruction: Tensor, mean: Tensor, log_variance: Tensor, latents: Tensor) -> Loss:
+    def loss(
+        self,
+        reconstruction: Tensor,
+        mean: Tensor,
+        log_variance: Tensor,
+        latents: Tensor,
+    ) -> Loss:
         """The loss of a batch, given the posterior (batch, latent) and ``samples`` draws from it.
 
         reconstruction: -log p(x|z) of each draw, (samples, batch).
@@ -106,6 +120,18 @@ class Objective:
         """
         kl = kl_divergence(mean, log_variance)
         if self.name != "importance-weighted":
-            return Loss(reconstruction[0] + kl, reconstruction[0], kl, torch.ones_like(reconstruction))
-        log_weights = log_importance_weight(-reconstruction, latents, mean, log_variance)
-        return Loss(-log_mean_exp(log_weights), reconstruction.mean(dim=0), kl, log_weights.softmax(dim=0))
+            return Loss(
+                reconstruction[0] + kl,
+                reconstruction[0],
+                kl,
+                torch.ones_like(reconstruction),
+            )
+        log_weights = log_importance_weight(
+            -reconstruction, latents, mean, log_variance
+        )
+        return Loss(
+            -log_mean_exp(log_weights),
+            reconstruction.mean(dim=0),
+            kl,
+            log_weights.softmax(dim=0),
+        )

@@ -6,7 +6,15 @@ from collections.abc import Awaitable, Callable
 import pytest
 from starlette.types import Message, Receive
 
-from service.api.admission import FEW, LARGE, MAX_BODIES, ROUND_IMAGES, ROUND_REQUESTS, Admission, has_gone
+from service.api.admission import (
+    FEW,
+    LARGE,
+    MAX_BODIES,
+    ROUND_IMAGES,
+    ROUND_REQUESTS,
+    Admission,
+    has_gone,
+)
 from service.api.errors import OVERLOADED, ProblemError
 from service.app import create_app, create_state
 from service.model.autoencoder import Floats, Pixels, Posterior
@@ -46,7 +54,8 @@ def test_images_are_taken_in_up_to_the_limit(admission: Admission) -> None:
     admission.take_images(15)
     admission.take_images(5)
     with pytest.raises(
-        ProblemError, match=r"20 images are waiting; 1 more would be over 20 \(VAE_MAX_PENDING"
+        ProblemError,
+        match=r"20 images are waiting; 1 more would be over 20 \(VAE_MAX_PENDING",
     ) as error:
         admission.take_images(1)
     assert error.value.kind == OVERLOADED
@@ -112,12 +121,16 @@ def gather(*works: Callable[[], Awaitable[object]]) -> list[object]:
 
 
 @pytest.mark.parametrize("images", [1, LARGE])
-def test_the_work_of_a_client_that_has_gone_is_not_begun(admission: Admission, images: int) -> None:
+def test_the_work_of_a_client_that_has_gone_is_not_begun(
+    admission: Admission, images: int
+) -> None:
     """It had to wait, and when its turn came nobody wanted it any more."""
     done: list[str] = []
 
     def ask(name: str, count: int, *, gone: bool) -> Callable[[], Awaitable[object]]:
-        return lambda: admission.compute(lambda: done.append(name), count, client(gone=gone))
+        return lambda: admission.compute(
+            lambda: done.append(name), count, client(gone=gone)
+        )
 
     first = [ask("first", LARGE if images == LARGE else ROUND_IMAGES, gone=False)]
     gather(*first, ask("gone", images, gone=True), ask("last", images, gone=False))
@@ -127,9 +140,12 @@ def test_the_work_of_a_client_that_has_gone_is_not_begun(admission: Admission, i
 
 
 @pytest.mark.parametrize(
-    ("images", "in_a_round"), [(1, ROUND_REQUESTS), (ROUND_IMAGES // 3, 3), (ROUND_IMAGES // 2 + 1, 1)]
+    ("images", "in_a_round"),
+    [(1, ROUND_REQUESTS), (ROUND_IMAGES // 3, 3), (ROUND_IMAGES // 2 + 1, 1)],
 )
-def test_the_loop_looks_at_its_sockets_between_rounds(admission: Admission, images: int, in_a_round: int) -> None:
+def test_the_loop_looks_at_its_sockets_between_rounds(
+    admission: Admission, images: int, in_a_round: int
+) -> None:
     """What waits is done in order, a round's images and requests at a time, with other work of the loop between."""
     order: list[str] = []
 
@@ -138,7 +154,9 @@ def test_the_loop_looks_at_its_sockets_between_rounds(admission: Admission, imag
         order.append("probe")
 
     def ask(name: str) -> Callable[[], Awaitable[object]]:
-        return lambda: admission.compute(lambda: order.append(name), images, client(gone=False))
+        return lambda: admission.compute(
+            lambda: order.append(name), images, client(gone=False)
+        )
 
     names = [str(number) for number in range(3 * in_a_round)]
     gather(*map(ask, names), look)
@@ -160,12 +178,18 @@ def test_a_round_takes_along_who_comes_a_moment_later(admission: Admission) -> N
         await asyncio.sleep(0)
         await admission.compute(lambda: order.append("second"), 1, client(gone=False))
 
-    gather(lambda: admission.compute(lambda: order.append("first"), 1, client(gone=False)), later, look)
+    gather(
+        lambda: admission.compute(lambda: order.append("first"), 1, client(gone=False)),
+        later,
+        look,
+    )
 
     assert order.index("second") == order.index("first") + 1
 
 
-@pytest.mark.parametrize(("at_hand", "order"), [(FEW - 1, "work, look"), (FEW, "look, work")])
+@pytest.mark.parametrize(
+    ("at_hand", "order"), [(FEW - 1, "work, look"), (FEW, "look, work")]
+)
 def test_work_waits_for_a_round_where_there_are_others_to_wait_for(
     admission: Admission, at_hand: int, order: str
 ) -> None:
@@ -176,7 +200,10 @@ def test_work_waits_for_a_round_where_there_are_others_to_wait_for(
     async def look() -> None:
         done.append("look")
 
-    gather(lambda: admission.compute(lambda: done.append("work"), 1, client(gone=False)), look)
+    gather(
+        lambda: admission.compute(lambda: done.append("work"), 1, client(gone=False)),
+        look,
+    )
 
     assert ", ".join(done) == order
 
@@ -194,7 +221,9 @@ def test_large_work_is_done_one_at_a_time_beside_the_loop(admission: Admission) 
             asyncio.run_coroutine_threadsafe(end.wait(), loop).result(30)
             order.append("large")
 
-        computing = asyncio.create_task(admission.compute(work, LARGE, client(gone=False)))
+        computing = asyncio.create_task(
+            admission.compute(work, LARGE, client(gone=False))
+        )
         await started.wait()
         await admission.compute(lambda: order.append("small"), 1, client(gone=False))
         end.set()

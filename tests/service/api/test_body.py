@@ -18,13 +18,22 @@ from tests.service.imaging.test_formats import file_of
 FILE, OTHER_FILE = base64.b64decode(FIRST), base64.b64decode(SECOND)
 LARGE = Image.new("L", (24, 16), 255)
 LARGE.paste(0, (4, 3, 19, 13))
-FITTED = {"oriented": False, "inverted": True, "cropped": [4, 3, 19, 13], "scaled": [2, 1]}
+FITTED = {
+    "oriented": False,
+    "inverted": True,
+    "cropped": [4, 3, 19, 13],
+    "scaled": [2, 1],
+}
 UNTOUCHED = {"oriented": False, "inverted": False}
 
 
-def send(client: Client, path: str, content: bytes, content_type: str = "image/png") -> httpx.Response:
+def send(
+    client: Client, path: str, content: bytes, content_type: str = "image/png"
+) -> httpx.Response:
     """Send a body of any type."""
-    return client.request("POST", path, content=content, headers={"Content-Type": content_type})
+    return client.request(
+        "POST", path, content=content, headers={"Content-Type": content_type}
+    )
 
 
 def test_the_answer_tells_what_was_done_when_asked(client: Client) -> None:
@@ -35,23 +44,40 @@ def test_the_answer_tells_what_was_done_when_asked(client: Client) -> None:
         answer = client.post(path, {"images": images, "explain": True}).json()
 
         assert answer == {**plain, "fitted": [UNTOUCHED, FITTED]}
-        assert client.post(path, {"images": images, "fit": "auto", "explain": False}).json() == plain
+        assert (
+            client.post(
+                path, {"images": images, "fit": "auto", "explain": False}
+            ).json()
+            == plain
+        )
 
 
 def test_an_interpolation_tells_of_its_images(client: Client) -> None:
     """An end that is a latent has no entry."""
     ends: dict[str, Any] = {"start": {"latent": [0] * 6}, "end": {"image": png(LARGE)}}
 
-    assert client.post("/interpolate", {**ends, "explain": True}).json()["fitted"] == [FITTED]
-    assert client.post("/interpolate", {**ends, "fit": "none"}).json()["errors"][0]["pointer"] == "#/end/image"
+    assert client.post("/interpolate", {**ends, "explain": True}).json()["fitted"] == [
+        FITTED
+    ]
+    assert (
+        client.post("/interpolate", {**ends, "fit": "none"}).json()["errors"][0][
+            "pointer"
+        ]
+        == "#/end/image"
+    )
     ends["start"] = {"image": FIRST}
-    assert client.post("/interpolate", {**ends, "explain": True}).json()["fitted"] == [UNTOUCHED, FITTED]
+    assert client.post("/interpolate", {**ends, "explain": True}).json()["fitted"] == [
+        UNTOUCHED,
+        FITTED,
+    ]
 
 
 def test_fit_says_how(client: Client) -> None:
     """Each fit gives another picture."""
     auto, resized = (
-        client.post("/reconstruct", {"images": [png(LARGE)], "fit": fit}).json()["images"][0]
+        client.post("/reconstruct", {"images": [png(LARGE)], "fit": fit}).json()[
+            "images"
+        ][0]
         for fit in ("auto", "resize")
     )
 
@@ -64,7 +90,9 @@ def test_one_picture_is_a_body(client: Client, name: str) -> None:
     """The answer is that to the same picture in JSON."""
     content = file_of(LARGE, name)
     for path in ("/encode", "/reconstruct"):
-        expected = client.post(path, {"images": [base64.b64encode(content).decode()]}).json()
+        expected = client.post(
+            path, {"images": [base64.b64encode(content).decode()]}
+        ).json()
         answer = send(client, path, content, f"image/{name.lower()}")
 
         assert (answer.status_code, answer.json()) == (200, expected)
@@ -74,31 +102,58 @@ def test_options_are_in_the_query(client: Client) -> None:
     """Of any body; what else is in it does not matter, and a body's own word counts first."""
     content = base64.b64decode(png(LARGE))
 
-    assert send(client, "/encode?explain=true&x=1", content).json()["fitted"] == [FITTED]
-    assert send(client, "/encode?explain=true&fit=resize", content).json()["fitted"] == [
-        {**UNTOUCHED, "scaled": [3, 2]}
+    assert send(client, "/encode?explain=true&x=1", content).json()["fitted"] == [
+        FITTED
     ]
-    assert client.post("/encode?explain=true", {"images": [png(LARGE)]}).json()["fitted"] == [FITTED]
-    assert "fitted" not in client.post("/encode?explain=true", {"images": [FIRST], "explain": False}).json()
+    assert send(client, "/encode?explain=true&fit=resize", content).json()[
+        "fitted"
+    ] == [{**UNTOUCHED, "scaled": [3, 2]}]
+    assert client.post("/encode?explain=true", {"images": [png(LARGE)]}).json()[
+        "fitted"
+    ] == [FITTED]
+    assert (
+        "fitted"
+        not in client.post(
+            "/encode?explain=true", {"images": [FIRST], "explain": False}
+        ).json()
+    )
     for query, pointer in (
         ("fit=none", "#/images/0"),
         ("fit=x", "#/fit"),
         ("fit=", "#/fit"),
         ("explain=x", "#/explain"),
     ):
-        assert send(client, f"/encode?{query}", content).json()["errors"][0]["pointer"] == pointer
-    assert send(client, "/encode?fit=auto&fit=none", content).json()["detail"] == "the query has fit twice"
+        assert (
+            send(client, f"/encode?{query}", content).json()["errors"][0]["pointer"]
+            == pointer
+        )
+    assert (
+        send(client, "/encode?fit=auto&fit=none", content).json()["detail"]
+        == "the query has fit twice"
+    )
 
 
 def test_options_have_their_types(client: Client) -> None:
     """Whole numbers, words, true and false, as in JSON; a form's are the same as a query's."""
-    expected = client.post("/reconstruct", {"images": [FIRST], "scale": 3, "explain": True, "fit": "none"}).json()
+    expected = client.post(
+        "/reconstruct", {"images": [FIRST], "scale": 3, "explain": True, "fit": "none"}
+    ).json()
 
-    assert send(client, "/reconstruct?scale=3&explain=true&fit=none", FILE).json() == expected
+    assert (
+        send(client, "/reconstruct?scale=3&explain=true&fit=none", FILE).json()
+        == expected
+    )
     options = {"scale": "3", "explain": "true", "fit": "none"}
-    assert client.request("POST", "/reconstruct", files={"a": FILE}, data=options).json() == expected
-    base64_latents = client.post("/encode", {"images": [FIRST], "encoding": "base64"}).json()
-    assert send(client, "/encode?encoding=base64&scale=3", FILE).json() == base64_latents
+    assert (
+        client.request("POST", "/reconstruct", files={"a": FILE}, data=options).json()
+        == expected
+    )
+    base64_latents = client.post(
+        "/encode", {"images": [FIRST], "encoding": "base64"}
+    ).json()
+    assert (
+        send(client, "/encode?encoding=base64&scale=3", FILE).json() == base64_latents
+    )
     for query, pointer, detail in (
         ("scale=0", "#/scale", "Input should be greater than or equal to 1"),
         ("scale=-1", "#/scale", "Input should be greater than or equal to 1"),
@@ -114,10 +169,19 @@ def test_options_have_their_types(client: Client) -> None:
 
 def test_several_files_are_a_form(client: Client) -> None:
     """In order, whatever the names of files and fields; options are fields or in the query."""
-    files = [("a", ("x.png", FILE)), ("images", ("y", OTHER_FILE)), ("a", ("y.jpg", file_of(LARGE, "PNG")))]
-    expected = client.post("/encode", {"images": [FIRST, SECOND, png(LARGE)], "explain": True}).json()
+    files = [
+        ("a", ("x.png", FILE)),
+        ("images", ("y", OTHER_FILE)),
+        ("a", ("y.jpg", file_of(LARGE, "PNG"))),
+    ]
+    expected = client.post(
+        "/encode", {"images": [FIRST, SECOND, png(LARGE)], "explain": True}
+    ).json()
 
-    for path, data in (("/encode", {"explain": "true"}), ("/encode?explain=true", {"fit": "auto"})):
+    for path, data in (
+        ("/encode", {"explain": "true"}),
+        ("/encode?explain=true", {"fit": "auto"}),
+    ):
         answer = client.request("POST", path, files=files, data=data)
         assert (answer.status_code, answer.json()) == (200, expected)
 
@@ -127,11 +191,26 @@ def test_several_files_are_a_form(client: Client) -> None:
     [
         (b"", "image/png", "#/images/0", "not a PNG, JPEG, WebP, BMP or GIF"),
         (FIRST.encode(), "image/png", "#/images/0", "not a PNG"),
-        (FILE + bytes(2048), "image/png", "#/images/0", "must have at most 2048 bytes (VAE_MAX_IMAGE_BYTES); has 2"),
-        (file_of(Image.new("1", (4000, 2000)), "PNG"), "image/png", "#/images/0", "4000 x 2000 pixels; must have 1 to"),
+        (
+            FILE + bytes(2048),
+            "image/png",
+            "#/images/0",
+            "must have at most 2048 bytes (VAE_MAX_IMAGE_BYTES); has 2",
+        ),
+        (
+            file_of(Image.new("1", (4000, 2000)), "PNG"),
+            "image/png",
+            "#/images/0",
+            "4000 x 2000 pixels; must have 1 to",
+        ),
         (b"", "multipart/form-data", "#", "a form whose Content-Type has no boundary"),
         (b"", "multipart/form-data; boundary=b", "#", "not a form: it has no end"),
-        (b"--b--\r\n", "multipart/form-data; boundary=b", "#/images", "must have 1 to 12 items (VAE_MAX_ITEMS); has 0"),
+        (
+            b"--b--\r\n",
+            "multipart/form-data; boundary=b",
+            "#/images",
+            "must have 1 to 12 items (VAE_MAX_ITEMS); has 0",
+        ),
         (b"x", "multipart/form-data; boundary=b", "#", "not a form"),
         (
             b'--b\r\nContent-Disposition: form-data; name="images"\r\n\r\nx\r\n--b--\r\n',
@@ -139,8 +218,18 @@ def test_several_files_are_a_form(client: Client) -> None:
             "#/images",
             "Input should be a valid array",
         ),
-        (b"--b\r\nX: y\r\n\r\n\r\n--b--\r\n", "multipart/form-data; boundary=b", "#", "not a form"),
-        (b"--b\r\n\r\n", "multipart/form-data; boundary=" + "b" * 300, "#", "not a form: Boundary length"),
+        (
+            b"--b\r\nX: y\r\n\r\n\r\n--b--\r\n",
+            "multipart/form-data; boundary=b",
+            "#",
+            "not a form",
+        ),
+        (
+            b"--b\r\n\r\n",
+            "multipart/form-data; boundary=" + "b" * 300,
+            "#",
+            "not a form: Boundary length",
+        ),
     ],
 )
 def test_what_is_wrong_with_an_upload_is_named(
@@ -148,7 +237,15 @@ def test_what_is_wrong_with_an_upload_is_named(
 ) -> None:
     """As in JSON."""
     headers = {"Content-Type": content_type}
-    body = problem(client, 422, "invalid-request", "POST", "/encode", content=content, headers=headers)
+    body = problem(
+        client,
+        422,
+        "invalid-request",
+        "POST",
+        "/encode",
+        content=content,
+        headers=headers,
+    )
 
     assert body["errors"][0]["pointer"] == pointer
     assert body["errors"][0]["detail"].startswith(detail)
@@ -156,16 +253,28 @@ def test_what_is_wrong_with_an_upload_is_named(
 
 def form(*parts: bytes) -> bytes:
     """A form of these parts, each with its headers."""
-    return b"".join(b"--b\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in parts) + b"--b--\r\n"
+    return (
+        b"".join(
+            b"--b\r\nContent-Disposition: form-data; " + part + b"\r\n"
+            for part in parts
+        )
+        + b"--b--\r\n"
+    )
 
 
 @pytest.mark.parametrize(
     ("content", "detail"),
     [
         (form(*[b'name="f"; filename="f"\r\n\r\n'] * 30_000), "more than 12 files"),
-        (form(*[b'name="%d"\r\n\r\n' % number for number in range(40_000)]), "more fields than there are"),
+        (
+            form(*[b'name="%d"\r\n\r\n' % number for number in range(40_000)]),
+            "more fields than there are",
+        ),
         (form(*[b'name="fit"\r\n\r\n'] * 40_000), "it has fit twice"),
-        (form(b'name="f"; filename="f"\r\n\r\n' + b"\r\n-" * 700_000)[:-7], "it has no end"),
+        (
+            form(b'name="f"; filename="f"\r\n\r\n' + b"\r\n-" * 700_000)[:-7],
+            "it has no end",
+        ),
         (b"--b\r\n" + b"a" * 2_000_000, "[Hh]eader"),
     ],
     ids=["files", "fields", "one field", "line ends", "a header"],
@@ -181,10 +290,22 @@ def test_a_form_costs_little_whatever_is_in_it(content: bytes, detail: str) -> N
 def test_a_picture_is_counted_and_limited_as_one_image(client: Client) -> None:
     """/decode and /interpolate take JSON alone; a body has its limit whatever its type."""
     body = problem(
-        client, 415, "unsupported-media-type", "POST", "/decode", content=FILE, headers={"Content-Type": "image/png"}
+        client,
+        415,
+        "unsupported-media-type",
+        "POST",
+        "/decode",
+        content=FILE,
+        headers={"Content-Type": "image/png"},
     )
     assert body["detail"] == "Content-Type must be application/json; is image/png"
     problem(
-        client, 413, "body-too-large", "POST", "/encode", content=bytes(5000), headers={"Content-Type": "image/png"}
+        client,
+        413,
+        "body-too-large",
+        "POST",
+        "/encode",
+        content=bytes(5000),
+        headers={"Content-Type": "image/png"},
     )
     assert send(client, "/encode", FILE).headers["server-timing"]

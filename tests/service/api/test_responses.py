@@ -43,7 +43,10 @@ def ask(client: Client, path: str, body: Json, accept: str) -> httpx.Response:
 
 def picture(answer: httpx.Response, name: str) -> Image.Image:
     """An answer that is a picture in that format."""
-    assert answer.headers["content-type"] == f"image/{'apng' if name == 'APNG' else name.lower()}"
+    assert (
+        answer.headers["content-type"]
+        == f"image/{'apng' if name == 'APNG' else name.lower()}"
+    )
     image = Image.open(io.BytesIO(answer.content))
     assert image.format == name.removeprefix("A")
     return image
@@ -51,7 +54,9 @@ def picture(answer: httpx.Response, name: str) -> Image.Image:
 
 def json_pixels(client: Client, path: str, body: Json) -> Pixels:
     """The images of the same answer in JSON."""
-    return np.array([pixels_of(text) for text in client.post(path, body).json()["images"]])
+    return np.array(
+        [pixels_of(text) for text in client.post(path, body).json()["images"]]
+    )
 
 
 @pytest.mark.parametrize(("path", "body", "columns"), PICTURED)
@@ -69,7 +74,9 @@ def test_a_picture_has_all_images_of_the_answer(
     assert shown.shape == (-(-len(expected) // columns) * height, columns * width)
     for index, image in enumerate(expected):
         row, column = divmod(index, columns)
-        place = shown[row * height : (row + 1) * height, column * width : (column + 1) * width]
+        place = shown[
+            row * height : (row + 1) * height, column * width : (column + 1) * width
+        ]
         assert np.array_equal(place, image)
 
 
@@ -79,15 +86,22 @@ def test_an_interpolation_moves(client: Client, name: str, scale: int) -> None:
     """Its frames are the images of JSON; it lasts and is repeated as was asked."""
     body = {**WALK, "scale": scale, "duration_ms": 70, "loop": 0}
     image = picture(ask(client, "/interpolate", body, f"image/{name.lower()}"), name)
-    frames = [(np.asarray(frame.convert("L")), frame.info["duration"]) for frame in ImageSequence.Iterator(image)]
+    frames = [
+        (np.asarray(frame.convert("L")), frame.info["duration"])
+        for frame in ImageSequence.Iterator(image)
+    ]
 
-    assert np.array_equal([pixels for pixels, _ in frames], json_pixels(client, "/interpolate", body))
+    assert np.array_equal(
+        [pixels for pixels, _ in frames], json_pixels(client, "/interpolate", body)
+    )
     assert [duration for _, duration in frames] == [70] * 5
     assert image.info["loop"] == 0
     assert image.size == (3 * scale, 2 * scale)
 
 
-def test_an_animation_has_a_tenth_of_a_second_a_frame_unless_told(client: Client) -> None:
+def test_an_animation_has_a_tenth_of_a_second_a_frame_unless_told(
+    client: Client,
+) -> None:
     """And goes on for ever."""
     image = picture(ask(client, "/interpolate", WALK, "image/gif"), "GIF")
 
@@ -100,7 +114,10 @@ def test_whole_numbers_may_be_written_as_fractions(client: Client) -> None:
     plain = {**WALK, "scale": 2, "duration_ms": 70, "loop": 2}
 
     for accept in ("image/gif", "image/png", "*/*"):
-        assert ask(client, "/interpolate", body, accept).content == ask(client, "/interpolate", plain, accept).content
+        assert (
+            ask(client, "/interpolate", body, accept).content
+            == ask(client, "/interpolate", plain, accept).content
+        )
 
 
 def test_the_best_of_what_is_accepted_is_given(client: Client) -> None:
@@ -110,16 +127,29 @@ def test_the_best_of_what_is_accepted_is_given(client: Client) -> None:
         ("image/png;q=0.9, application/json;q=0.8", "image/png"),
         ("text/html, image/webp;q=0.4, image/apng;q=0.5, */*;q=0.1", "image/apng"),
     ):
-        assert ask(client, "/interpolate", WALK, accept).headers["content-type"] == media_type
+        assert (
+            ask(client, "/interpolate", WALK, accept).headers["content-type"]
+            == media_type
+        )
     headers = [("Accept", "text/html"), ("Accept", "image/gif")]
-    assert client.request("POST", "/interpolate", json=WALK, headers=headers).headers["content-type"] == "image/gif"
+    assert (
+        client.request("POST", "/interpolate", json=WALK, headers=headers).headers[
+            "content-type"
+        ]
+        == "image/gif"
+    )
 
 
 @pytest.mark.parametrize(
     ("path", "body", "accept", "possible"),
     [
         ("/encode", {"images": [FIRST]}, "image/png", "application/json"),
-        ("/reconstruct", {"images": [FIRST]}, "image/gif", "one of application/json, image/png"),
+        (
+            "/reconstruct",
+            {"images": [FIRST]},
+            "image/gif",
+            "one of application/json, image/png",
+        ),
         (
             "/interpolate",
             WALK,
@@ -128,9 +158,19 @@ def test_the_best_of_what_is_accepted_is_given(client: Client) -> None:
         ),
     ],
 )
-def test_a_refusal_names_what_could_be_given(client: Client, path: str, body: Json, accept: str, possible: str) -> None:
+def test_a_refusal_names_what_could_be_given(
+    client: Client, path: str, body: Json, accept: str, possible: str
+) -> None:
     """By this operation; nothing is computed."""
-    refused = problem(client, 406, "not-acceptable", "POST", path, json=body, headers={"Accept": accept})
+    refused = problem(
+        client,
+        406,
+        "not-acceptable",
+        "POST",
+        path,
+        json=body,
+        headers={"Accept": accept},
+    )
 
     assert refused["detail"] == f"Accept must allow {possible}; is {accept}"
 
@@ -139,15 +179,22 @@ def test_caches_are_told_that_the_answer_depends_on_accept(
     client: Client, settings: Settings, autoencoder: FakeAutoencoder
 ) -> None:
     """Where it does, beside what else it depends on."""
-    assert ask(client, "/reconstruct", {"images": [FIRST]}, "*/*").headers["vary"].lower() == "accept"
-    refused = client.request("POST", "/encode", json={}, headers={"Accept": "image/png"})
+    assert (
+        ask(client, "/reconstruct", {"images": [FIRST]}, "*/*").headers["vary"].lower()
+        == "accept"
+    )
+    refused = client.request(
+        "POST", "/encode", json={}, headers={"Accept": "image/png"}
+    )
     assert (refused.status_code, refused.headers["vary"].lower()) == (406, "accept")
     assert "vary" not in ask(client, "/encode", {"images": [FIRST]}, "*/*").headers
 
     settings = settings.model_copy(update={"cors_origins": ("https://example.org",)})
     client = Client(create_app(settings, autoencoder, create_state(settings)))
     headers = {"Accept": "image/png", "Origin": "https://example.org"}
-    answer = client.request("POST", "/reconstruct", json={"images": [FIRST]}, headers=headers)
+    answer = client.request(
+        "POST", "/reconstruct", json={"images": [FIRST]}, headers=headers
+    )
     assert answer.headers["vary"].lower() == "accept, origin"
 
 
@@ -156,7 +203,9 @@ def test_a_picture_in_gives_a_picture_out(client: Client) -> None:
     file = io.BytesIO()
     Image.fromarray(pixels_of(FIRST)).save(file, format="PNG")
     headers = {"Accept": "image/png", "Content-Type": "image/png"}
-    answer = client.request("POST", "/reconstruct?scale=4", content=file.getvalue(), headers=headers)
+    answer = client.request(
+        "POST", "/reconstruct?scale=4", content=file.getvalue(), headers=headers
+    )
 
     shown = np.asarray(picture(answer, "PNG"))
     assert np.array_equal(shown[::4, ::4], pixels_of(FIRST))
@@ -174,10 +223,14 @@ def test_a_picture_in_gives_a_picture_out(client: Client) -> None:
         ("/generate", {"digit": [1, 0, 3], "seed": 1}, 8),
     ],
 )
-def test_the_more_images_the_less_they_are_enlarged(client: Client, path: str, body: Json, most: int) -> None:
+def test_the_more_images_the_less_they_are_enlarged(
+    client: Client, path: str, body: Json, most: int
+) -> None:
     """To 16 pixels for each of the most items; the bound is named."""
     assert len(client.post(path, {**body, "scale": most}).json()["images"]) >= 1
-    (error,) = problem(client, 422, "invalid-request", "POST", path, json={**body, "scale": most + 1})["errors"]
+    (error,) = problem(
+        client, 422, "invalid-request", "POST", path, json={**body, "scale": most + 1}
+    )["errors"]
 
     assert error["pointer"] == "#/scale"
     assert error["detail"].startswith(f"must be 1 to {most} for ")
@@ -219,9 +272,13 @@ def test_what_takes_long_to_write_is_large_work(
         max_latent=10.0,
         max_body_bytes=4096,
     )
-    route = JsonRoute(path, OPERATIONS[path], autoencoder, limits, create_state(settings).admission)
+    route = JsonRoute(
+        path, OPERATIONS[path], autoencoder, limits, create_state(settings).admission
+    )
     body = {**(WALK if path == "/interpolate" else {"images": [FIRST]}), **change}
-    task = route.parse(json.dumps(body).encode(), JSON, {"query_string": b""}, answer_type)
+    task = route.parse(
+        json.dumps(body).encode(), JSON, {"query_string": b""}, answer_type
+    )
 
     assert (max(task.images, task.weight) >= LARGE) is large
 
@@ -232,10 +289,13 @@ def test_what_has_images_is_given_as_a_picture_too(client: Client) -> None:
     for path in OPERATIONS:
         content = schema["paths"][path]["post"]["responses"]["200"]["content"]
         request, answer = (
-            schema["components"]["schemas"][described["application/json"]["schema"]["$ref"].split("/")[-1]][
-                "properties"
-            ]
-            for described in (schema["paths"][path]["post"]["requestBody"]["content"], content)
+            schema["components"]["schemas"][
+                described["application/json"]["schema"]["$ref"].split("/")[-1]
+            ]["properties"]
+            for described in (
+                schema["paths"][path]["post"]["requestBody"]["content"],
+                content,
+            )
         )
         types = {"application/json"}
         if "images" in answer:
@@ -245,5 +305,9 @@ def test_what_has_images_is_given_as_a_picture_too(client: Client) -> None:
 
         assert set(content) == types
         assert ("scale" in request) is ("image/png" in types)
-        assert ("loop" in request) is ("duration_ms" in request) is ("image/gif" in types)
-        assert ("encoding" in request) is any(name.startswith("latent") for name in answer)
+        assert (
+            ("loop" in request) is ("duration_ms" in request) is ("image/gif" in types)
+        )
+        assert ("encoding" in request) is any(
+            name.startswith("latent") for name in answer
+        )

@@ -41,7 +41,10 @@ def send(client: Client, messages: list[Message], **scope: Any) -> list[Message]
 
 def test_a_body_in_pieces_is_put_together(client: Client) -> None:
     """However the network cut it."""
-    pieces = [{"type": "http.request", "body": BODY[i : i + 7], "more_body": True} for i in range(0, len(BODY), 7)]
+    pieces = [
+        {"type": "http.request", "body": BODY[i : i + 7], "more_body": True}
+        for i in range(0, len(BODY), 7)
+    ]
     start, body = send(client, [*pieces, {"type": "http.request"}])
 
     assert start["status"] == 200
@@ -49,10 +52,18 @@ def test_a_body_in_pieces_is_put_together(client: Client) -> None:
     assert len(json.loads(body["body"])["latents"]) == 1
 
 
-def test_a_client_that_goes_away_is_not_answered(client: Client, autoencoder: FakeAutoencoder) -> None:
+def test_a_client_that_goes_away_is_not_answered(
+    client: Client, autoencoder: FakeAutoencoder
+) -> None:
     """Nothing is computed and nothing is sent."""
     autoencoder.batches.clear()
-    sent = send(client, [{"type": "http.request", "body": BODY[:9], "more_body": True}, {"type": "http.disconnect"}])
+    sent = send(
+        client,
+        [
+            {"type": "http.request", "body": BODY[:9], "more_body": True},
+            {"type": "http.disconnect"},
+        ],
+    )
 
     assert sent == []
     assert autoencoder.batches == []
@@ -68,18 +79,24 @@ def test_the_limit_holds_before_the_body_has_ended(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "root_path", "status"), [("/vae/encode", "/vae", 200), ("/other/encode", "/vae", 404)]
+    ("path", "root_path", "status"),
+    [("/vae/encode", "/vae", 200), ("/other/encode", "/vae", 404)],
 )
-def test_a_prefix_that_a_proxy_adds_is_left_out(client: Client, path: str, root_path: str, status: int) -> None:
+def test_a_prefix_that_a_proxy_adds_is_left_out(
+    client: Client, path: str, root_path: str, status: int
+) -> None:
     """ASGI's root_path is a part of the path."""
-    messages: list[Message] = [{"type": "http.request", "body": BODY, "more_body": False}]
+    messages: list[Message] = [
+        {"type": "http.request", "body": BODY, "more_body": False}
+    ]
     start, _ = send(client, messages, path=path, root_path=root_path)
 
     assert start["status"] == status
 
 
 @pytest.mark.parametrize(
-    ("content", "detail"), [(b"[" * 300, "nested more than 200 deep"), (b"9" * 5000, "out of range")]
+    ("content", "detail"),
+    [(b"[" * 300, "nested more than 200 deep"), (b"9" * 5000, "out of range")],
 )
 def test_depth_and_digits_are_bounded(content: bytes, detail: str) -> None:
     """By the parser, and its refusal says so."""

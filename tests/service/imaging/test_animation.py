@@ -21,16 +21,27 @@ Writer = Callable[[Frames, int, int], bytes]
 def read(content: bytes) -> tuple[NDArray[np.uint8], list[int], int]:
     """The frames of a file, the milliseconds of each, and how often it is played, as Pillow reads them."""
     with Image.open(io.BytesIO(content)) as image:
-        shown = [(np.asarray(frame.convert("L")), frame.info["duration"]) for frame in ImageSequence.Iterator(image)]
+        shown = [
+            (np.asarray(frame.convert("L")), frame.info["duration"])
+            for frame in ImageSequence.Iterator(image)
+        ]
         played: int = image.info.get("loop", 1)
-        if image.format == "GIF" and "loop" in image.info:  # it tells how often it is played again
+        if (
+            image.format == "GIF" and "loop" in image.info
+        ):  # it tells how often it is played again
             played = played and played + 1
-    return np.array([pixels for pixels, _ in shown]), [round(duration) for _, duration in shown], played
+    return (
+        np.array([pixels for pixels, _ in shown]),
+        [round(duration) for _, duration in shown],
+        played,
+    )
 
 
 @pytest.mark.parametrize("write", [write_gif, write_apng])
 @given(pixels=frames, duration_ms=st.integers(20, 10_000), loop=st.integers(0, 65535))
-def test_every_frame_comes_back(write: Writer, pixels: Frames, duration_ms: int, loop: int) -> None:
+def test_every_frame_comes_back(
+    write: Writer, pixels: Frames, duration_ms: int, loop: int
+) -> None:
     """Each as it was, even where it is the same as the one before; GIF counts in hundredths of a second."""
     shown, durations, played = read(write(pixels, duration_ms, loop))
 
@@ -41,7 +52,9 @@ def test_every_frame_comes_back(write: Writer, pixels: Frames, duration_ms: int,
 
 
 @given(pixels=frames, duration_ms=st.integers(20, 10_000), loop=st.integers(0, 65535))
-def test_every_frame_of_a_webp_comes_back(pixels: Frames, duration_ms: int, loop: int) -> None:
+def test_every_frame_of_a_webp_comes_back(
+    pixels: Frames, duration_ms: int, loop: int
+) -> None:
     """Frames that differ from the one before; libwebp shows one longer that is the same."""
     pixels[:, 0, 0] = np.arange(len(pixels))
     shown, durations, played = read(write_webp(pixels, duration_ms, loop))
@@ -51,7 +64,9 @@ def test_every_frame_of_a_webp_comes_back(pixels: Frames, duration_ms: int, loop
     assert played == loop
 
 
-@pytest.mark.parametrize(("write", "name"), [(write_gif, "GIF"), (write_apng, "PNG"), (write_webp, "WEBP")])
+@pytest.mark.parametrize(
+    ("write", "name"), [(write_gif, "GIF"), (write_apng, "PNG"), (write_webp, "WEBP")]
+)
 def test_a_long_standstill_is_written(write: Writer, name: str) -> None:
     """No field overflows: the times of frames that are the same are not added up in one of 16 bits."""
     content = write(np.full((300, 2, 3), 7, dtype=np.uint8), 10_000, 0)

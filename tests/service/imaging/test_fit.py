@@ -22,28 +22,42 @@ FILE = DATA / "t10k-images-idx3-ubyte.gz"
 DIGITS = parse_idx(gzip.decompress(FILE.read_bytes()), FILE)
 
 
-def fit(image: Image.Image, how: str = "auto", height: int = SIDE, width: int = SIDE) -> tuple[Grey, Preprocessing]:
+def fit(
+    image: Image.Image, how: str = "auto", height: int = SIDE, width: int = SIDE
+) -> tuple[Grey, Preprocessing]:
     """A picture in the model's size."""
     return fit_image(image, height, width, how, oriented=False)
 
 
-def drawn(digit: Grey, times: int, margins: tuple[int, int, int, int], paper: int = 0) -> Image.Image:
+def drawn(
+    digit: Grey, times: int, margins: tuple[int, int, int, int], paper: int = 0
+) -> Image.Image:
     """A digit enlarged, with margins, on paper of that grey level."""
-    large = Image.fromarray(digit).resize((SIDE * times, SIDE * times), Image.Resampling.NEAREST)
+    large = Image.fromarray(digit).resize(
+        (SIDE * times, SIDE * times), Image.Resampling.NEAREST
+    )
     image = ImageOps.expand(large, margins)
     return Image.eval(image, lambda level: abs(paper - level))
 
 
 def difference(first: Grey, second: Grey) -> float:
     """Mean squared difference in [0, 1] where the first may be moved by a pixel: a centre can fall between two."""
-    moved = [np.roll(first, (down, right), (0, 1)) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+    moved = [
+        np.roll(first, (down, right), (0, 1))
+        for down in (-1, 0, 1)
+        for right in (-1, 0, 1)
+    ]
     return min(float(((image / 255 - second / 255) ** 2).mean()) for image in moved)
 
 
 margin = st.integers(0, 150)
 
 
-@given(st.integers(0, len(DIGITS) - 1), st.integers(2, 9), st.tuples(margin, margin, margin, margin))
+@given(
+    st.integers(0, len(DIGITS) - 1),
+    st.integers(2, 9),
+    st.tuples(margin, margin, margin, margin),
+)
 @pytest.mark.parametrize("paper", [0, 255])
 def test_a_digit_drawn_larger_comes_back(
     paper: int, number: int, times: int, margins: tuple[int, int, int, int]
@@ -59,7 +73,10 @@ def test_a_digit_drawn_larger_comes_back(
 @pytest.mark.parametrize("how", ["auto", "resize", "none"])
 def test_an_image_of_the_models_size_is_not_touched(how: str) -> None:
     """Dark on light or not: it is taken at its word."""
-    for image in (Image.fromarray(DIGITS[0]), ImageOps.invert(Image.fromarray(DIGITS[0]))):
+    for image in (
+        Image.fromarray(DIGITS[0]),
+        ImageOps.invert(Image.fromarray(DIGITS[0])),
+    ):
         pixels, fitted, _ = read_image(png(image.convert("RGB")), SIDE, SIDE, 1000, how)
 
         assert np.array_equal(pixels, np.asarray(image))
@@ -72,7 +89,9 @@ def test_it_is_told_what_was_done() -> None:
     image.paste(0, (50, 20, 110, 170))
     pixels, fitted = fit(image)
 
-    assert fitted == Preprocessing(inverted=True, cropped=(50, 20, 110, 170), scaled=(8, 20))
+    assert fitted == Preprocessing(
+        inverted=True, cropped=(50, 20, 110, 170), scaled=(8, 20)
+    )
     assert np.argwhere(pixels > 200).min(axis=0).tolist() == [4, 10]
     assert np.argwhere(pixels > 200).max(axis=0).tolist() == [23, 17]
 
@@ -89,7 +108,14 @@ def test_faint_ink_and_thin_lines_become_white() -> None:
 
 @pytest.mark.parametrize(
     ("ink", "background"),
-    [("black", None), ("white", None), ("black", "white"), ("white", "black"), ("black", "grey"), ("white", "grey")],
+    [
+        ("black", None),
+        ("white", None),
+        ("black", "white"),
+        ("white", "black"),
+        ("black", "grey"),
+        ("white", "grey"),
+    ],
 )
 def test_alpha_is_laid_over_paper(ink: str, background: str | None) -> None:
     """A drawing without paper gets one that it can be seen on; the colour behind what is transparent is not seen."""
@@ -111,7 +137,9 @@ def test_alpha_is_laid_over_paper(ink: str, background: str | None) -> None:
         Image.new("L", (50, 40)),
         Image.new("RGBA", (50, 40)),
         Image.new("L", (1, 1), 128),
-        Image.fromarray(np.random.default_rng(0).integers(240, 256, (40, 50)).astype(np.uint8)),
+        Image.fromarray(
+            np.random.default_rng(0).integers(240, 256, (40, 50)).astype(np.uint8)
+        ),
     ],
 )
 def test_a_blank_picture_is_refused(image: Image.Image) -> None:
@@ -145,10 +173,20 @@ def test_none_refuses_other_sizes() -> None:
         fit(Image.new("L", (30, 20)), "none")
 
 
-@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32))
-def test_any_picture_fits_any_model(height: int, width: int, rows: int, columns: int, seed: int) -> None:
+@given(
+    st.integers(1, 60),
+    st.integers(1, 60),
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.integers(0, 2**32),
+)
+def test_any_picture_fits_any_model(
+    height: int, width: int, rows: int, columns: int, seed: int
+) -> None:
     """To the model's size, or it is refused as blank."""
-    levels = np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.uint8)
+    levels = (
+        np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.uint8)
+    )
     try:
         pixels, _ = fit(Image.fromarray(levels), "auto", rows, columns)
     except ImageError as error:

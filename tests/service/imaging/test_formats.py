@@ -41,13 +41,19 @@ STORED = {
 def file_of(image: Image.Image, name: str, **options: object) -> bytes:
     """A picture as a file."""
     content = io.BytesIO()
-    image.save(content, format=name, **({"quality": 95} | options if name in {"JPEG", "WEBP"} else options))
+    image.save(
+        content,
+        format=name,
+        **({"quality": 95} | options if name in {"JPEG", "WEBP"} else options),
+    )
     return content.getvalue()
 
 
 def read(content: bytes) -> NDArray[np.int64]:
     """The pixels of a picture of that size."""
-    return read_image(content, HEIGHT, WIDTH, MAX_PIXELS, "none").pixels.astype(np.int64)
+    return read_image(content, HEIGHT, WIDTH, MAX_PIXELS, "none").pixels.astype(
+        np.int64
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,11 +69,21 @@ def read(content: bytes) -> NDArray[np.int64]:
 def test_every_format_is_read_in_every_mode(name: str, mode: str) -> None:
     """To the grey levels that were drawn, as near as the format keeps them."""
     if mode == "1":
-        image, expected = GREY.point(lambda level: 255 * (level > 127)).convert("1"), np.where(RAMP > 127, 255, 0)
+        image, expected = (
+            GREY.point(lambda level: 255 * (level > 127)).convert("1"),
+            np.where(RAMP > 127, 255, 0),
+        )
     elif mode == "I;16":
         image, expected = Image.fromarray(RAMP.astype(np.uint16) * 257), RAMP
     else:
-        image, expected = (GREY.convert("RGB").convert(mode) if mode in {"RGBA", "CMYK"} else GREY.convert(mode)), RAMP
+        image, expected = (
+            (
+                GREY.convert("RGB").convert(mode)
+                if mode in {"RGBA", "CMYK"}
+                else GREY.convert(mode)
+            ),
+            RAMP,
+        )
 
     assert np.abs(read(file_of(image, name)) - expected).max() <= 8
 
@@ -82,13 +98,20 @@ def test_a_picture_is_turned_as_its_exif_says(name: str, orientation: int) -> No
     content = file_of(GREY if turn is None else GREY.transpose(turn), name, exif=exif)
 
     assert np.abs(read(content) - RAMP).max() <= 8
-    assert read_image(content, HEIGHT, WIDTH, MAX_PIXELS, "none").fitted.oriented == (orientation != 1)
+    assert read_image(content, HEIGHT, WIDTH, MAX_PIXELS, "none").fitted.oriented == (
+        orientation != 1
+    )
 
 
-@pytest.mark.parametrize("exif", [b"", b"Exif", b"II*\0", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\xff\xff"])
+@pytest.mark.parametrize(
+    "exif",
+    [b"", b"Exif", b"II*\0", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\xff\xff"],
+)
 def test_exif_data_that_cannot_be_read_turn_nothing(exif: bytes) -> None:
     """Cut anywhere; pointing past the end."""
-    assert np.abs(read(file_of(GREY, "JPEG", exif=b"Exif\0\0" + exif)) - RAMP).max() <= 8
+    assert (
+        np.abs(read(file_of(GREY, "JPEG", exif=b"Exif\0\0" + exif)) - RAMP).max() <= 8
+    )
 
 
 def test_an_animation_shows_its_first_frame() -> None:
@@ -97,7 +120,14 @@ def test_an_animation_shows_its_first_frame() -> None:
     for name in ("GIF", "WEBP"):
         for disposal in (0, 1, 2, 3):
             options = {"disposal": disposal} if name == "GIF" else {"lossless": True}
-            content = file_of(GREY.convert("RGB"), name, save_all=True, append_images=others, loop=0, **options)
+            content = file_of(
+                GREY.convert("RGB"),
+                name,
+                save_all=True,
+                append_images=others,
+                loop=0,
+                **options,
+            )
             assert np.abs(read(content) - RAMP).max() <= 8
 
 
@@ -111,20 +141,40 @@ def test_what_is_transparent_in_a_gif_is_black() -> None:
 
 def bmp(width: int, height: int, compression: int = 0, data: bytes = b"") -> bytes:
     """A BMP of 8 bits made by hand, without colours."""
-    info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, compression, len(data), 0, 0, 0, 0)
+    info = struct.pack(
+        "<IiiHHIIiiII", 40, width, height, 1, 8, compression, len(data), 0, 0, 0, 0
+    )
     return struct.pack("<2sIHHI", b"BM", 54 + len(data), 0, 0, 54) + info + data
 
 
-def gif(screen: tuple[int, int], frame: tuple[int, int, int, int], before: bytes = b"") -> bytes:
+def gif(
+    screen: tuple[int, int], frame: tuple[int, int, int, int], before: bytes = b""
+) -> bytes:
     """A GIF made by hand: a screen, and one frame's place on it."""
     header = b"GIF89a" + struct.pack("<HHBBB", *screen, 0x80, 0, 0) + bytes(6)
-    return header + before + b"," + struct.pack("<HHHHB", *frame, 0) + b"\x02\x02\x4c\x01\0;"
+    return (
+        header
+        + before
+        + b","
+        + struct.pack("<HHHHB", *frame, 0)
+        + b"\x02\x02\x4c\x01\0;"
+    )
 
 
 def vp8x(width: int, height: int) -> bytes:
     """A WebP with the header of a canvas, and nothing on it."""
-    data = bytes(4) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
-    return b"RIFF" + (22).to_bytes(4, "little") + b"WEBPVP8X" + (10).to_bytes(4, "little") + data
+    data = (
+        bytes(4)
+        + (width - 1).to_bytes(3, "little")
+        + (height - 1).to_bytes(3, "little")
+    )
+    return (
+        b"RIFF"
+        + (22).to_bytes(4, "little")
+        + b"WEBPVP8X"
+        + (10).to_bytes(4, "little")
+        + data
+    )
 
 
 def jpeg_of(width: int, height: int) -> bytes:
@@ -165,12 +215,24 @@ LARGE = f"{60_000} x {60_000} pixels; must have 1 to 4000000 .VAE_MAX_IMAGE_PIXE
         (bmp(4_000_000, 1, 1, b"\0\2\xff\xff" * 200), "a compressed BMP"),
         (bmp(WIDTH, HEIGHT), "a damaged or truncated BMP"),
         (gif((1, 1), (0, 0, 60_000, 60_000)), "a damaged or truncated GIF"),
-        (gif((16, 24), (0, 0, 60_000, 60_000), b"!\xf9\4\x08\0\0\0\0"), "a damaged or truncated GIF"),
-        (gif((16, 24), (0, 0, 16, 24), b"!\xfe\0" * MAX_BLOCKS), "a damaged or truncated GIF"),
+        (
+            gif((16, 24), (0, 0, 60_000, 60_000), b"!\xf9\4\x08\0\0\0\0"),
+            "a damaged or truncated GIF",
+        ),
+        (
+            gif((16, 24), (0, 0, 16, 24), b"!\xfe\0" * MAX_BLOCKS),
+            "a damaged or truncated GIF",
+        ),
         (vp8x(WIDTH, HEIGHT), "a damaged or truncated WEBP"),
         (jpeg_of_scans(MAX_SCANS), "scans; the most is 50"),
-        (JPEG[:2] + b"\xff\xfe\0\2" * MAX_SEGMENTS + JPEG[2:], "more than 1000 segments"),
-        (JPEG[:2] + JPEG[JPEG.index(b"\xff\xc0") :][:13] + JPEG[2:], "a damaged or truncated JPEG"),
+        (
+            JPEG[:2] + b"\xff\xfe\0\2" * MAX_SEGMENTS + JPEG[2:],
+            "more than 1000 segments",
+        ),
+        (
+            JPEG[:2] + JPEG[JPEG.index(b"\xff\xc0") :][:13] + JPEG[2:],
+            "a damaged or truncated JPEG",
+        ),
     ],
 )
 def test_what_lies_or_is_too_much_is_refused(content: bytes, reason: str) -> None:
@@ -199,7 +261,11 @@ def test_markers_of_a_jpeg_may_be_filled() -> None:
 def test_what_comes_with_a_jpeg_costs_nothing() -> None:
     """Profiles, texts and thumbnails are left out before Pillow sees them; a broken one does not matter."""
     profile = zlib.compress(bytes(1 << 20))
-    for marker, data in ((0xE2, b"ICC_PROFILE\0\1\1" + profile), (0xED, b"Photoshop 3.0\0" + profile), (0xE1, b"Exif")):
+    for marker, data in (
+        (0xE2, b"ICC_PROFILE\0\1\1" + profile),
+        (0xED, b"Photoshop 3.0\0" + profile),
+        (0xE1, b"Exif"),
+    ):
         segment = bytes([0xFF, marker]) + (len(data) + 2).to_bytes(2) + data
         assert np.array_equal(read(JPEG[:2] + segment + JPEG[2:]), read(JPEG))
 
@@ -208,10 +274,18 @@ def test_what_comes_with_a_jpeg_costs_nothing() -> None:
 def test_a_damaged_file_is_read_or_refused(data: st.DataObject) -> None:
     """No damage makes anything but pixels of the right shape or an ImageError."""
     name = data.draw(st.sampled_from(FORMATS))
-    content = bytearray(file_of(GREY.convert("P"), "GIF") if name == "GIF" else file_of(GREY.convert("RGB"), name))
+    content = bytearray(
+        file_of(GREY.convert("P"), "GIF")
+        if name == "GIF"
+        else file_of(GREY.convert("RGB"), name)
+    )
     for _ in range(data.draw(st.integers(1, 4))):
-        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(
+            st.integers(0, 255)
+        )
     del content[data.draw(st.integers(0, len(content))) :]
     for fit in ("auto", "none"):
         with contextlib.suppress(ImageError):
-            assert read_image(bytes(content), HEIGHT, WIDTH, 10_000, fit).pixels.shape == (HEIGHT, WIDTH)
+            assert read_image(
+                bytes(content), HEIGHT, WIDTH, 10_000, fit
+            ).pixels.shape == (HEIGHT, WIDTH)

@@ -13,13 +13,22 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.imaging.plain_png import END, beginning, chunk, read_plain_png, read_plain_pngs, write_plain_pngs
+from service.imaging.plain_png import (
+    END,
+    beginning,
+    chunk,
+    read_plain_png,
+    read_plain_pngs,
+    write_plain_pngs,
+)
 
 IMAGE = np.arange(40, 46, dtype=np.uint8).reshape(2, 3)
 (PLAIN,) = write_plain_pngs(IMAGE[np.newaxis])
 
 
-def read_among_others(content: bytes, height: int, width: int) -> NDArray[np.uint8] | None:
+def read_among_others(
+    content: bytes, height: int, width: int
+) -> NDArray[np.uint8] | None:
     """One of a list whose others are white, read with them, which leaves those white."""
     white = np.full((1, height, width), 255, dtype=np.uint8)
     (other,) = write_plain_pngs(white)
@@ -42,7 +51,9 @@ def with_data(compressed: bytes) -> bytes:
 
 @pytest.mark.parametrize("read", READERS)
 @given(arrays(np.uint8, (5, 7)), st.integers(0, 9))
-def test_what_pillow_writes_is_read_as_pillow_reads_it(read: Read, pixels: NDArray[np.uint8], level: int) -> None:
+def test_what_pillow_writes_is_read_as_pillow_reads_it(
+    read: Read, pixels: NDArray[np.uint8], level: int
+) -> None:
     """Whatever filters and compression it chose for the rows."""
     content = io.BytesIO()
     Image.fromarray(pixels).save(content, format="PNG", compress_level=level)
@@ -108,7 +119,10 @@ def test_an_unknown_filter_is_left_to_pillow(row: int) -> None:
 def test_more_data_than_the_size_tells_is_not_unpacked(read: Read) -> None:
     """64 MiB of zeros behind a small header costs no more than the header says."""
     compressor = zlib.compressobj(9)
-    bomb = b"".join(compressor.compress(bytes(1 << 20)) for _ in range(64)) + compressor.flush()
+    bomb = (
+        b"".join(compressor.compress(bytes(1 << 20)) for _ in range(64))
+        + compressor.flush()
+    )
     start = time.perf_counter()
     read(with_data(bomb), 2, 3)
 

@@ -29,22 +29,34 @@ def read(content: str | bytes, height: int, width: int) -> NDArray[np.uint8]:
 
 def chunk(kind: bytes, content: bytes) -> bytes:
     """A PNG chunk (RFC 2083, section 3.2)."""
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    return (
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
+    )
 
 
 def raw_png(width: int, height: int, depth: int, colour_type: int, rows: bytes) -> str:
     """A PNG made by hand, as base64: filter bytes are part of the rows."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
-    content = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    content = (
+        chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
     return base64.b64encode(b"\x89PNG\r\n\x1a\n" + content).decode()
 
 
 def with_second_header(width: int, height: int) -> str:
     """A picture of the right size by its first header, and of another by its second."""
     first, second = (
-        chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 0, 0, 0, 0)) for size in ((3, 2), (width, height))
+        chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 0, 0, 0, 0))
+        for size in ((3, 2), (width, height))
     )
-    content = first + second + chunk(b"IDAT", zlib.compress(bytes(8))) + chunk(b"IEND", b"")
+    content = (
+        first + second + chunk(b"IDAT", zlib.compress(bytes(8))) + chunk(b"IEND", b"")
+    )
     return base64.b64encode(b"\x89PNG\r\n\x1a\n" + content).decode()
 
 
@@ -76,10 +88,16 @@ def test_reading_what_was_written_is_the_identity(pixels: NDArray[np.uint8]) -> 
         (png(GREY.convert("P")), RAMP),
         (png(GREY.quantize(4)), np.asarray(GREY.quantize(4).convert("L"))),
         (png(Image.fromarray(RAMP.astype(np.uint16) * 257)), RAMP),
-        (png(GREY.point(lambda level: 255 * (level > 127)).convert("1")), np.where(RAMP > 127, 255, 0)),
+        (
+            png(GREY.point(lambda level: 255 * (level > 127)).convert("1")),
+            np.where(RAMP > 127, 255, 0),
+        ),
         (raw_png(3, 2, 1, 0, b"\x00\xa0\x00\x40"), [[255, 0, 255], [0, 255, 0]]),
         (raw_png(3, 2, 2, 0, b"\x00\x18\x00\xe4"), [[0, 85, 170], [255, 170, 85]]),
-        (raw_png(3, 2, 4, 0, b"\x00\x0f\x80\x00\x12\x30"), [[0, 255, 136], [17, 34, 51]]),
+        (
+            raw_png(3, 2, 4, 0, b"\x00\x0f\x80\x00\x12\x30"),
+            [[0, 255, 136], [17, 34, 51]],
+        ),
         (raw_png(1, 1, 16, 0, b"\x00\x80\x7f"), [[128]]),
         (raw_png(1, 1, 16, 0, b"\x00\x00\x81"), [[1]]),
         (raw_png(1, 1, 16, 2, b"\x00" + b"\xff\xff" * 3), [[255]]),
@@ -87,7 +105,9 @@ def test_reading_what_was_written_is_the_identity(pixels: NDArray[np.uint8]) -> 
         (raw_png(1, 1, 16, 6, b"\x00" + b"\xff\xff" * 4), [[255]]),
     ],
 )
-def test_every_depth_and_colour_type_is_turned_to_grey(text: str, expected: NDArray[np.uint8]) -> None:
+def test_every_depth_and_colour_type_is_turned_to_grey(
+    text: str, expected: NDArray[np.uint8]
+) -> None:
     """1, 2, 4, 8 and 16 bits; grey, colour, palette and alpha."""
     expected = np.asarray(expected)
     assert read(text, *expected.shape).tolist() == expected.tolist()
@@ -111,14 +131,25 @@ def test_no_colour_of_16_bits_is_transparent(colour_type: int, samples: int) -> 
     assert read(base64.b64encode(marked).decode(), 1, 2).tolist() == [[0xC3, 0x50]]
 
 
-@pytest.mark.parametrize(("depth", "pixels", "shown"), [(1, 0xA0, 0xFF), (2, 0x98, 0xAA), (4, 0xA5, 0xAA)])
-def test_a_transparent_grey_of_any_depth_is_black_paper(depth: int, pixels: int, shown: int) -> None:
+@pytest.mark.parametrize(
+    ("depth", "pixels", "shown"), [(1, 0xA0, 0xFF), (2, 0x98, 0xAA), (4, 0xA5, 0xAA)]
+)
+def test_a_transparent_grey_of_any_depth_is_black_paper(
+    depth: int, pixels: int, shown: int
+) -> None:
     """The first pixel's grey is named, of a few bits; the second's is another."""
     content = base64.b64decode(raw_png(2, 1, depth, 0, bytes([0, pixels])))
     place = content.index(b"IDAT") - 4
-    marked = content[:place] + chunk(b"tRNS", bytes([0, pixels >> (8 - depth)])) + content[place:]
+    marked = (
+        content[:place]
+        + chunk(b"tRNS", bytes([0, pixels >> (8 - depth)]))
+        + content[place:]
+    )
 
-    before, after = (read(base64.b64encode(each).decode(), 1, 2)[0].tolist() for each in (content, marked))
+    before, after = (
+        read(base64.b64encode(each).decode(), 1, 2)[0].tolist()
+        for each in (content, marked)
+    )
     assert before[0] == shown
     assert after == [0, before[1]]
 
@@ -135,7 +166,11 @@ def test_a_transparent_grey_has_two_bytes(transparent: bytes) -> None:
 
 @given(
     arrays(np.uint8, (3, 10, 9))
-    | st.integers(0, 2**32).map(lambda seed: np.random.default_rng(seed).integers(144, 256, (3, 10, 9), np.uint8)),
+    | st.integers(0, 2**32).map(
+        lambda seed: np.random.default_rng(seed).integers(
+            144, 256, (3, 10, 9), np.uint8
+        )
+    ),
     st.integers(0, 9),
 )
 def test_every_plain_png_seems_to_be_one(pixels: NDArray[np.uint8], level: int) -> None:
@@ -143,7 +178,9 @@ def test_every_plain_png_seems_to_be_one(pixels: NDArray[np.uint8], level: int) 
     texts = [png(Image.fromarray(each), compress_level=level) for each in pixels]
     files = [*write_plain_pngs(pixels), *map(base64.b64decode, texts)]
 
-    assert look_like_plain_pngs([*files, *texts, *(f"data:image/png;base64,{text}" for text in texts)], 10, 9)
+    assert look_like_plain_pngs(
+        [*files, *texts, *(f"data:image/png;base64,{text}" for text in texts)], 10, 9
+    )
 
 
 @pytest.mark.parametrize(
@@ -171,7 +208,10 @@ def test_more_rows_than_pillow_takes_are_refused() -> None:
         read_image(content, 2, 3, 20_000_000, "auto")
 
 
-@pytest.mark.parametrize("prefix", ["data:image/png;base64,", "data:;base64,", "data:image/png;charset=utf-8;base64,"])
+@pytest.mark.parametrize(
+    "prefix",
+    ["data:image/png;base64,", "data:;base64,", "data:image/png;charset=utf-8;base64,"],
+)
 def test_a_data_uri_is_read(prefix: str) -> None:
     """What a browser's canvas gives can be sent as it is."""
     assert read(prefix + png(GREY), 2, 3).tolist() == RAMP.tolist()
@@ -216,7 +256,9 @@ def test_a_damaged_png_is_read_or_refused(data: st.DataObject) -> None:
     """No damage to a file makes anything but pixels of the right shape or an ImageError."""
     content = bytearray(base64.b64decode(png(GREY.quantize(4), pnginfo=None)))
     for _ in range(data.draw(st.integers(1, 4))):
-        content[data.draw(st.integers(16, len(content) - 1))] = data.draw(st.integers(0, 255))
+        content[data.draw(st.integers(16, len(content) - 1))] = data.draw(
+            st.integers(0, 255)
+        )
     del content[data.draw(st.integers(24, len(content))) :]
     with contextlib.suppress(ImageError):
         assert read(base64.b64encode(content).decode(), 2, 3).shape == (2, 3)

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from service.imaging.reader import read_image
-from service.imaging.writer import Grey, ImageGrid, base64_pngs, base64_text, contact_sheet, sheet, upscale
+from service.imaging.writer import (
+    Grey,
+    ImageGrid,
+    base64_pngs,
+    base64_text,
+    contact_sheet,
+    sheet,
+    upscale,
+)
 from tests.samples import pixels_of
 
 sizes = st.tuples(st.integers(1, 12), st.integers(1, 9), st.integers(1, 9))
@@ -18,7 +26,15 @@ images = sizes.flatmap(lambda size: arrays(np.uint8, size))
 
 @pytest.mark.parametrize(
     ("pixel", "grey"),
-    [(0.0, 0), (1.0, 255), (-1.0, 0), (2.0, 255), (0.5 / 255 - 1e-4, 0), (0.5 / 255 + 1e-4, 1), (254.6 / 255, 255)],
+    [
+        (0.0, 0),
+        (1.0, 255),
+        (-1.0, 0),
+        (2.0, 255),
+        (0.5 / 255 - 1e-4, 0),
+        (0.5 / 255 + 1e-4, 1),
+        (254.6 / 255, 255),
+    ],
 )
 def test_a_pixel_becomes_the_nearest_grey_level(pixel: float, grey: int) -> None:
     """Clipped to [0, 1] and rounded, not cut."""
@@ -31,7 +47,9 @@ def test_every_grey_level_comes_back() -> None:
     (*texts,) = base64_pngs(sheet(levels.astype(np.float32) / np.float32(255)).images)
 
     assert np.array_equal([pixels_of(text) for text in texts], levels)
-    assert np.array_equal([read_image(text, 8, 8, 64, "none").pixels for text in texts], levels)
+    assert np.array_equal(
+        [read_image(text, 8, 8, 64, "none").pixels for text in texts], levels
+    )
 
 
 @given(images)
@@ -41,15 +59,23 @@ def test_pixels_come_back_from_their_pngs(pixels: Grey) -> None:
 
     assert np.array_equal([pixels_of(text) for text in texts], pixels)
     _, height, width = pixels.shape
-    assert np.array_equal([read_image(text, height, width, 81, "none").pixels for text in texts], pixels)
+    assert np.array_equal(
+        [read_image(text, height, width, 81, "none").pixels for text in texts], pixels
+    )
 
 
 @given(images, st.integers(1, 16))
-def test_each_pixel_is_drawn_as_often_as_the_scale_says(pixels: Grey, scale: int) -> None:
+def test_each_pixel_is_drawn_as_often_as_the_scale_says(
+    pixels: Grey, scale: int
+) -> None:
     """Crisp: every pixel of a square is the one that it stands for."""
     large = upscale(pixels, scale)
 
-    assert large.shape == (len(pixels), pixels.shape[1] * scale, pixels.shape[2] * scale)
+    assert large.shape == (
+        len(pixels),
+        pixels.shape[1] * scale,
+        pixels.shape[2] * scale,
+    )
     for row in range(scale):
         for column in range(scale):
             assert np.array_equal(large[:, row::scale, column::scale], pixels)
@@ -73,7 +99,9 @@ def test_a_sheet_has_its_images_row_by_row(pixels: Grey, columns: int) -> None:
     assert not np.any(cells[count:])
 
 
-@pytest.mark.parametrize(("count", "columns"), [(1, 1), (2, 2), (3, 2), (4, 2), (5, 3), (10, 4), (256, 16)])
+@pytest.mark.parametrize(
+    ("count", "columns"), [(1, 1), (2, 2), (3, 2), (4, 2), (5, 3), (10, 4), (256, 16)]
+)
 def test_a_sheet_is_about_square_unless_told(count: int, columns: int) -> None:
     """As many rows as columns, or one less."""
     assert sheet(np.zeros((count, 2, 3), dtype=np.float32)).columns == columns

@@ -73,14 +73,19 @@ def test_work_may_ask_more_than_once_and_not_at_all() -> None:
 
 def test_rows_of_different_types_are_different_calls() -> None:
     """Bytes among floats would become floats, and mean something else."""
-    bytes_and_floats = [np.array([200], dtype=np.uint8), np.array([0.5], dtype=np.float32)]
+    bytes_and_floats = [
+        np.array([200], dtype=np.uint8),
+        np.array([0.5], dtype=np.float32),
+    ]
     types: list[np.dtype[np.generic]] = []
 
     def noted(rows: NDArray[np.generic]) -> NDArray[np.generic]:
         types.append(rows.dtype)
         return rows
 
-    assert do(*(lambda rows=rows: ask(noted, rows)[0][0] for rows in bytes_and_floats)) == [200, 0.5]
+    assert do(
+        *(lambda rows=rows: ask(noted, rows)[0][0] for rows in bytes_and_floats)
+    ) == [200, 0.5]
     assert sorted(map(str, types)) == ["float32", "uint8"]
 
 
@@ -96,7 +101,11 @@ def test_an_error_of_the_work_is_its_own() -> None:
 
     first, second, third = do(before, after, lambda: ask(double, numbers(1))[0][0, 0])
 
-    assert (repr(first), repr(second), third) == ("KeyError('before')", "KeyError('after')", 2)
+    assert (repr(first), repr(second), third) == (
+        "KeyError('before')",
+        "KeyError('after')",
+        2,
+    )
 
 
 def test_an_error_of_the_model_is_everybodys_who_asked() -> None:
@@ -134,7 +143,11 @@ def test_a_posterior_is_divided_as_well() -> None:
 
 def test_the_time_of_a_joint_call_is_shared_by_the_rows() -> None:
     """So that the times of all requests together are the time that the model took."""
-    first, second, alone = do(lambda: ask(double, numbers(1))[1], lambda: ask(double, numbers(1, 2, 3))[1], lambda: 0)
+    first, second, alone = do(
+        lambda: ask(double, numbers(1))[1],
+        lambda: ask(double, numbers(1, 2, 3))[1],
+        lambda: 0,
+    )
 
     assert isinstance(first, float)
     assert second == pytest.approx(3 * first)

@@ -28,15 +28,21 @@ def test_a_reconstruction_decodes_the_mean(autoencoder: FakeAutoencoder) -> None
     assert reconstruct(autoencoder, images) == pytest.approx(images / 255)
 
 
-def test_a_reconstruction_with_a_seed_decodes_samples(autoencoder: FakeAutoencoder) -> None:
+def test_a_reconstruction_with_a_seed_decodes_samples(
+    autoencoder: FakeAutoencoder,
+) -> None:
     """Those of the first image first."""
     images = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     samples = posterior_samples(autoencoder.encode(images), 5, 3)
 
-    assert np.array_equal(reconstruct(autoencoder, images, 5, 3), samples.reshape(6, 2, 3))
+    assert np.array_equal(
+        reconstruct(autoencoder, images, 5, 3), samples.reshape(6, 2, 3)
+    )
 
 
-def test_posterior_samples_have_its_mean_and_variance(random: np.random.Generator) -> None:
+def test_posterior_samples_have_its_mean_and_variance(
+    random: np.random.Generator,
+) -> None:
     """Of each image and coordinate by itself."""
     mean, log_variance = random.normal(size=(2, 3, 5)).astype(np.float32)
     samples = posterior_samples(Posterior(mean, log_variance), 1, 20_000)
@@ -56,11 +62,15 @@ def test_a_posterior_sample_follows_from_its_place(images: int, samples: int) ->
 
 
 @given(st.integers(1, 8), st.floats(0, 3))
-def test_a_draw_from_the_prior_follows_from_its_place(count: int, temperature: float) -> None:
+def test_a_draw_from_the_prior_follows_from_its_place(
+    count: int, temperature: float
+) -> None:
     """The temperature scales it."""
     many = prior_samples(3, 9, 8, 1.0)
 
-    assert prior_samples(3, 9, count, temperature) == pytest.approx(temperature * many[:count])
+    assert prior_samples(3, 9, count, temperature) == pytest.approx(
+        temperature * many[:count]
+    )
 
 
 def test_a_weighted_sum_adds_up() -> None:

@@ -14,15 +14,23 @@ from tests.samples import REPOSITORY
 
 SEEDS = st.integers(0, MAX_SEED)
 COUNTS = st.integers(1, 9)
-GOLDEN = ["afa616bf378db3be81a2c23e", "eff2303f07b6f13fa25a523f", "b88e263f4b8519bf938aaa3f"]
+GOLDEN = [
+    "afa616bf378db3be81a2c23e",
+    "eff2303f07b6f13fa25a523f",
+    "b88e263f4b8519bf938aaa3f",
+]
 
 
 @given(SEEDS, COUNTS, COUNTS, COUNTS, COUNTS)
-def test_a_number_follows_from_seed_and_place(seed: int, items: int, each: int, more: int, longer: int) -> None:
+def test_a_number_follows_from_seed_and_place(
+    seed: int, items: int, each: int, more: int, longer: int
+) -> None:
     """Neither more streams nor longer ones change it, to the last bit."""
     numbers = uniforms(seed, items, each)
 
-    assert np.array_equal(uniforms(seed, items + more, each + longer)[:items, :each], numbers)
+    assert np.array_equal(
+        uniforms(seed, items + more, each + longer)[:items, :each], numbers
+    )
     assert numbers.min() > 0
     assert numbers.max() < 1
 
@@ -46,7 +54,9 @@ def test_the_numbers_do_not_depend_on_the_processor() -> None:
     program = "from service.model.noise import *; import sys; sys.stdout.buffer.write(normals(uniforms(7, 50, 64)))"
     narrow = {**os.environ, "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4"}
     command = [sys.executable, "-W", "ignore", "-c", program]
-    content = subprocess.run(command, cwd=REPOSITORY, env=narrow, check=True, capture_output=True).stdout  # noqa: S603 - this test's own
+    content = subprocess.run(
+        command, cwd=REPOSITORY, env=narrow, check=True, capture_output=True
+    ).stdout
 
     assert content == normals(uniforms(7, 50, 64)).tobytes()
 
@@ -55,7 +65,9 @@ def test_normals_are_normal() -> None:
     """Moments to the fourth, and the share beyond two deviations, of a million draws."""
     draws = normals(uniforms(7, 100, 20_000))
 
-    assert [(draws**power).mean() for power in (1, 2, 3, 4)] == pytest.approx([0, 1, 0, 3], abs=0.02)
+    assert [(draws**power).mean() for power in (1, 2, 3, 4)] == pytest.approx(
+        [0, 1, 0, 3], abs=0.02
+    )
     assert (np.abs(draws) > 2).mean() == pytest.approx(0.0455, abs=0.001)
     assert np.abs(np.asarray(np.corrcoef(draws)) - np.eye(100)).max() < 0.05
 

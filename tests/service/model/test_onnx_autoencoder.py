@@ -25,36 +25,50 @@ def folder(tmp_path: Path) -> Path:
     return shutil.copytree(MODEL, tmp_path / "mnist")
 
 
-def test_a_batch_equals_one_by_one(model: OnnxAutoencoder, random: np.random.Generator) -> None:
+def test_a_batch_equals_one_by_one(
+    model: OnnxAutoencoder, random: np.random.Generator
+) -> None:
     """What an image is encoded and decoded to does not depend on its company."""
     pixels = random.integers(0, 256, size=(5, 28, 28), dtype=np.uint8)
     batch = model.encode(pixels)
     single = [model.encode(pixels[i : i + 1]) for i in range(5)]
 
-    assert np.allclose(batch.mean, np.concatenate([posterior.mean for posterior in single]), atol=1e-5)
-    assert np.allclose(batch.log_variance, np.concatenate([p.log_variance for p in single]), atol=1e-5)
+    assert np.allclose(
+        batch.mean, np.concatenate([posterior.mean for posterior in single]), atol=1e-5
+    )
+    assert np.allclose(
+        batch.log_variance, np.concatenate([p.log_variance for p in single]), atol=1e-5
+    )
     decoded = np.concatenate([model.decode(posterior.mean) for posterior in single])
     assert np.allclose(model.decode(batch.mean), decoded, atol=1e-5)
 
 
-def test_pixels_may_lie_between_two_grey_levels(model: OnnxAutoencoder, random: np.random.Generator) -> None:
+def test_pixels_may_lie_between_two_grey_levels(
+    model: OnnxAutoencoder, random: np.random.Generator
+) -> None:
     """Floats in [0, 1] reach the graph as they are; those of grey levels give what the grey levels give."""
     grey = random.integers(0, 255, size=(5, 28, 28), dtype=np.uint8)
     floats = grey.astype(np.float32) / np.float32(255)
-    between = floats + np.float32(0.4 / 255)  # rounded, it would be the grey level below
+    between = floats + np.float32(
+        0.4 / 255
+    )  # rounded, it would be the grey level below
 
     assert np.array_equal(model.encode(floats).mean, model.encode(grey).mean)
     assert np.abs(model.encode(between).mean - model.encode(grey).mean).max() > 1e-3
 
 
-def test_a_latent_of_the_wrong_length_is_an_inference_error(model: OnnxAutoencoder) -> None:
+def test_a_latent_of_the_wrong_length_is_an_inference_error(
+    model: OnnxAutoencoder,
+) -> None:
     """ONNX Runtime's own errors do not leave the room."""
     with pytest.raises(InferenceError, match="ONNX Runtime"):
         model.decode(np.zeros((1, 3), dtype=np.float32))
 
 
 @pytest.mark.parametrize(("damage", "message"), DAMAGES)
-def test_a_bad_folder_is_refused_in_one_line(folder: Path, damage: Damage, message: str) -> None:
+def test_a_bad_folder_is_refused_in_one_line(
+    folder: Path, damage: Damage, message: str
+) -> None:
     """Missing, damaged, swapped or foreign: the message names the file."""
     damage(folder)
     with pytest.raises(ModelLoadError, match=message) as error:
@@ -71,7 +85,9 @@ def test_a_folder_without_statistics_is_a_model(folder: Path) -> None:
     assert OnnxAutoencoder.load(folder).statistics.labels == []
 
 
-@pytest.mark.parametrize("given", [np.full((2, 2, 3), np.nan, np.float32), np.zeros((1, 2, 3), np.float32)])
+@pytest.mark.parametrize(
+    "given", [np.full((2, 2, 3), np.nan, np.float32), np.zeros((1, 2, 3), np.float32)]
+)
 def test_a_model_that_gives_no_numbers_or_one_image_for_two_is_refused(
     autoencoder: FakeAutoencoder, given: Floats
 ) -> None:

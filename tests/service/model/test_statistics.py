@@ -30,7 +30,9 @@ def test_labels_are_the_classes_that_there_are() -> None:
 
 def test_class_means_are_weighted() -> None:
     """Of class 0's two Gaussians, one at 0 and one at 1, the one weighs three times the other."""
-    assert STATISTICS.class_means([3, 0]) == pytest.approx(np.repeat([[0.75], [0.25]], LATENT_SIZE, axis=1))
+    assert STATISTICS.class_means([3, 0]) == pytest.approx(
+        np.repeat([[0.75], [0.25]], LATENT_SIZE, axis=1)
+    )
 
 
 def test_a_draw_without_a_class_goes_by_the_weights() -> None:
@@ -42,10 +44,25 @@ def test_a_draw_without_a_class_goes_by_the_weights() -> None:
 
 def test_a_draw_of_a_class_comes_from_its_mixture() -> None:
     """Also where the uniform number is as near to 0 or 1 as it gets."""
-    uniform = np.tile([2.0**-53, 0.1, 0.8, 1 - 2.0**-53], 3)[:, np.newaxis] * np.ones(EACH)
+    uniform = np.tile([2.0**-53, 0.1, 0.8, 1 - 2.0**-53], 3)[:, np.newaxis] * np.ones(
+        EACH
+    )
     labels = np.repeat([0, 1, 3], 4)
 
-    assert nearest(STATISTICS.draw(uniform, labels, 0.0)) == [0, 0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]
+    assert nearest(STATISTICS.draw(uniform, labels, 0.0)) == [
+        0,
+        0,
+        1,
+        1,
+        2,
+        2,
+        2,
+        2,
+        3,
+        3,
+        3,
+        3,
+    ]
 
 
 def test_draws_have_the_covariance_of_the_factors() -> None:
@@ -74,7 +91,9 @@ def test_a_draw_does_not_depend_on_its_company(count: int, seed: int) -> None:
     """To the last bit."""
     many = STATISTICS.draw(uniforms(seed, 20, EACH), None, 1.0)
 
-    assert np.array_equal(STATISTICS.draw(uniforms(seed, count, EACH), None, 1.0), many[:count])
+    assert np.array_equal(
+        STATISTICS.draw(uniforms(seed, count, EACH), None, 1.0), many[:count]
+    )
 
 
 def test_the_draws_never_change() -> None:
@@ -88,6 +107,10 @@ def test_log_densities_are_those_of_training() -> None:
     """By PyTorch's word, for more latents than are computed at a time."""
     latents = STATISTICS.draw(uniforms(3, 70, EACH), None, 2.0)
     parts = STATISTICS.weights, STATISTICS.classes, STATISTICS.means, STATISTICS.factors
-    expected = trained.LatentStatistics(*parts).class_log_densities(torch.from_numpy(latents))
+    expected = trained.LatentStatistics(*parts).class_log_densities(
+        torch.from_numpy(latents)
+    )
 
-    assert STATISTICS.class_log_densities(latents) == pytest.approx(expected.numpy(), rel=1e-5)
+    assert STATISTICS.class_log_densities(latents) == pytest.approx(
+        expected.numpy(), rel=1e-5
+    )

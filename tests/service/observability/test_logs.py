@@ -10,7 +10,9 @@ from service.observability.logs import AccessLog
 from service.observability.request_context import RequestContext
 
 
-def test_a_log_that_nobody_reads_does_not_stop_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_nobody_reads_does_not_stop_the_service(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """What finds no room in the pipe is dropped; what is written is whole lines."""
     reader, writer = os.pipe()
 
@@ -21,7 +23,9 @@ def test_a_log_that_nobody_reads_does_not_stop_the_service(monkeypatch: pytest.M
     async def log_much() -> None:
         log = AccessLog("json")
         for _ in range(2000):  # several times what a pipe holds
-            log.write(RequestContext("id", status=200), "client", "GET", "/livez", 0.001)
+            log.write(
+                RequestContext("id", status=200), "client", "GET", "/livez", 0.001
+            )
         log.flush()
 
     monkeypatch.setattr("sys.stderr", Stderr())

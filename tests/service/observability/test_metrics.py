@@ -10,7 +10,11 @@ from tests.samples import fake_card
 
 def lines(metrics: Metrics) -> set[str]:
     """The samples of a page."""
-    return {line for line in metrics.text(fake_card()).decode().splitlines() if not line.startswith("#")}
+    return {
+        line
+        for line in metrics.text(fake_card()).decode().splitlines()
+        if not line.startswith("#")
+    }
 
 
 @pytest.fixture
@@ -30,9 +34,17 @@ def test_a_duration_falls_into_its_bucket_and_all_above(metrics: Metrics) -> Non
         for le in [line.split('"')[1]]
     }
 
-    assert (counts["0.0001"], counts["0.00025"], counts["2.5"], counts["5"]) == (1, 2, 2, 3)
+    assert (counts["0.0001"], counts["0.00025"], counts["2.5"], counts["5"]) == (
+        1,
+        2,
+        2,
+        3,
+    )
     assert (counts["10"], counts["+Inf"]) == (3, 4)
-    assert 'vae_request_duration_seconds_sum{route="/encode",status="200"} 14.0003' in lines(metrics)
+    assert (
+        'vae_request_duration_seconds_sum{route="/encode",status="200"} 14.0003'
+        in lines(metrics)
+    )
 
 
 def test_a_route_that_is_none_is_other(metrics: Metrics) -> None:
@@ -40,7 +52,10 @@ def test_a_route_that_is_none_is_other(metrics: Metrics) -> None:
     assert metrics.label("/encode") == "/encode"
     metrics.request(metrics.label("/made-up"), CLIENT_GONE, 1)
 
-    assert 'vae_request_duration_seconds_count{route="other",status="499"} 1.0' in lines(metrics)
+    assert (
+        'vae_request_duration_seconds_count{route="other",status="499"} 1.0'
+        in lines(metrics)
+    )
 
 
 def test_the_rows_of_all_processes_are_added_up(metrics: Metrics) -> None:
@@ -64,11 +79,15 @@ def test_the_rows_of_all_processes_are_added_up(metrics: Metrics) -> None:
     } <= lines(metrics)
 
 
-def test_a_new_worker_keeps_the_counts_of_its_row_but_not_what_was_in_flight(metrics: Metrics) -> None:
+def test_a_new_worker_keeps_the_counts_of_its_row_but_not_what_was_in_flight(
+    metrics: Metrics,
+) -> None:
     """The requests of the one that died are gone; that they were there is not."""
     metrics.write_to(1)
     metrics.work("/encode", 5, (0, 0, 0, 0))
     metrics.pending(3)
     metrics.write_to(1)
 
-    assert {'vae_images_total{route="/encode"} 5.0', "vae_pending_images 0.0"} <= lines(metrics)
+    assert {'vae_images_total{route="/encode"} 5.0', "vae_pending_images 0.0"} <= lines(
+        metrics
+    )

@@ -37,11 +37,15 @@ def schema(client: Client) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", OPERATIONS)
-def test_each_example_gives_the_answer_beside_it(client: Client, schema: dict[str, Any], path: str) -> None:
+def test_each_example_gives_the_answer_beside_it(
+    client: Client, schema: dict[str, Any], path: str
+) -> None:
     """What the page shows was computed by this model; there is at least one."""
     operation = schema["paths"][path]["post"]
     requests = operation["requestBody"]["content"]["application/json"]["examples"]
-    answers = {name: client.post(path, request["value"]) for name, request in requests.items()}
+    answers = {
+        name: client.post(path, request["value"]) for name, request in requests.items()
+    }
 
     assert {answer.status_code for answer in answers.values()} == {200}
     shown = operation["responses"]["200"]["content"]["application/json"]["examples"]
@@ -67,7 +71,10 @@ def test_every_field_of_a_body_is_described(schema: dict[str, Any]) -> None:
         f"{name}.{field}"
         for name, body in schemas.items()
         for field, value in body.get("properties", {}).items()
-        if not (value.get("description") or schemas.get(value.get("$ref", "").split("/")[-1], {}).get("description"))
+        if not (
+            value.get("description")
+            or schemas.get(value.get("$ref", "").split("/")[-1], {}).get("description")
+        )
     ]
 
     assert bare == []
@@ -79,7 +86,10 @@ ANY_REQUEST = {"400", "408", "431"}
 @pytest.mark.parametrize(
     ("method", "path", "statuses"),
     [
-        *(("post", path, {*ANY_REQUEST, "406", "413", "415", "422", "503"}) for path in OPERATIONS),
+        *(
+            ("post", path, {*ANY_REQUEST, "406", "413", "415", "422", "503"})
+            for path in OPERATIONS
+        ),
         ("get", "/readyz", {*ANY_REQUEST, "503"}),
         ("get", "/model", ANY_REQUEST),
     ],
@@ -95,40 +105,70 @@ def test_all_refusals_are_described_as_problems(
         content = responses[status]["content"]["application/problem+json"]
         assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
         examples = (
-            [content["example"]] if "example" in content else [each["value"] for each in content["examples"].values()]
+            [content["example"]]
+            if "example" in content
+            else [each["value"] for each in content["examples"].values()]
         )
         assert {example["status"] for example in examples} == {int(status)}
-        assert " / ".join(example["title"] for example in examples) == responses[status]["description"]
+        assert (
+            " / ".join(example["title"] for example in examples)
+            == responses[status]["description"]
+        )
 
 
 def test_a_503_is_for_one_of_several_reasons(schema: dict[str, Any]) -> None:
     """A probe is never refused for load."""
 
     def kinds(responses: dict[str, Any]) -> set[str]:
-        examples = responses["503"]["content"]["application/problem+json"]["examples"].values()
-        return {example["value"]["type"].removeprefix("urn:vae-service:problem:") for example in examples}
+        examples = responses["503"]["content"]["application/problem+json"][
+            "examples"
+        ].values()
+        return {
+            example["value"]["type"].removeprefix("urn:vae-service:problem:")
+            for example in examples
+        }
 
-    assert kinds(schema["paths"]["/encode"]["post"]["responses"]) == {"overloaded", "inference-failed", "draining"}
-    assert kinds(schema["paths"]["/readyz"]["get"]["responses"]) == {"inference-failed", "draining"}
+    assert kinds(schema["paths"]["/encode"]["post"]["responses"]) == {
+        "overloaded",
+        "inference-failed",
+        "draining",
+    }
+    assert kinds(schema["paths"]["/readyz"]["get"]["responses"]) == {
+        "inference-failed",
+        "draining",
+    }
 
 
 def test_every_group_answer_and_operation_is_described(schema: dict[str, Any]) -> None:
     """In words of the service's own."""
     groups = {group["name"]: group["description"] for group in schema["tags"]}
-    operations = [operation for methods in schema["paths"].values() for operation in methods.values()]
+    operations = [
+        operation
+        for methods in schema["paths"].values()
+        for operation in methods.values()
+    ]
 
     assert {tag for operation in operations for tag in operation["tags"]} == set(groups)
-    assert all(operation["summary"] and operation["description"] for operation in operations)
-    assert all(operation["responses"]["200"]["description"] != "Successful Response" for operation in operations)
+    assert all(
+        operation["summary"] and operation["description"] for operation in operations
+    )
+    assert all(
+        operation["responses"]["200"]["description"] != "Successful Response"
+        for operation in operations
+    )
 
 
-def test_the_page_opens_with_the_model(schema: dict[str, Any], autoencoder: FakeAutoencoder) -> None:
+def test_the_page_opens_with_the_model(
+    schema: dict[str, Any], autoencoder: FakeAutoencoder
+) -> None:
     """Its name, its size, and a walk between the card's two examples, each pixel three times as large."""
     text = schema["info"]["description"]
     (walk,) = re.findall(r'src="data:image/png;base64,([^"]+)"', text)
     start, end = map(pixels_of, autoencoder.card.examples)
 
-    assert text.startswith("**fake**, a variational autoencoder of 168 parameters, turns an image of 3 x 2 pixels")
+    assert text.startswith(
+        "**fake**, a variational autoencoder of 168 parameters, turns an image of 3 x 2 pixels"
+    )
     assert "6 dimensions" in text
     pixels = pixels_of(walk)
     assert pixels.shape == (2 * 3, 11 * 3 * 3)
@@ -138,16 +178,26 @@ def test_the_page_opens_with_the_model(schema: dict[str, Any], autoencoder: Fake
 
 @pytest.mark.parametrize(
     ("path", "options"),
-    [("/encode", ["fit", "explain", *SAMPLES, "encoding"]), ("/reconstruct", ["fit", "explain", *SAMPLES, "scale"])],
+    [
+        ("/encode", ["fit", "explain", *SAMPLES, "encoding"]),
+        ("/reconstruct", ["fit", "explain", *SAMPLES, "scale"]),
+    ],
 )
-def test_pictures_without_json_are_described(schema: dict[str, Any], path: str, options: list[str]) -> None:
+def test_pictures_without_json_are_described(
+    schema: dict[str, Any], path: str, options: list[str]
+) -> None:
     """As a body of each format, and as a form; all options are parameters of the query."""
     operation = schema["paths"][path]["post"]
     form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
 
-    assert set(operation["requestBody"]["content"]) == {"application/json", *(name.decode() for name in UPLOADS)}
+    assert set(operation["requestBody"]["content"]) == {
+        "application/json",
+        *(name.decode() for name in UPLOADS),
+    }
     assert [parameter["name"] for parameter in operation["parameters"]] == options
-    assert operation["parameters"][options.index("samples")]["description"].startswith("How many draws of each image")
+    assert operation["parameters"][options.index("samples")]["description"].startswith(
+        "How many draws of each image"
+    )
     assert set(form["properties"]) == {"images", *options}
     assert form["properties"]["images"]["maxItems"] == 12
 
@@ -164,7 +214,11 @@ def test_operation_ids_are_short(schema: dict[str, Any]) -> None:
 
     assert protocol == {
         *("server_metadata", "server_live", "server_ready"),
-        *(f"{model}_{operation}" for model in ("encoder", "decoder") for operation in ("metadata", "ready", "infer")),
+        *(
+            f"{model}_{operation}"
+            for model in ("encoder", "decoder")
+            for operation in ("metadata", "ready", "infer")
+        ),
     }
 
 
@@ -176,30 +230,50 @@ def test_the_page_loads_nothing_from_elsewhere(client: Client) -> None:
     assert client.get("/static-offline-docs/swagger-ui-bundle.js").status_code == 200
 
 
-def test_examples_are_the_cards(schema: dict[str, Any], autoencoder: FakeAutoencoder) -> None:
+def test_examples_are_the_cards(
+    schema: dict[str, Any], autoencoder: FakeAutoencoder
+) -> None:
     """The example images are of the model's own data."""
-    requests = schema["paths"]["/encode"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    requests = schema["paths"]["/encode"]["post"]["requestBody"]["content"][
+        "application/json"
+    ]["examples"]
 
     assert requests["Two images"]["value"] == {"images": autoencoder.card.examples}
 
 
-@pytest.mark.parametrize(("example", "reason"), [("bm8=", "not a PNG"), (grey_png([[0]]), "1 x 1 pixels")])
-def test_a_card_whose_examples_do_not_fit_is_refused(settings: Settings, example: str, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("example", "reason"), [("bm8=", "not a PNG"), (grey_png([[0]]), "1 x 1 pixels")]
+)
+def test_a_card_whose_examples_do_not_fit_is_refused(
+    settings: Settings, example: str, reason: str
+) -> None:
     """In one line, before the service starts."""
-    model = FakeAutoencoder(fake_card().model_copy(update={"examples": [FIRST, example]}))
+    model = FakeAutoencoder(
+        fake_card().model_copy(update={"examples": [FIRST, example]})
+    )
 
     with pytest.raises(ModelLoadError, match=f"examples in the model card: {reason}"):
         create_app(settings, model, create_state(settings))
 
 
-def test_the_page_asks_for_a_key_where_one_is_needed(settings: Settings, autoencoder: FakeAutoencoder) -> None:
+def test_the_page_asks_for_a_key_where_one_is_needed(
+    settings: Settings, autoencoder: FakeAutoencoder
+) -> None:
     """Either way to bring it is described, for all but the probes; without keys nothing is."""
-    settings = settings.model_copy(update={"api_keys": (SecretStr("a-key-of-some-length"),), "docs_without_key": True})
+    settings = settings.model_copy(
+        update={
+            "api_keys": (SecretStr("a-key-of-some-length"),),
+            "docs_without_key": True,
+        }
+    )
     client = Client(create_app(settings, autoencoder, create_state(settings)))
     schema = client.get("/openapi.json").json()
 
     assert set(schema["components"]["securitySchemes"]) == {"bearer", "header"}
-    assert schema["paths"]["/encode"]["post"]["security"] == [{"bearer": []}, {"header": []}]
+    assert schema["paths"]["/encode"]["post"]["security"] == [
+        {"bearer": []},
+        {"header": []},
+    ]
     assert "401" in schema["paths"]["/encode"]["post"]["responses"]
     assert "security" not in schema["paths"]["/readyz"]["get"]
     assert "401" not in schema["paths"]["/readyz"]["get"]["responses"]

@@ -13,7 +13,9 @@ from tests.samples import FIRST, LATENT_SIZE, SECOND, FakeAutoencoder, pixels_of
 from tests.service.conftest import Client
 
 
-def test_score_tells_of_each_image_in_order(client: Client, autoencoder: FakeAutoencoder) -> None:
+def test_score_tells_of_each_image_in_order(
+    client: Client, autoencoder: FakeAutoencoder
+) -> None:
     """What the model says of its pixels; the most likely digit is that of the highest probability."""
     answer = client.post("/score", {"images": [SECOND, FIRST]}).json()
     expected = score(autoencoder, np.array([pixels_of(SECOND), pixels_of(FIRST)]))
@@ -29,7 +31,9 @@ def test_score_tells_of_each_image_in_order(client: Client, autoencoder: FakeAut
         assert item["probabilities"] == expected.probabilities[index].tolist()
 
 
-def test_a_batch_is_one_call_a_graph(client: Client, autoencoder: FakeAutoencoder) -> None:
+def test_a_batch_is_one_call_a_graph(
+    client: Client, autoencoder: FakeAutoencoder
+) -> None:
     """However many images came."""
     autoencoder.batches.clear()
     client.post("/score", {"images": [FIRST, SECOND, FIRST]})
@@ -39,9 +43,14 @@ def test_a_batch_is_one_call_a_graph(client: Client, autoencoder: FakeAutoencode
 
 def test_score_explains_what_was_done_to_an_image(client: Client) -> None:
     """Where it is asked to, as the other operations do; pictures come without JSON, too."""
-    asked = client.post("/score", {"images": [FIRST], "explain": True, "fit": "none"}).json()
+    asked = client.post(
+        "/score", {"images": [FIRST], "explain": True, "fit": "none"}
+    ).json()
     sent = client.request(
-        "POST", "/score?explain=true", content=b"GIF89a", headers={"Content-Type": "image/gif"}
+        "POST",
+        "/score?explain=true",
+        content=b"GIF89a",
+        headers={"Content-Type": "image/gif"},
     ).json()
 
     assert len(asked["fitted"]) == 1
@@ -49,11 +58,21 @@ def test_score_explains_what_was_done_to_an_image(client: Client) -> None:
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_what_a_model_cannot_tell_is_absent(settings: Settings, autoencoder: FakeAutoencoder, *, known: bool) -> None:
+def test_what_a_model_cannot_tell_is_absent(
+    settings: Settings, autoencoder: FakeAutoencoder, *, known: bool
+) -> None:
     """Without classes there is no digit; without calibration there is no percentile."""
-    uncalibrated = replace(autoencoder.statistics, anomaly_quantiles=np.empty(0, np.float32))
+    uncalibrated = replace(
+        autoencoder.statistics, anomaly_quantiles=np.empty(0, np.float32)
+    )
     statistics = uncalibrated if known else LatentStatistics.unknown(LATENT_SIZE)
-    client = Client(create_app(settings, replace(autoencoder, statistics=statistics), create_state(settings)))
+    client = Client(
+        create_app(
+            settings,
+            replace(autoencoder, statistics=statistics),
+            create_state(settings),
+        )
+    )
     answer = client.post("/score", {"images": [FIRST]}).json()
 
     assert ("classes" in answer) == known

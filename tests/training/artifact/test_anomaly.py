@@ -7,14 +7,22 @@ import numpy as np
 import pytest
 import torch
 
-from training.artifact.anomaly import anomaly_scores, best_temperature, calibrate, class_log_probabilities, is_class
+from training.artifact.anomaly import (
+    anomaly_scores,
+    best_temperature,
+    calibrate,
+    class_log_probabilities,
+    is_class,
+)
 from training.artifact.latent_statistics import LatentStatistics
 
 STATISTICS = LatentStatistics(
     weights=np.array([0.2, 0.3, 0.5], dtype=np.float32),
     classes=np.array([3, 3, 8]),
     means=np.array([[0, 0], [4, 0], [10, -10]], dtype=np.float32),
-    factors=np.array([[[1, 0], [0, 1]], [[2, 0], [1, 1]], [[1, 0], [0, 3]]], dtype=np.float32),
+    factors=np.array(
+        [[[1, 0], [0, 1]], [[2, 0], [1, 1]], [[1, 0], [0, 3]]], dtype=np.float32
+    ),
 )
 
 
@@ -23,7 +31,8 @@ def density(latent: list[float], index: int) -> float:
     covariance = STATISTICS.factors[index] @ STATISTICS.factors[index].T
     away = np.array(latent) - STATISTICS.means[index]
     return float(
-        np.exp(-0.5 * away @ np.linalg.inv(covariance) @ away) / math.sqrt(np.linalg.det(2 * np.pi * covariance))
+        np.exp(-0.5 * away @ np.linalg.inv(covariance) @ away)
+        / math.sqrt(np.linalg.det(2 * np.pi * covariance))
     )
 
 
@@ -31,11 +40,16 @@ def test_the_score_is_the_loss_less_the_log_density() -> None:
     """Of the whole mixture: what the classes have together."""
     latents = [[0.0, 0.0], [3.0, 1.0], [10.0, -9.0]]
     log_densities = STATISTICS.class_log_densities(torch.tensor(latents))
-    by_class = [[0.2 * density(latent, 0) + 0.3 * density(latent, 1), 0.5 * density(latent, 2)] for latent in latents]
+    by_class = [
+        [0.2 * density(latent, 0) + 0.3 * density(latent, 1), 0.5 * density(latent, 2)]
+        for latent in latents
+    ]
 
     assert log_densities.exp().numpy() == pytest.approx(np.array(by_class), rel=1e-5)
     scores = anomaly_scores(torch.tensor([1.0, 2.0, 3.0]), log_densities)
-    assert scores.numpy() == pytest.approx(np.array([1, 2, 3]) - np.log(np.sum(by_class, axis=1)), rel=1e-5)
+    assert scores.numpy() == pytest.approx(
+        np.array([1, 2, 3]) - np.log(np.sum(by_class, axis=1)), rel=1e-5
+    )
 
 
 def test_the_quantiles_are_those_of_the_scores() -> None:
@@ -43,7 +57,9 @@ def test_the_quantiles_are_those_of_the_scores() -> None:
     losses = torch.arange(101.0)
     latents, labels = torch.zeros(101, 2), torch.full((101,), 3)
     quantiles = calibrate(STATISTICS, losses, latents, labels).anomaly_quantiles
-    (at_zero,) = STATISTICS.class_log_densities(torch.zeros(1, 2)).logsumexp(dim=1).tolist()
+    (at_zero,) = (
+        STATISTICS.class_log_densities(torch.zeros(1, 2)).logsumexp(dim=1).tolist()
+    )
 
     assert quantiles is not None
     assert quantiles.shape == (1001,)
@@ -54,15 +70,25 @@ def test_the_temperature_makes_confidence_true() -> None:
     """Odds that are three times too sure, in logarithms, want a temperature of three; of an unknown digit, any will."""
     generator = torch.Generator().manual_seed(0)
     honest = 2 * torch.randn(20_000, 2, generator=generator, dtype=torch.float64)
-    drawn = torch.rand(20_000, generator=generator) < class_log_probabilities(honest, 1.0)[:, 1].exp()
+    drawn = (
+        torch.rand(20_000, generator=generator)
+        < class_log_probabilities(honest, 1.0)[:, 1].exp()
+    )
 
-    assert best_temperature(3 * honest, is_class(STATISTICS, torch.where(drawn, 8, 3))) == pytest.approx(3, rel=0.05)
+    assert best_temperature(
+        3 * honest, is_class(STATISTICS, torch.where(drawn, 8, 3))
+    ) == pytest.approx(3, rel=0.05)
     assert best_temperature(honest, is_class(STATISTICS, torch.where(drawn, 7, 3))) > 0
 
 
 def test_calibration_leaves_the_gaussians_alone() -> None:
     """And travels with them."""
-    calibrated = calibrate(STATISTICS, torch.ones(2), torch.zeros(2, 2), torch.tensor([3, 8]))
+    calibrated = calibrate(
+        STATISTICS, torch.ones(2), torch.zeros(2, 2), torch.tensor([3, 8])
+    )
 
-    assert replace(calibrated, anomaly_quantiles=None, class_temperature=None).to_bytes() == STATISTICS.to_bytes()
+    assert (
+        replace(calibrated, anomaly_quantiles=None, class_temperature=None).to_bytes()
+        == STATISTICS.to_bytes()
+    )
     assert calibrated.to_bytes() != STATISTICS.to_bytes()

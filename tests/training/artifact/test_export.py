@@ -30,7 +30,9 @@ def card(exported: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 7, 64, 1000])
-def test_the_graphs_agree_with_pytorch(exported: Path, checkpoint: Path, test_digits: Digits, batch_size: int) -> None:
+def test_the_graphs_agree_with_pytorch(
+    exported: Path, checkpoint: Path, test_digits: Digits, batch_size: int
+) -> None:
     """Within 1e-5, whatever the size of the batch."""
     model, _ = trained_model(checkpoint)
     pixels = test_digits.pixels()[:batch_size]
@@ -48,11 +50,17 @@ def test_the_service_reads_what_training_writes(exported: Path) -> None:
     """The card is the contract: the service's schema takes it, and names nothing that it lacks."""
     card = OnnxAutoencoder.load(exported).card
 
-    assert (card.image_shape, card.latent_size, card.parameters) == ((1, 28, 28), 32, 427_344)
+    assert (card.image_shape, card.latent_size, card.parameters) == (
+        (1, 28, 28),
+        32,
+        427_344,
+    )
     assert set(card.model_dump()) == set(ModelCard.model_fields) | {"statistics"}
 
 
-def test_the_card_tells_how_the_model_came_to_be(card: dict[str, Any], source: DataSource) -> None:
+def test_the_card_tells_how_the_model_came_to_be(
+    card: dict[str, Any], source: DataSource
+) -> None:
     """Objective, hyperparameters, seed and data."""
     assert card["objective"] == {"name": "squared-error", "c": 16.0}
     assert card["training"] == {
@@ -69,25 +77,36 @@ def test_the_card_tells_how_the_model_came_to_be(card: dict[str, Any], source: D
         "latent_size": 32,
         "seed": 0,
     }
-    assert card["data"] == {"name": "sample", "training_images": 512, "sha256": source.files}
+    assert card["data"] == {
+        "name": "sample",
+        "training_images": 512,
+        "sha256": source.files,
+    }
     assert card["quality"] is None
 
 
 def test_the_cards_hashes_are_the_files(exported: Path, card: dict[str, Any]) -> None:
     """And nothing else is left in the folder."""
     for entry in [*card["graphs"].values(), card["statistics"]]:
-        assert hashlib.sha256((exported / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
+        assert (
+            hashlib.sha256((exported / entry["file"]).read_bytes()).hexdigest()
+            == entry["sha256"]
+        )
     assert {path.name for path in exported.iterdir()} == {*FILES, "model.json"}
 
 
-def test_the_cards_examples_are_test_digits(card: dict[str, Any], test_digits: Digits) -> None:
+def test_the_cards_examples_are_test_digits(
+    card: dict[str, Any], test_digits: Digits
+) -> None:
     """The documentation page shows real ones."""
     for text, image in zip(card["examples"], test_digits.images[:2, 0], strict=True):
         assert np.array_equal(pixels_of(text), image.numpy())
 
 
 @pytest.mark.parametrize("name", ["encoder.onnx", "decoder.onnx"])
-def test_a_graph_holds_no_path_of_the_machine_that_made_it(exported: Path, name: str) -> None:
+def test_a_graph_holds_no_path_of_the_machine_that_made_it(
+    exported: Path, name: str
+) -> None:
     """The exporter's stack traces are dropped, and the graph is a valid one all the same."""
     graph = onnx.load(exported / name)
     onnx.checker.check_model(graph, full_check=True)
@@ -108,18 +127,27 @@ def test_the_same_checkpoint_gives_the_same_files(
     exporting.export(checkpoint, tmp_path / "small", source, train_digits, test_digits)
 
     for name in (*FILES, "model.json"):
-        assert (tmp_path / "small" / name).read_bytes() == (exported / name).read_bytes()
+        assert (tmp_path / "small" / name).read_bytes() == (
+            exported / name
+        ).read_bytes()
 
 
 def test_an_export_takes_the_measures_of_the_model_before_out_of_the_readme(
-    checkpoint: Path, source: DataSource, train_digits: Digits, test_digits: Digits, tmp_path: Path
+    checkpoint: Path,
+    source: DataSource,
+    train_digits: Digits,
+    test_digits: Digits,
+    tmp_path: Path,
 ) -> None:
     """They are not this one's; what stands around them stays."""
     readme = tmp_path / "README.md"
     readme.write_text(f"Before.\n{START}\n| of another | 1 |\n\n{END}After.\n")
     exporting.export(checkpoint, tmp_path, source, train_digits, test_digits)
 
-    assert readme.read_text() == f"Before.\n{START}\n{measures({'quality': None})}\n{END}After.\n"
+    assert (
+        readme.read_text()
+        == f"Before.\n{START}\n{measures({'quality': None})}\n{END}After.\n"
+    )
 
 
 def test_graphs_that_differ_from_pytorch_are_not_written(
@@ -133,7 +161,9 @@ def test_graphs_that_differ_from_pytorch_are_not_written(
     """A tolerance that nothing meets: the message names the difference, the folder stays empty."""
     monkeypatch.setattr(exporting, "PARITY_TOLERANCE", 0.0)
     with pytest.raises(ModelError, match="differ from PyTorch by"):
-        exporting.export(checkpoint, tmp_path / "small", source, train_digits, test_digits)
+        exporting.export(
+            checkpoint, tmp_path / "small", source, train_digits, test_digits
+        )
 
     assert list(tmp_path.iterdir()) == []
 

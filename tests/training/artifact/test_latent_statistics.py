@@ -17,18 +17,26 @@ TWO = LatentStatistics(
 )
 
 
-def test_one_gaussian_has_the_aggregated_posteriors_covariance(random: np.random.Generator) -> None:
+def test_one_gaussian_has_the_aggregated_posteriors_covariance(
+    random: np.random.Generator,
+) -> None:
     """Cov(mean) + diag(mean of variance), for a class too small for a mixture."""
-    mean = random.standard_normal((199, 2), dtype=np.float32) * np.array([1, 3], dtype=np.float32)
+    mean = random.standard_normal((199, 2), dtype=np.float32) * np.array(
+        [1, 3], dtype=np.float32
+    )
     log_variance = np.log(random.uniform(0.5, 1.5, (199, 2))).astype(np.float32)
     statistics = fit(mean, log_variance, np.zeros(199, dtype=np.int64))
 
     assert statistics.weights.tolist() == [1]
     expected = np.cov(mean, rowvar=False) + np.diag(np.exp(log_variance).mean(axis=0))
-    assert statistics.factors[0] @ statistics.factors[0].T == pytest.approx(expected, rel=0.2, abs=0.3)
+    assert statistics.factors[0] @ statistics.factors[0].T == pytest.approx(
+        expected, rel=0.2, abs=0.3
+    )
 
 
-def test_a_class_of_two_kinds_gets_gaussians_for_both(random: np.random.Generator) -> None:
+def test_a_class_of_two_kinds_gets_gaussians_for_both(
+    random: np.random.Generator,
+) -> None:
     """Each near one of them; classes weigh as much as they occur."""
     labels = np.repeat([1, 5], [300, 100])
     mean = random.standard_normal((400, 2), dtype=np.float32)
@@ -48,7 +56,9 @@ def test_samples_have_the_gaussians_moments(random: np.random.Generator) -> None
 
     assert latents.dtype == np.float32
     assert latents.mean(axis=0) == pytest.approx([10, -10], abs=0.05)
-    assert np.cov(latents, rowvar=False) == pytest.approx(np.array([[4, 2], [2, 2]]), abs=0.1)
+    assert np.cov(latents, rowvar=False) == pytest.approx(
+        np.array([[4, 2], [2, 2]]), abs=0.1
+    )
     cold = TWO.sample(1000, random, temperature=0)
     assert {tuple(latent) for latent in cold.tolist()} == {(0, 0), (10, -10)}
     assert (cold[:, 0] == 10).mean() == pytest.approx(0.75, abs=0.05)
@@ -67,7 +77,9 @@ def test_the_exported_statistics_can_be_read(exported: Path) -> None:
 def test_other_statistics_than_the_cards_are_refused(model: ExportedModel) -> None:
     """By name."""
     (model.folder / "statistics.npz").write_bytes(TWO.to_bytes())
-    with pytest.raises(ModelError, match=r"statistics\.npz is not the file that the card names"):
+    with pytest.raises(
+        ModelError, match=r"statistics\.npz is not the file that the card names"
+    ):
         read_statistics(model)
 
     model.card["statistics"]["sha256"] = hashlib.sha256(TWO.to_bytes()).hexdigest()
@@ -77,5 +89,7 @@ def test_other_statistics_than_the_cards_are_refused(model: ExportedModel) -> No
 def test_a_model_without_statistics_is_refused(model: ExportedModel) -> None:
     """One that was exported before there were any."""
     del model.card["statistics"]
-    with pytest.raises(ModelError, match="has no latent statistics: export the model again"):
+    with pytest.raises(
+        ModelError, match="has no latent statistics: export the model again"
+    ):
         read_statistics(model)

@@ -17,7 +17,9 @@ def card() -> dict[str, Any]:
     return content
 
 
-def test_only_what_is_between_the_marks_is_written(card: dict[str, Any], tmp_path: Path) -> None:
+def test_only_what_is_between_the_marks_is_written(
+    card: dict[str, Any], tmp_path: Path
+) -> None:
     """However often."""
     readme = tmp_path / "README.md"
     readme.write_text(f"Before.\n{START}old{END}After.\n")
@@ -28,7 +30,9 @@ def test_only_what_is_between_the_marks_is_written(card: dict[str, Any], tmp_pat
 
 
 @pytest.mark.parametrize("text", [None, "No marks.\n", f"{START}No end.\n"])
-def test_without_marks_nothing_is_written(card: dict[str, Any], tmp_path: Path, text: str | None) -> None:
+def test_without_marks_nothing_is_written(
+    card: dict[str, Any], tmp_path: Path, text: str | None
+) -> None:
     """Nor is a README made."""
     readme = tmp_path / "README.md"
     if text:
@@ -48,10 +52,25 @@ def test_each_objective_has_its_own_row(card: dict[str, Any]) -> None:
     assert "negative log-likelihood" not in measures(card)
     assert "| uniform noise | 1.0000 | 100.0% |" in measures(card)
 
-    quality = {**card["quality"], "negative_log_likelihood": 88.8, "active_units": 20, "inactive_units_loss": -0.01}
-    binarized = {**card, "quality": quality, "objective": {"name": "bernoulli", "c": None}}
+    quality = {
+        **card["quality"],
+        "negative_log_likelihood": 88.8,
+        "active_units": 20,
+        "inactive_units_loss": -0.01,
+    }
+    binarized = {
+        **card,
+        "quality": quality,
+        "objective": {"name": "bernoulli", "c": None},
+    }
     assert "| on 10,000 test digits | |" in measures(card)
     text = measures({**binarized, "training": {**card["training"], "binarize": True}})
-    assert "| negative log-likelihood of binarised digits, 5,000 importance samples | 88.80 nats |" in text
-    assert "| negative ELBO of binarised digits, with binary cross-entropy; five draws |" in text
+    assert (
+        "| negative log-likelihood of binarised digits, 5,000 importance samples | 88.80 nats |"
+        in text
+    )
+    assert (
+        "| negative ELBO of binarised digits, with binary cross-entropy; five draws |"
+        in text
+    )
     assert "| reconstruction lost with the other units at 0 | -0.01 nats |" in text

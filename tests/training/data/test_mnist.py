@@ -14,7 +14,15 @@ import pytest
 import torch
 
 from tests.samples import DATA
-from training.data.mnist import FASHION_FOLDER, MNIST_FILES, DataError, DataSource, Digits, fashion_mnist, parse_idx
+from training.data.mnist import (
+    FASHION_FOLDER,
+    MNIST_FILES,
+    DataError,
+    DataSource,
+    Digits,
+    fashion_mnist,
+    parse_idx,
+)
 
 IMAGES = "t10k-images-idx3-ubyte"
 
@@ -33,7 +41,9 @@ def mirror() -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(DATA)))
+    server = ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(Handler, directory=str(DATA))
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
@@ -57,7 +67,9 @@ def test_raw_files_are_read_as_well(source: DataSource, folder: Path) -> None:
         path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
         path.unlink()
 
-    assert torch.equal(source.load("train", folder).images, source.load("train", DATA).images)
+    assert torch.equal(
+        source.load("train", folder).images, source.load("train", DATA).images
+    )
 
 
 def test_the_variable_names_the_folder_when_no_argument_does(
@@ -86,7 +98,9 @@ def test_a_foreign_file_is_refused_by_name(source: DataSource, folder: Path) -> 
     """Another data set in MNIST's format under MNIST's names, as Fashion-MNIST is."""
     shutil.copy(folder / "train-images-idx3-ubyte.gz", folder / f"{IMAGES}.gz")
 
-    with pytest.raises(DataError, match=rf"{IMAGES}\.gz is not sample's {IMAGES}: its SHA-256 differs"):
+    with pytest.raises(
+        DataError, match=rf"{IMAGES}\.gz is not sample's {IMAGES}: its SHA-256 differs"
+    ):
         source.load("t10k", folder)
 
 
@@ -113,7 +127,9 @@ def test_files_are_downloaded_once(
     }
 
 
-def test_a_download_is_checked_before_it_is_kept(mirror: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_is_checked_before_it_is_kept(
+    mirror: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What a mirror gives in place of MNIST is not written."""
     monkeypatch.delenv("MNIST_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -153,7 +169,9 @@ def test_the_digits_after_the_first_are_the_others(train_digits: Digits) -> None
 
     assert torch.equal(torch.cat([part.images for part in parts]), train_digits.images)
     assert torch.equal(torch.cat([part.labels for part in parts]), train_digits.labels)
-    with pytest.raises(DataError, match="no digits after the first 512: 512 are there; --train-size"):
+    with pytest.raises(
+        DataError, match="no digits after the first 512: 512 are there; --train-size"
+    ):
         train_digits.after(512)
 
 

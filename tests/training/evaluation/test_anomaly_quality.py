@@ -24,10 +24,15 @@ from training.evaluation.anomaly_quality import (
 def shipped(test_digits: Digits) -> AnomalyQuality:
     """What the model of this repository makes of them."""
     model = ExportedModel(MODEL)
-    return anomaly_quality(model, read_statistics(model), test_digits, fashion_mnist(None))
+    return anomaly_quality(
+        model, read_statistics(model), test_digits, fashion_mnist(None)
+    )
 
 
-@pytest.mark.skipif(not FASHION_FOLDER.exists(), reason="no Fashion-MNIST here: Debian's dataset-fashion-mnist")
+@pytest.mark.skipif(
+    not FASHION_FOLDER.exists(),
+    reason="no Fashion-MNIST here: Debian's dataset-fashion-mnist",
+)
 def test_the_shipped_model_tells_digits_from_garments(shipped: AnomalyQuality) -> None:
     """From nearly all."""
     assert shipped.pictures["Fashion-MNIST"].auroc >= 0.98
@@ -40,40 +45,59 @@ def test_the_shipped_model_tells_digits_from_noise(shipped: AnomalyQuality) -> N
     assert 0.5 < shipped.pictures["digits turned by 90°"].auroc < 1
 
 
-def test_the_shipped_model_knows_new_digits(shipped: AnomalyQuality, test_digits: Digits) -> None:
+def test_the_shipped_model_knows_new_digits(
+    shipped: AnomalyQuality, test_digits: Digits
+) -> None:
     """About one in a hundred gives an alarm; nearly all are told."""
     assert shipped.digits == 500
     assert shipped.alarms < 0.03
     assert shipped.class_accuracy >= 0.97
     assert 0 < shipped.class_calibration_error < 0.03
-    shares = [shipped.alarms_by_class[str(label)] for label in test_digits.halves()[1].labels.tolist()]
+    shares = [
+        shipped.alarms_by_class[str(label)]
+        for label in test_digits.halves()[1].labels.tolist()
+    ]
     assert sum(shares) / len(shares) == pytest.approx(shipped.alarms)
 
 
-def test_the_calibrated_digits_lie_on_their_quantiles(model: ExportedModel, test_digits: Digits) -> None:
+def test_the_calibrated_digits_lie_on_their_quantiles(
+    model: ExportedModel, test_digits: Digits
+) -> None:
     """What export saw of PyTorch's outputs, evaluation sees of the graphs': one in ten is above nine in ten."""
     statistics = read_statistics(model)
-    _, scores = densities_and_scores(model, statistics, test_digits.halves()[0].pixels())
+    _, scores = densities_and_scores(
+        model, statistics, test_digits.halves()[0].pixels()
+    )
 
     assert statistics.anomaly_quantiles is not None
     for percent in (10, 50, 90):
         threshold = float(statistics.anomaly_quantiles[10 * percent])
-        assert (scores <= threshold).double().mean().item() == pytest.approx(percent / 100, abs=0.005)
+        assert (scores <= threshold).double().mean().item() == pytest.approx(
+            percent / 100, abs=0.005
+        )
 
 
-def test_classes_that_are_ruled_out_leave_the_cross_entropy_finite(model: ExportedModel, test_digits: Digits) -> None:
+def test_classes_that_are_ruled_out_leave_the_cross_entropy_finite(
+    model: ExportedModel, test_digits: Digits
+) -> None:
     """At a temperature near 0 all but one class are, and wrong ones are chosen: JSON has no word for infinity."""
-    certain = replace(read_statistics(model), class_temperature=np.array(1e-6, np.float32))
+    certain = replace(
+        read_statistics(model), class_temperature=np.array(1e-6, np.float32)
+    )
     quality = anomaly_quality(model, certain, test_digits, None)
 
     assert quality.class_accuracy < 1
     assert 1e3 < quality.class_cross_entropy < np.inf
 
 
-def test_a_model_that_is_not_calibrated_is_refused(model: ExportedModel, test_digits: Digits) -> None:
+def test_a_model_that_is_not_calibrated_is_refused(
+    model: ExportedModel, test_digits: Digits
+) -> None:
     """One that was exported before there was a score."""
     older = replace(read_statistics(model), anomaly_quantiles=None)
-    with pytest.raises(ModelError, match="has no calibrated anomaly score: export the model again"):
+    with pytest.raises(
+        ModelError, match="has no calibrated anomaly score: export the model again"
+    ):
         anomaly_quality(model, older, test_digits, None)
 
 

@@ -19,7 +19,9 @@ from training.evaluation.classifier import (
 )
 
 
-def test_512_digits_teach_it_most_of_what_there_is(classifier: Classifier, test_digits: Digits) -> None:
+def test_512_digits_teach_it_most_of_what_there_is(
+    classifier: Classifier, test_digits: Digits
+) -> None:
     """Nine of ten digits that it has not seen."""
     assert accuracy(classifier, test_digits) > 0.9
 
@@ -35,10 +37,14 @@ def test_the_seed_decides_the_classifier(train_digits: Digits) -> None:
     assert torch.equal(first.output.weight, second.output.weight)
 
 
-def test_features_are_what_the_last_layer_sees(classifier: Classifier, test_digits: Digits) -> None:
+def test_features_are_what_the_last_layer_sees(
+    classifier: Classifier, test_digits: Digits
+) -> None:
     """128 a digit, whatever the batch."""
     pixels = test_digits.pixels()
-    features, classes = features_and_classes(classifier, torch.cat([pixels, pixels[:1]]))
+    features, classes = features_and_classes(
+        classifier, torch.cat([pixels, pixels[:1]])
+    )
 
     assert features.shape == (1001, 128)
     assert torch.allclose(features[0], features[1000], atol=1e-4)
@@ -55,7 +61,9 @@ def test_digits_are_moved_a_little(train_digits: Digits) -> None:
     assert moved.sum().item() == pytest.approx(pixels.sum().item(), rel=0.1)
 
 
-def test_a_classifier_in_a_file_is_the_same(classifier: Classifier, test_digits: Digits, tmp_path: Path) -> None:
+def test_a_classifier_in_a_file_is_the_same(
+    classifier: Classifier, test_digits: Digits, tmp_path: Path
+) -> None:
     """Written and read again, it answers as before."""
     save_classifier(classifier, tmp_path / "runs" / "classifier.pt")
     again = read_classifier(tmp_path / "runs" / "classifier.pt")
@@ -65,9 +73,13 @@ def test_a_classifier_in_a_file_is_the_same(classifier: Classifier, test_digits:
 
 
 @pytest.mark.parametrize("content", OTHER_CONTENTS)
-def test_a_file_that_is_no_classifier_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_classifier_is_refused_by_name(
+    tmp_path: Path, content: bytes
+) -> None:
     """Whatever is in it."""
     path = tmp_path / "classifier.pt"
     path.write_bytes(content)
-    with pytest.raises(ClassifierError, match=r"classifier\.pt is not a classifier of this program"):
+    with pytest.raises(
+        ClassifierError, match=r"classifier\.pt is not a classifier of this program"
+    ):
         read_classifier(path)

@@ -14,7 +14,12 @@ from training.artifact.export import export
 from training.artifact.exported_model import ExportedModel, Floats
 from training.data.mnist import DataError, DataSource, Digits
 from training.evaluation.classifier import Classifier
-from training.evaluation.evaluate import check, evaluate, measure, negative_log_likelihood
+from training.evaluation.evaluate import (
+    check,
+    evaluate,
+    measure,
+    negative_log_likelihood,
+)
 from training.fitting.trainer import Trainer, trained_model
 from training.network.objective import kl_divergence, squared_error
 
@@ -23,18 +28,29 @@ USED = (np.arange(32) < 16).astype(np.float32)
 
 @pytest.fixture(scope="module")
 def binarized(
-    tmp_path_factory: pytest.TempPathFactory, source: DataSource, train_digits: Digits, test_digits: Digits
+    tmp_path_factory: pytest.TempPathFactory,
+    source: DataSource,
+    train_digits: Digits,
+    test_digits: Digits,
 ) -> tuple[ExportedModel, float]:
     """A model of black and white pixels, and its loss in the last epoch."""
     folder = tmp_path_factory.mktemp("binarized")
-    trainer = Trainer(train_digits, replace(SMALL, objective="bernoulli", binarize=True), torch.device("cpu"))
+    trainer = Trainer(
+        train_digits,
+        replace(SMALL, objective="bernoulli", binarize=True),
+        torch.device("cpu"),
+    )
     *_, last = trainer.epochs()
     trainer.save(folder / "checkpoint.pt")
-    export(folder / "checkpoint.pt", folder / "small", source, train_digits, test_digits)
+    export(
+        folder / "checkpoint.pt", folder / "small", source, train_digits, test_digits
+    )
     return ExportedModel(folder / "small"), last.loss
 
 
-def test_measures_agree_with_pytorch(model: ExportedModel, checkpoint: Path, test_digits: Digits) -> None:
+def test_measures_agree_with_pytorch(
+    model: ExportedModel, checkpoint: Path, test_digits: Digits
+) -> None:
     """From the graphs, the same numbers as from the weights."""
     quality = measure(model, test_digits)
     vae, _ = trained_model(checkpoint)
@@ -45,7 +61,9 @@ def test_measures_agree_with_pytorch(model: ExportedModel, checkpoint: Path, tes
 
     assert quality.test_images == 1000
     assert quality.squared_error_per_pixel == pytest.approx(error.item(), rel=1e-4)
-    assert quality.kl_divergence == pytest.approx(kl_divergence(mean, log_variance).mean().item(), rel=1e-4)
+    assert quality.kl_divergence == pytest.approx(
+        kl_divergence(mean, log_variance).mean().item(), rel=1e-4
+    )
     assert quality.active_units == int((mean.var(dim=0) > 0.01).sum())
     assert 0 < quality.active_units < 32
     assert quality.negative_elbo > 16 * 784 * quality.squared_error_per_pixel
@@ -65,7 +83,9 @@ class HalfIdle(ExportedModel):
         return super().decode(latent * USED)
 
 
-def test_units_that_carry_nothing_are_not_active(exported: Path, test_digits: Digits) -> None:
+def test_units_that_carry_nothing_are_not_active(
+    exported: Path, test_digits: Digits
+) -> None:
     """Set to 0, they change nothing; those of a model that has hardly learned do."""
     cut = measure(HalfIdle(MODEL), test_digits)
 
@@ -75,7 +95,10 @@ def test_units_that_carry_nothing_are_not_active(exported: Path, test_digits: Di
 
 
 def test_the_result_goes_into_the_card(
-    model: ExportedModel, train_digits: Digits, test_digits: Digits, classifier: Classifier
+    model: ExportedModel,
+    train_digits: Digits,
+    test_digits: Digits,
+    classifier: Classifier,
 ) -> None:
     """All else in the card stays; a second run gives the same; the README gets its tables."""
     before = model.card
@@ -91,14 +114,22 @@ def test_the_result_goes_into_the_card(
     assert card["quality"]["negative_log_likelihood"] is None
     assert card["quality"]["anomalies"]["digits"] == 500
     assert "| sampler by class |" in (model.folder / "README.md").read_text()
-    assert evaluate(ExportedModel(model.folder), train_digits, test_digits, classifier) == card
+    assert (
+        evaluate(ExportedModel(model.folder), train_digits, test_digits, classifier)
+        == card
+    )
 
 
 def test_too_few_digits_are_refused(
-    model: ExportedModel, train_digits: Digits, test_digits: Digits, classifier: Classifier
+    model: ExportedModel,
+    train_digits: Digits,
+    test_digits: Digits,
+    classifier: Classifier,
 ) -> None:
     """And the card stays as it is."""
-    with pytest.raises(DataError, match="takes 100 digits at least: 512 and 99 are there"):
+    with pytest.raises(
+        DataError, match="takes 100 digits at least: 512 and 99 are there"
+    ):
         evaluate(model, train_digits, test_digits.first(99), classifier)
 
     assert ExportedModel(model.folder).card["quality"] is None
@@ -114,11 +145,15 @@ def test_a_binarized_model_is_measured_on_binarized_digits(
     assert measure(model, test_digits).negative_elbo == pytest.approx(loss, rel=0.3)
 
 
-def test_the_likelihood_is_at_least_the_elbo(binarized: tuple[ExportedModel, float], test_digits: Digits) -> None:
+def test_the_likelihood_is_at_least_the_elbo(
+    binarized: tuple[ExportedModel, float], test_digits: Digits
+) -> None:
     """And rises with the number of samples."""
     model, _ = binarized
     digits = test_digits.first(100)
-    one, few, many = (negative_log_likelihood(model, digits, samples) or 0 for samples in (1, 10, 100))
+    one, few, many = (
+        negative_log_likelihood(model, digits, samples) or 0 for samples in (1, 10, 100)
+    )
 
     assert one == pytest.approx(measure(model, digits).negative_elbo, rel=0.02)
     assert one > few > many > 0

@@ -9,7 +9,10 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Independent, MultivariateNormal
 
 from training.artifact.exported_model import Floats
-from training.evaluation.likelihood import bernoulli_log_likelihood, negative_log_likelihoods
+from training.evaluation.likelihood import (
+    bernoulli_log_likelihood,
+    negative_log_likelihoods,
+)
 
 PIXELS, LATENT_SIZE, NOISE = 6, 3, 0.5
 
@@ -24,12 +27,19 @@ class LinearGaussian:
         random = torch.Generator().manual_seed(1)
         self.weight = torch.randn(PIXELS, LATENT_SIZE, generator=random)
         self.bias = torch.randn(PIXELS, generator=random)
-        self.covariance = torch.linalg.inv(torch.eye(LATENT_SIZE) + self.weight.T @ self.weight / NOISE**2)
+        self.covariance = torch.linalg.inv(
+            torch.eye(LATENT_SIZE) + self.weight.T @ self.weight / NOISE**2
+        )
         self.width = width
 
     def encode(self, pixels: Floats) -> tuple[Floats, Floats]:
         """Give the true posterior's mean, and the logarithms of the given one's variances."""
-        mean = (torch.from_numpy(pixels).flatten(1) - self.bias) @ self.weight @ self.covariance / NOISE**2
+        mean = (
+            (torch.from_numpy(pixels).flatten(1) - self.bias)
+            @ self.weight
+            @ self.covariance
+            / NOISE**2
+        )
         log_variance = (self.width**2 * self.covariance.diag()).log()
         return mean.numpy(), log_variance.expand(mean.shape).numpy()
 
@@ -61,7 +71,11 @@ class LinearGaussian:
 def estimate(model: LinearGaussian, pixels: Tensor, samples: int) -> list[float]:
     """The estimator's answers."""
     generator = torch.Generator().manual_seed(0)
-    return list(negative_log_likelihoods(model, pixels, samples, model.log_likelihood, generator))
+    return list(
+        negative_log_likelihoods(
+            model, pixels, samples, model.log_likelihood, generator
+        )
+    )
 
 
 @pytest.mark.parametrize("width", [1.0, 1.5])
@@ -90,7 +104,9 @@ def test_black_and_white_pixels_have_a_bernoulli_likelihood() -> None:
     pixels = (torch.rand(1, 4, 4) > 0.5).float()
 
     expected = Independent(Bernoulli(decoded), 3).log_prob(pixels.expand(5, -1, -1, -1))
-    assert bernoulli_log_likelihood(pixels, decoded).tolist() == pytest.approx(expected.tolist(), abs=1e-4)
-    assert bernoulli_log_likelihood(torch.ones(1, 1, 1), torch.zeros(1, 1, 1, 1)).item() == pytest.approx(
-        math.log(1e-7), rel=1e-6
+    assert bernoulli_log_likelihood(pixels, decoded).tolist() == pytest.approx(
+        expected.tolist(), abs=1e-4
     )
+    assert bernoulli_log_likelihood(
+        torch.ones(1, 1, 1), torch.zeros(1, 1, 1, 1)
+    ).item() == pytest.approx(math.log(1e-7), rel=1e-6)

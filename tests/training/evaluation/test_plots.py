@@ -6,16 +6,28 @@ import pytest
 from tests.samples import MODEL
 from training.artifact.exported_model import ExportedModel
 from training.data.mnist import DataError, Digits
-from training.evaluation.plots import interpolation, loss_curves, rate_distortion_curve, reconstruction_sheet
+from training.evaluation.plots import (
+    interpolation,
+    loss_curves,
+    rate_distortion_curve,
+    reconstruction_sheet,
+)
 from training.fitting.trainer import EpochResult
 
 
 def test_loss_curves_show_every_epoch() -> None:
     """The steep start of a long run does not flatten the rest."""
-    history = [EpochResult(epoch, 100 + 400 / epoch, 80 + 400 / epoch, 20.0) for epoch in range(1, 101)]
+    history = [
+        EpochResult(epoch, 100 + 400 / epoch, 80 + 400 / epoch, 20.0)
+        for epoch in range(1, 101)
+    ]
     axes = loss_curves(history).axes
 
-    assert [axis.get_title() for axis in axes] == ["loss", "reconstruction loss", "KL divergence"]
+    assert [axis.get_title() for axis in axes] == [
+        "loss",
+        "reconstruction loss",
+        "KL divergence",
+    ]
     for axis in axes:
         assert len(axis.lines[0].get_xdata()) == 100  # type: ignore[arg-type]  # an array, whatever its type says
     assert axes[0].get_ylim()[1] < 200
@@ -28,7 +40,11 @@ def test_the_rate_distortion_curve_goes_through_all_models() -> None:
             "objective": {"name": "squared-error", "c": c},
             "quality": {"kl_divergence": kl, "squared_error_per_pixel": error},
         }
-        for c, kl, error in [(16.0, 56.0, 0.0042), (4.0, 33.0, 0.0080), (64.0, 80.0, 0.0025)]
+        for c, kl, error in [
+            (16.0, 56.0, 0.0042),
+            (4.0, 33.0, 0.0080),
+            (64.0, 80.0, 0.0025),
+        ]
     ]
     (axis,) = rate_distortion_curve(cards).axes
 

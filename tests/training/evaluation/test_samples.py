@@ -10,7 +10,12 @@ from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import read_statistics
 from training.data.mnist import Digits
 from training.evaluation.classifier import Classifier, accuracy
-from training.evaluation.samples import PictureQuality, nearest_distances, picture_qualities, sample_classes
+from training.evaluation.samples import (
+    PictureQuality,
+    nearest_distances,
+    picture_qualities,
+    sample_classes,
+)
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +24,9 @@ def qualities(
 ) -> dict[str, PictureQuality]:
     """The small model's."""
     model = ExportedModel(exported)
-    return picture_qualities(model, read_statistics(model), train_digits, test_digits, classifier)
+    return picture_qualities(
+        model, read_statistics(model), train_digits, test_digits, classifier
+    )
 
 
 def test_real_digits_measure_as_such(
@@ -35,7 +42,9 @@ def test_real_digits_measure_as_such(
     assert train.nearest_training_digit == pytest.approx(0, abs=0.05)
 
 
-def test_what_a_model_draws_that_has_hardly_learned_is_far_from_digits(qualities: dict[str, PictureQuality]) -> None:
+def test_what_a_model_draws_that_has_hardly_learned_is_far_from_digits(
+    qualities: dict[str, PictureQuality],
+) -> None:
     """Far beyond the floor, and often not the digit meant."""
     floor = qualities["training digits"].frechet_distance
 
@@ -45,9 +54,13 @@ def test_what_a_model_draws_that_has_hardly_learned_is_far_from_digits(qualities
     assert 0 < (qualities["sampler by class"].class_agreement or 0) < 1
 
 
-def test_classes_are_drawn_in_equal_numbers(exported: Path, random: np.random.Generator) -> None:
+def test_classes_are_drawn_in_equal_numbers(
+    exported: Path, random: np.random.Generator
+) -> None:
     """As many as there is room for, in order."""
-    latents, labels = sample_classes(read_statistics(ExportedModel(exported)), 10_005, random, temperature=1.0)
+    latents, labels = sample_classes(
+        read_statistics(ExportedModel(exported)), 10_005, random, temperature=1.0
+    )
 
     assert latents.shape == (10_000, 32)
     assert torch.equal(labels, torch.arange(10).repeat_interleave(1000))
@@ -57,4 +70,6 @@ def test_the_nearest_digit_is_found() -> None:
     """By Euclidean distance."""
     digits = torch.tensor([[0.0, 0.0], [10.0, 0.0]])
 
-    assert nearest_distances(torch.tensor([[3.0, 4.0], [10.0, 1.0]]), digits).tolist() == pytest.approx([5, 1])
+    assert nearest_distances(
+        torch.tensor([[3.0, 4.0], [10.0, 1.0]]), digits
+    ).tolist() == pytest.approx([5, 1])

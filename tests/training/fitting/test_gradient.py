@@ -8,7 +8,11 @@ from training.fitting.gradient import draw_by_share, set_gradients
 from training.network.mlp import VAE
 from training.network.objective import Objective, ObjectiveName, log_importance_weight
 
-OBJECTIVES: list[tuple[ObjectiveName, int]] = [("squared-error", 1), ("bernoulli", 1), ("importance-weighted", 4)]
+OBJECTIVES: list[tuple[ObjectiveName, int]] = [
+    ("squared-error", 1),
+    ("bernoulli", 1),
+    ("importance-weighted", 4),
+]
 Draws = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
@@ -17,27 +21,47 @@ def forward(model: VAE, objective: Objective, pixels: Tensor, noise: Tensor) -> 
     mean, log_variance = model.encoder(pixels)
     latents = mean + torch.exp(0.5 * log_variance) * noise
     logits = [model.decoder.logits(latent).flatten(start_dim=1) for latent in latents]
-    return torch.stack([objective.reconstruction_loss(pixels, each) for each in logits]), mean, log_variance, latents
+    return (
+        torch.stack([objective.reconstruction_loss(pixels, each) for each in logits]),
+        mean,
+        log_variance,
+        latents,
+    )
 
 
 @pytest.mark.parametrize(("name", "samples"), OBJECTIVES)
-def test_it_is_that_of_log_weights_along_the_latents(name: ObjectiveName, samples: int) -> None:
+def test_it_is_that_of_log_weights_along_the_latents(
+    name: ObjectiveName, samples: int
+) -> None:
     """Autograd's of log p(x|z) p(z) / q(z|x), q's parameters held, of samples drawn; the encoder's by their shares."""
     torch.manual_seed(0)
-    model, objective = VAE((1, 4, 5), hidden_size=7, latent_size=3).double(), Objective(name, 3.0, samples)
+    model, objective = (
+        VAE((1, 4, 5), hidden_size=7, latent_size=3).double(),
+        Objective(name, 3.0, samples),
+    )
     pixels, noise = torch.rand(6, 20).double(), torch.randn(samples, 6, 3).double()
 
-    draws = reconstruction, mean, log_variance, latents = forward(model, objective, pixels, noise)
+    draws = reconstruction, mean, log_variance, latents = forward(
+        model, objective, pixels, noise
+    )
     expected = objective.loss(*draws)
-    log_weights = log_importance_weight(-reconstruction, latents, mean.detach(), log_variance.detach())
+    log_weights = log_importance_weight(
+        -reconstruction, latents, mean.detach(), log_variance.detach()
+    )
     shares = expected.shares.detach()
     drawn = draw_by_share(shares, torch.Generator().manual_seed(0))
     losses = -log_weights[drawn] / 6
     gradients = [
-        *torch.autograd.grad((shares[drawn] * losses).sum(), list(model.encoder.parameters()), retain_graph=True),
+        *torch.autograd.grad(
+            (shares[drawn] * losses).sum(),
+            list(model.encoder.parameters()),
+            retain_graph=True,
+        ),
         *torch.autograd.grad(losses.sum(), list(model.decoder.parameters())),
     ]
-    loss = set_gradients(model, objective, pixels, noise, torch.Generator().manual_seed(0))
+    loss = set_gradients(
+        model, objective, pixels, noise, torch.Generator().manual_seed(0)
+    )
 
     assert torch.allclose(loss.total, expected.total)
     for parameter, gradient in zip(model.parameters(), gradients, strict=True):
@@ -48,7 +72,10 @@ def test_it_is_that_of_log_weights_along_the_latents(name: ObjectiveName, sample
 def test_it_is_the_losss_in_the_mean(name: ObjectiveName, samples: int) -> None:
     """Over a hundred thousand draws it comes to autograd's gradient of the loss, in each parameter."""
     torch.manual_seed(0)
-    model, objective = VAE((1, 2, 2), hidden_size=3, latent_size=2), Objective(name, 1.0, samples)
+    model, objective = (
+        VAE((1, 2, 2), hidden_size=3, latent_size=2),
+        Objective(name, 1.0, samples),
+    )
     pixels, noise = torch.rand(4).expand(100_000, 4), torch.randn(samples, 100_000, 2)
 
     objective.loss(*forward(model, objective, pixels, noise)).total.mean().backward()

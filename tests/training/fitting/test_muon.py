@@ -23,9 +23,14 @@ def test_a_matrix_becomes_orthogonal(shape: tuple[int, int]) -> None:
 def test_its_steps_are_pytorchs() -> None:
     """To the rounding of bfloat16, over several steps of two matrices; and a state can be taken up."""
     generator = torch.Generator().manual_seed(0)
-    ours, theirs = ([torch.nn.Parameter(torch.zeros(shape)) for shape in ((8, 20), (20, 8))] for _ in range(2))
+    ours, theirs = (
+        [torch.nn.Parameter(torch.zeros(shape)) for shape in ((8, 20), (20, 8))]
+        for _ in range(2)
+    )
     muon = Muon(ours, lr=0.1)
-    reference = torch.optim.Muon(theirs, lr=0.1, weight_decay=0, adjust_lr_fn="match_rms_adamw")
+    reference = torch.optim.Muon(
+        theirs, lr=0.1, weight_decay=0, adjust_lr_fn="match_rms_adamw"
+    )
     for _ in range(5):
         for mine, other in zip(ours, theirs, strict=True):
             mine.grad = other.grad = torch.randn(mine.shape, generator=generator)

@@ -38,7 +38,9 @@ def test_a_whole_number_is_a_number(tmp_path: Path) -> None:
         ('binarize = "yes"', "binarize = 'yes' is not of the type bool"),
     ],
 )
-def test_a_bad_recipe_is_refused_by_name(tmp_path: Path, text: str, message: str) -> None:
+def test_a_bad_recipe_is_refused_by_name(
+    tmp_path: Path, text: str, message: str
+) -> None:
     """Whatever is wrong with it."""
     path = tmp_path / "bad.toml"
     path.write_bytes(text.encode("latin-1"))
@@ -46,7 +48,10 @@ def test_a_bad_recipe_is_refused_by_name(tmp_path: Path, text: str, message: str
         read_recipe(path)
 
 
-@pytest.mark.parametrize(("name", "value"), [("c", math.nan), ("averaging", math.nan), ("learning_rate", math.inf)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("c", math.nan), ("averaging", math.nan), ("learning_rate", math.inf)],
+)
 def test_a_number_that_is_not_finite_is_refused(name: str, value: float) -> None:
     """By the field's name: training would end with weights that are no numbers."""
     with pytest.raises(RecipeError, match=f"{name} must be finite; is {value}"):

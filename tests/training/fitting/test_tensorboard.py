@@ -17,8 +17,15 @@ def test_each_epochs_losses_are_written(tmp_path: Path) -> None:
         log(EpochResult(epoch=2, loss=2.5, reconstruction_loss=1.5, kl_divergence=1.0))
     events = EventAccumulator(str(tmp_path)).Reload()
 
-    assert set(events.Tags()["scalars"]) == {"loss", "reconstruction_loss", "kl_divergence"}
-    assert [(event.step, event.value) for event in events.Scalars("loss")] == [(1, 3.0), (2, 2.5)]
+    assert set(events.Tags()["scalars"]) == {
+        "loss",
+        "reconstruction_loss",
+        "kl_divergence",
+    }
+    assert [(event.step, event.value) for event in events.Scalars("loss")] == [
+        (1, 3.0),
+        (2, 2.5),
+    ]
 
 
 def test_without_a_folder_nothing_is_written() -> None:
@@ -27,10 +34,15 @@ def test_without_a_folder_nothing_is_written() -> None:
         log(EpochResult(1, 3.0, 2.0, 1.0))
 
 
-def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With the command that installs it."""
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(TrainingError, match="pip install tensorboard"), epoch_log(tmp_path):
+    with (
+        pytest.raises(TrainingError, match="pip install tensorboard"),
+        epoch_log(tmp_path),
+    ):
         pass
 
     assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,9 @@ from training.network.mlp import VAE, sample_posterior
 
 def test_the_default_network_has_the_references_sizes() -> None:
     """784-256-32-256-784, layer by layer, 427,344 parameters."""
-    shapes = {name: tuple(parameter.shape) for name, parameter in VAE().named_parameters()}
+    shapes = {
+        name: tuple(parameter.shape) for name, parameter in VAE().named_parameters()
+    }
 
     assert shapes == {
         "encoder.hidden.weight": (256, 784),
@@ -34,11 +36,18 @@ def test_pixels_are_the_sigmoid_of_logits() -> None:
 
 def test_posterior_samples_have_the_posteriors_moments() -> None:
     """Mean and variance over many draws; the same generator state gives the same draw."""
-    mean, log_variance = torch.tensor([[1.0, -2.0]]), torch.log(torch.tensor([[0.25, 4.0]]))
+    mean, log_variance = (
+        torch.tensor([[1.0, -2.0]]),
+        torch.log(torch.tensor([[0.25, 4.0]])),
+    )
     generator = torch.Generator().manual_seed(0)
-    samples = sample_posterior(mean.expand(100_000, 2), log_variance.expand(100_000, 2), generator)
+    samples = sample_posterior(
+        mean.expand(100_000, 2), log_variance.expand(100_000, 2), generator
+    )
 
     assert torch.allclose(samples.mean(dim=0), mean[0], atol=0.03)
     assert torch.allclose(samples.var(dim=0), log_variance.exp()[0], rtol=0.03)
     again = sample_posterior(mean, log_variance, torch.Generator().manual_seed(0))
-    assert torch.equal(again, sample_posterior(mean, log_variance, torch.Generator().manual_seed(0)))
+    assert torch.equal(
+        again, sample_posterior(mean, log_variance, torch.Generator().manual_seed(0))
+    )

@@ -24,7 +24,9 @@ def test_kl_is_that_of_two_gaussians() -> None:
     posterior = Independent(Normal(mean, (0.5 * log_variance).exp()), 1)
     prior = Independent(Normal(torch.zeros(5, 4), torch.ones(5, 4)), 1)
 
-    assert torch.allclose(kl_divergence(mean, log_variance), torch_kl(posterior, prior), atol=1e-5)
+    assert torch.allclose(
+        kl_divergence(mean, log_variance), torch_kl(posterior, prior), atol=1e-5
+    )
     assert kl_divergence(torch.zeros(1, 4), torch.zeros(1, 4)).item() == 0
 
 
@@ -32,7 +34,9 @@ def test_squared_error_is_summed_over_an_image() -> None:
     """One number an image, no mean over pixels."""
     pixels = torch.zeros(2, 1, 2, 2)
 
-    assert squared_error(pixels, torch.tensor([0.5, 1.0]).reshape(2, 1, 1, 1).expand(2, 1, 2, 2)).tolist() == [1.0, 4.0]
+    assert squared_error(
+        pixels, torch.tensor([0.5, 1.0]).reshape(2, 1, 1, 1).expand(2, 1, 2, 2)
+    ).tolist() == [1.0, 4.0]
 
 
 def test_binary_cross_entropy_is_a_bernoulli_likelihood() -> None:
@@ -49,7 +53,9 @@ def test_c_weighs_the_squared_error() -> None:
     pixels, logits = torch.rand(3, 1, 4, 4), torch.randn(3, 1, 4, 4)
     expected = 16 * squared_error(pixels, torch.sigmoid(logits))
 
-    assert torch.allclose(Objective("squared-error", 16.0).reconstruction_loss(pixels, logits), expected)
+    assert torch.allclose(
+        Objective("squared-error", 16.0).reconstruction_loss(pixels, logits), expected
+    )
 
 
 def test_the_reference_is_c_16() -> None:
@@ -58,12 +64,18 @@ def test_the_reference_is_c_16() -> None:
     kl = kl_divergence(torch.randn(3, 2), torch.randn(3, 2))
     reference = squared_error(pixels, torch.sigmoid(logits)) / 2 + kl / 32
 
-    assert torch.allclose(Objective().reconstruction_loss(pixels, logits) + kl, 32 * reference)
+    assert torch.allclose(
+        Objective().reconstruction_loss(pixels, logits) + kl, 32 * reference
+    )
 
 
 def test_log_normal_is_a_gaussians_density() -> None:
     """Against PyTorch's distribution, for several draws at once."""
-    mean, log_variance, latent = torch.randn(5, 4), torch.randn(5, 4), torch.randn(3, 5, 4)
+    mean, log_variance, latent = (
+        torch.randn(5, 4),
+        torch.randn(5, 4),
+        torch.randn(3, 5, 4),
+    )
     expected = Independent(Normal(mean, (0.5 * log_variance).exp()), 1).log_prob(latent)
 
     assert torch.allclose(log_normal(latent, mean, log_variance), expected, atol=1e-4)
@@ -71,7 +83,9 @@ def test_log_normal_is_a_gaussians_density() -> None:
 
 def test_log_mean_exp_is_stable() -> None:
     """Weights far beyond what a float holds have a mean all the same."""
-    assert log_mean_exp(torch.tensor([1000.0, 1000.0 + math.log(3)])).item() == pytest.approx(1000 + math.log(2))
+    assert log_mean_exp(
+        torch.tensor([1000.0, 1000.0 + math.log(3)])
+    ).item() == pytest.approx(1000 + math.log(2))
 
 
 @pytest.mark.parametrize("name", ["squared-error", "bernoulli"])
@@ -93,7 +107,9 @@ def test_the_importance_weighted_loss_is_burdas() -> None:
     mean, log_variance = torch.randn(batch, 2), torch.randn(batch, 2)
     draws, logits = torch.randn(samples, batch, 2), torch.randn(samples, batch, 1, 4, 4)
     objective = Objective("importance-weighted", importance_samples=samples)
-    reconstruction = torch.stack([objective.reconstruction_loss(pixels, each) for each in logits])
+    reconstruction = torch.stack(
+        [objective.reconstruction_loss(pixels, each) for each in logits]
+    )
     loss = objective.loss(reconstruction, mean, log_variance, draws)
 
     likelihood = Independent(Bernoulli(logits=logits), 3).log_prob(pixels)
