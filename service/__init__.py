@@ -1,9 +1,8 @@
-"""Answers HTTP: a variational autoencoder in ONNX Runtime behind FastAPI."""
+"""HTTP service: a variational autoencoder in ONNX Runtime behind FastAPI."""
 
 import os
 
 __version__ = "0.1.0"
 
-os.environ["OPENBLAS_NUM_THREADS"] = (
-    "1"  # read when numpy is imported: its pool would idle, one thread a processor
-)
+# Read when numpy is imported: OpenBLAS would start one thread a processor.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
