@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from service.app import create_app, create_state
+from service.app import create_app
 from service.settings import Settings
 from tests.samples import FIRST, FakeAutoencoder, grey_png, png
 from tests.service.conftest import Client
@@ -779,7 +779,7 @@ def test_a_request_brings_so_many_pixels_at_most(
 ) -> None:
     """However small the files are; plain images of the model's size are not counted, however many they are."""
     limits = settings.model_copy(update={"max_image_pixels": 100})
-    client = Client(create_app(limits, autoencoder, create_state(limits)))
+    client = Client(create_app(limits, autoencoder))
     large = png(Image.linear_gradient("L").resize((10, 10)))
     body = problem(
         client, 422, "invalid-request", "POST", "/encode", json={"images": [large] * 9}
@@ -796,7 +796,7 @@ def test_a_request_brings_so_many_pixels_at_most(
         == 200
     )
     limits = settings.model_copy(update={"max_image_pixels": 1})
-    client = Client(create_app(limits, autoencoder, create_state(limits)))
+    client = Client(create_app(limits, autoencoder))
     assert (
         client.request("POST", "/encode", json={"images": [FIRST] * 12}).status_code
         == 200

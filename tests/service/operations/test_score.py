@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from service.app import create_app, create_state
+from service.app import create_app
 from service.model.score import score
 from service.model.statistics import LatentStatistics
 from service.settings import Settings
@@ -69,8 +69,7 @@ def test_what_a_model_cannot_tell_is_absent(
     client = Client(
         create_app(
             settings,
-            replace(autoencoder, statistics=statistics),
-            create_state(settings),
+            replace(autoencoder, statistics=statistics)
         )
     )
     answer = client.post("/score", {"images": [FIRST]}).json()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from service.app import create_app, create_state
+from service.app import create_app
 from service.settings import Settings
 from tests.samples import FIRST, FakeAutoencoder
 from tests.service.conftest import Client
@@ -48,16 +48,16 @@ def test_whatever_the_files_of_the_documentation_are_answered_with_is_counted(
     status: int,
 ) -> None:
     """Parts of them, and that they are as they were."""
-    state = create_state(settings)
-    client = Client(create_app(settings, autoencoder, state))
-    path = "/static-offline-docs/swagger-ui.css"
+    client = Client(create_app(settings, autoencoder))
+    state = client.app.state
+    path = "/docs-assets/swagger-ui.css"
     tag = client.get(path).headers["etag"]
     answer = client.request("GET", path, headers=headers or {"If-None-Match": tag})
 
     assert answer.status_code == status
     assert (
         f'route="other",status="{status}"'
-        in state.metrics.text(autoencoder.card).decode()
+        in state.metrics.text({}).decode()
     )
 
 
@@ -69,7 +69,7 @@ def test_an_error_of_the_service_has_its_id_too(
     def fail(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("service.api.admission.Admission.take_images", fail)
+    monkeypatch.setattr("service.model.batching.BatchScheduler.run", fail)
     answer = client.request(
         "POST", "/encode", json={"images": [FIRST]}, headers={"X-Request-ID": "mine"}
     )
@@ -86,17 +86,17 @@ def test_every_route_has_a_label_of_its_own(
 ) -> None:
     """None is counted as other but what is not there, the reload among the rest."""
     settings = settings.model_copy(update={"reload_endpoint": True})
-    state = create_state(settings)
-    client = Client(create_app(settings, autoencoder, state))
+    client = Client(create_app(settings, autoencoder))
+    state = client.app.state
     page = client.get("/openapi.json").json()
     for path, methods in page["paths"].items():
         if path != "/model/reload":  # it would send a signal
             for method in methods:
                 client.request(method, path)
-    for path in ("/docs", "/redoc", "/openapi.json"):
+    for path in ("/docs", "/", "/openapi.json"):
         client.get(path)
 
-    assert 'route="other"' not in state.metrics.text(autoencoder.card).decode()
+    assert 'route="other"' not in state.metrics.text({}).decode()
 
 
 @pytest.mark.parametrize(
