@@ -142,9 +142,9 @@ DAMAGES: list[tuple[Damage, str]] = [
     ),
     (
         lambda folder: change_statistics(
-            folder, factors=np.full((200, 32, 32), np.nan, np.float32)
+            folder, cholesky=np.full((200, 32, 32), np.nan, np.float32)
         ),
-        "factors is float32 .* or not finite",
+        "cholesky is float32 .* or not finite",
     ),
     (
         lambda folder: change_statistics(folder, classes=np.array([{}] * 200)),
@@ -160,7 +160,7 @@ DAMAGES: list[tuple[Damage, str]] = [
     ),
     (
         lambda folder: change_statistics(
-            folder, factors=np.zeros((200, 32, 32), np.float32)
+            folder, cholesky=np.zeros((200, 32, 32), np.float32)
         ),
         "a factor is no Cholesky factor",
     ),

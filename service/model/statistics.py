@@ -20,7 +20,7 @@ Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
 BLOCK = 16  # latents whose densities are computed at a time: what comes out stays in the processor's cache
-GAUSSIANS = ("weights", "classes", "means", "factors")
+GAUSSIANS = ("weights", "classes", "means", "cholesky")
 CALIBRATION = ("anomaly_quantiles", "class_temperature")  # older archives lack them
 READ_ERRORS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
@@ -32,7 +32,7 @@ class LatentStatistics:
     weights: float32 (count,), positive.
     classes: int64 (count,), the label that each Gaussian stands for, ascending.
     means: float32 (count, latent).
-    factors: float32 (count, latent, latent), the lower Cholesky factors of the covariances.
+    cholesky: float32 (count, latent, latent), the lower Cholesky factors of the covariances.
     anomaly_quantiles: float32 (quantiles,), ascending: anomaly scores, see ``score``, that equal shares of new digits
         lie between; none where that was not measured.
     class_temperature: float32 (), positive: what log-densities are divided by to give probabilities of the classes.
@@ -41,7 +41,7 @@ class LatentStatistics:
     weights: Floats
     classes: Labels
     means: Floats
-    factors: Floats
+    cholesky: Floats
     anomaly_quantiles: Floats = field(
         default_factory=lambda: np.empty(0, dtype=np.float32)
     )
@@ -74,7 +74,7 @@ class LatentStatistics:
             ("weights", np.float32, (count,)),
             ("classes", np.int64, (count,)),
             ("means", np.float32, (count, latent_size)),
-            ("factors", np.float32, (count, latent_size, latent_size)),
+            ("cholesky", np.float32, (count, latent_size, latent_size)),
             ("anomaly_quantiles", np.float32, (self.anomaly_quantiles.size,)),
             ("class_temperature", np.float32, ()),
         ):
@@ -91,7 +91,7 @@ class LatentStatistics:
             raise ModelLoadError(
                 "the weights are not positive, or the classes not ascending"
             )
-        if (np.diagonal(self.factors, axis1=1, axis2=2) <= 0).any():
+        if (np.diagonal(self.cholesky, axis1=1, axis2=2) <= 0).any():
             raise ModelLoadError(
                 "a factor is no Cholesky factor: its diagonal is not positive"
             )
@@ -139,7 +139,7 @@ class LatentStatistics:
         )
         latents: Doubles = self.means[chosen].astype(np.float64)
         for axis, noise in enumerate(temperature * normals(uniform[:, 1:]).T):
-            latents += self.factors[chosen, :, axis] * noise[:, np.newaxis]
+            latents += self.cholesky[chosen, :, axis] * noise[:, np.newaxis]
         return latents.astype(np.float32)
 
     def class_log_densities(self, latents: Floats) -> Doubles:
@@ -166,11 +166,11 @@ class LatentStatistics:
     def _whitening(self) -> tuple[Doubles, Doubles, Doubles]:
         """What turns a latent into each Gaussian's standard normal, and the logarithm of each one's height."""
         count, size = self.means.shape
-        inverses = np.linalg.inv(self.factors.astype(np.float64))
+        inverses = np.linalg.inv(self.cholesky.astype(np.float64))
         matrix = inverses.transpose(2, 0, 1).reshape(size, count * size)
         offset = np.einsum("kij,kj->ki", inverses, self.means).reshape(-1)
         volumes = np.log(
-            np.diagonal(self.factors, axis1=1, axis2=2), dtype=np.float64
+            np.diagonal(self.cholesky, axis1=1, axis2=2), dtype=np.float64
         ).sum(axis=1)
         return (
             matrix,

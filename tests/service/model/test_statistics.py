@@ -106,7 +106,7 @@ def test_the_draws_never_change() -> None:
 def test_log_densities_are_those_of_training() -> None:
     """By PyTorch's word, for more latents than are computed at a time."""
     latents = STATISTICS.draw(uniforms(3, 70, EACH), None, 2.0)
-    parts = STATISTICS.weights, STATISTICS.classes, STATISTICS.means, STATISTICS.factors
+    parts = STATISTICS.weights, STATISTICS.classes, STATISTICS.means, STATISTICS.cholesky
     expected = trained.LatentStatistics(*parts).class_log_densities(
         torch.from_numpy(latents)
     )
