@@ -101,7 +101,7 @@ class FakeAutoencoder:
 
     def decode(self, latents: Floats) -> Floats:
         """Give each latent's numbers as pixels, whatever their range."""
-        return self._seen(latents).reshape(-1, HEIGHT, WIDTH)
+        return self._seen(latents).reshape(-1, *self.card.image_shape)
 
     def _seen(self, batch: Floats) -> Floats:
         if self.broken:

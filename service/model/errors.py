@@ -1,4 +1,4 @@
-"""What can go wrong with a model.
+"""Errors of a model.
 
 AutoencoderError
 ├── ModelLoadError
@@ -7,12 +7,12 @@ AutoencoderError
 
 
 class AutoencoderError(Exception):
-    """Base of this room's errors; the message is one clear line."""
+    """Base of a model's errors; the message is one line."""
 
 
 class ModelLoadError(AutoencoderError):
-    """The folder is not a complete model that fits its card."""
+    """The folder does not hold a complete model that fits its card."""
 
 
 class InferenceError(AutoencoderError):
-    """The model is loaded but does not compute."""
+    """The model is loaded but an inference failed."""
