@@ -170,6 +170,10 @@ DAMAGES: list[tuple[Damage, str]] = [
         r"encoder\.onnx is not a graph that ONNX Runtime can run",
     ),
     (
+        lambda folder: store_weights_externally(folder, "weights.data"),
+        r"encoder\.onnx stores weights in another file \(ONNX external data\)",
+    ),
+    (
         lambda folder: edit_card(folder, lambda card: card.update(latent_size=31)),
         "has the inputs and outputs",
     ),

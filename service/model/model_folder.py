@@ -1,6 +1,7 @@
 """The files of a model's folder, verified against its model card."""
 
 import hashlib
+from codecs import BOM_UTF8
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,14 +14,14 @@ CARD_FILE = "model.json"
 
 
 def read_card(folder: Path) -> ModelCard:
-    """Read and validate the model card.
+    """Read and validate the model card; a byte order mark before it is ignored.
 
     Raises ModelLoadError, naming the file and the first invalid field.
     """
     path = folder / CARD_FILE
     content = read_bytes(path)
     try:
-        return ModelCard.model_validate_json(content)
+        return ModelCard.model_validate_json(content.removeprefix(BOM_UTF8))
     except ValidationError as error:
         reason = first_reason(error)
         raise ModelLoadError(

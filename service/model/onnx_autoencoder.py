@@ -34,7 +34,13 @@ RUN_ERRORS = (
     ort_errors.NotImplemented,
     ort_errors.RuntimeException,
 )
+# ONNX Runtime's own errors derive from Exception; a system error is a RuntimeError.
+LOAD_ERRORS = (*RUN_ERRORS, RuntimeError)
+
 SPINNING = "session.intra_op.allow_spinning"
+EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
+# A tensor stored in another file has this key in the graph: field 1, 8 bytes long.
+EXTERNAL_DATA_KEY = b"\x0a\x08location"
 
 
 class OnnxAutoencoder(Backend):
@@ -152,14 +158,19 @@ def create_session(path: Path, content: bytes) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(
             content,
-            session_options(),
+            session_options(path),
             providers=["CPUExecutionProvider"],
+            enable_fallback=0,  # it prints to stdout and tries the same provider again
         )
-    except RUN_ERRORS as error:
-        reason = first_line(error)
-        raise ModelLoadError(
-            f"{path} is not a graph that ONNX Runtime can run: {reason}"
-        ) from error
+    except LOAD_ERRORS as error:
+        if EXTERNAL_DATA_KEY in content:
+            reason = (
+                "stores weights in another file (ONNX external data), which the "
+                "card's SHA-256 does not cover: export it with external_data=False"
+            )
+        else:
+            reason = f"is not a graph that ONNX Runtime can run: {first_line(error)}"
+        raise ModelLoadError(f"{path} {reason}") from error
 
 
 def first_line(error: Exception) -> str:
@@ -167,14 +178,19 @@ def first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
-def session_options() -> onnxruntime.SessionOptions:
-    """Return options for one thread and no spinning.
+def session_options(graph: Path) -> onnxruntime.SessionOptions:
+    """Return options for one thread, no spinning and no data outside the graph's file.
 
     ONNX Runtime sizes its pool from the host, not from the container's quota, and its
     idle threads spin; a model of this size gains nothing from a second thread.
+
+    External data is looked for in the working folder unless another is named. The
+    graph's own path is no folder, so nothing is found there or, as ONNX Runtime refuses
+    absolute paths and paths that leave it, anywhere else.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry(SPINNING, "0")
+    options.add_session_config_entry(EXTERNAL_DATA_FOLDER, str(graph))
     return options

@@ -1,6 +1,8 @@
 """A model folder is opened only when it is complete and fits its card."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,8 @@ import pytest
 from service.model.autoencoder import Floats, check_inference
 from service.model.errors import InferenceError, ModelLoadError
 from service.model.onnx_autoencoder import OnnxAutoencoder
-from tests.models import DAMAGES, Damage, edit_card
-from tests.samples import MODEL, FakeAutoencoder
+from tests.models import DAMAGES, Damage, edit_card, store_weights_externally
+from tests.samples import MODEL, REPOSITORY, FakeAutoencoder
 
 WEIGHTS_FILE = "weights.data"
 
@@ -86,6 +88,67 @@ def test_an_invalid_folder_is_refused_in_one_line(
         OnnxAutoencoder.load(folder)
 
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("place", ["working folder", "beside the model"])
+@pytest.mark.parametrize("relative", [False, True])
+def test_external_data_is_refused_although_its_file_exists(
+    folder: Path,
+    working_folder: Path,
+    place: str,
+    relative: bool,  # noqa: FBT001 - a case
+) -> None:
+    """ONNX Runtime itself would read it from the working folder, unhashed."""
+    weights = store_weights_externally(folder, WEIGHTS_FILE)
+    data_folder = working_folder if place == "working folder" else folder
+    (data_folder / WEIGHTS_FILE).write_bytes(weights)
+    named = Path("..", folder.name) if relative else folder
+
+    with pytest.raises(ModelLoadError, match="stores weights in another") as error:
+        OnnxAutoencoder.load(named)
+
+    assert str(error.value).startswith(f"{named / 'encoder.onnx'} ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["../mnist/weights.data", "../decoder.onnx", "./../encoder.onnx", "..", ""],
+)
+def test_external_data_in_any_other_place_is_refused(
+    folder: Path,
+    working_folder: Path,
+    capfd: pytest.CaptureFixture[str],
+    location: str,
+) -> None:
+    """Paths that leave the folder, too; nothing is printed to stdout."""
+    weights = store_weights_externally(folder, location)
+    (folder / WEIGHTS_FILE).write_bytes(weights)
+    (working_folder / WEIGHTS_FILE).write_bytes(weights)
+
+    with pytest.raises(ModelLoadError, match="stores weights in another"):
+        OnnxAutoencoder.load(folder)
+
+    assert not capfd.readouterr().out
+
+
+def test_the_model_works_without_assertions_and_docstrings() -> None:
+    """With ``python -OO``, too."""
+    program = (
+        "import sys, numpy as np\n"
+        "from pathlib import Path\n"
+        "from service.model.onnx_autoencoder import OnnxAutoencoder\n"
+        "assert False, 'assertions are off'\n"
+        "model = OnnxAutoencoder.load(Path('models/mnist'))\n"
+        "images = np.zeros((3, *model.card.image_shape), np.uint8)\n"
+        "print(model.decode(model.encode(images).mean).shape)\n"
+    )
+    command = [sys.executable, "-OO", "-c", program]
+    run = subprocess.run(
+        command, cwd=REPOSITORY, check=True, capture_output=True, text=True
+    )
+
+    assert run.stdout == "(3, 1, 28, 28)\n"
 
 
 def test_a_folder_without_statistics_is_a_model(folder: Path) -> None:
