@@ -42,11 +42,9 @@ async def interpolate_path(
     latent, (frames, latent). At the waypoints it is exactly theirs.
     """
     if closed:
-        back_to_first = waypoints[:1]
-        waypoints = np.concatenate([waypoints, back_to_first])
+        waypoints = np.concatenate([waypoints, waypoints[:1]])
     starts = waypoints[:-1]
     ends = waypoints[1:]
-
     points_between = points_on_lines
     weights = repeat_weights(equal_weights(steps), len(starts))
     if kind == "spherical":
@@ -166,8 +164,7 @@ def points_on_arcs(
     angles = angles_between(starts, ends)[:, np.newaxis]
     sines = np.sin(angles)
     curved = sines > MIN_SINE
-    # Where the path is not curved, these shares stay those of a straight line.
-    start_shares = 1 - weights
+    start_shares = 1 - weights  # shares stay so where the path is not curved
     end_shares = weights.copy()
     start_sines = np.sin(start_shares * angles)
     end_sines = np.sin(end_shares * angles)
