@@ -43,14 +43,14 @@ class LatentStatistics:
     weights: float32 (count,), 1 together.
     classes: int64 (count,), the digit that each stands for.
     means: float32 (count, latent).
-    factors: float32 (count, latent, latent), the lower Cholesky factors of the covariances.
+    cholesky: float32 (count, latent, latent), the lower Cholesky factors of the covariances.
     anomaly_quantiles, class_temperature: see ``training.artifact.anomaly``; None until calibrated.
     """
 
     weights: Floats
     classes: Labels
     means: Floats
-    factors: Floats
+    cholesky: Floats
     anomaly_quantiles: Floats | None = None
     class_temperature: Floats | None = None
 
@@ -62,7 +62,7 @@ class LatentStatistics:
             weights / weights.sum(),
             self.classes[mine],
             self.means[mine],
-            self.factors[mine],
+            self.cholesky[mine],
         )
 
     def sample(
@@ -75,7 +75,7 @@ class LatentStatistics:
             (count, self.means.shape[1]), dtype=np.float32
         )
         latents: Floats = self.means[chosen] + np.einsum(
-            "nij,nj->ni", self.factors[chosen], noise
+            "nij,nj->ni", self.cholesky[chosen], noise
         )
         return latents
 
@@ -96,12 +96,12 @@ class LatentStatistics:
 
     def distribution(self) -> MixtureSameFamily:
         """All Gaussians by their weights."""
-        weights, means, factors = (
+        weights, means, cholesky = (
             torch.from_numpy(part).double()
-            for part in (self.weights, self.means, self.factors)
+            for part in (self.weights, self.means, self.cholesky)
         )
         return MixtureSameFamily(
-            Categorical(weights), MultivariateNormal(means, scale_tril=factors)
+            Categorical(weights), MultivariateNormal(means, scale_tril=cholesky)
         )
 
     def to_bytes(self) -> bytes:
@@ -132,14 +132,14 @@ def fit(mean: Floats, log_variance: Floats, labels: Labels) -> LatentStatistics:
                 np.linalg.cholesky(mixture.covariances_),
             )
         )
-    weights, classes, means, factors = (
+    weights, classes, means, cholesky = (
         np.concatenate(part) for part in zip(*parts, strict=True)
     )
     return LatentStatistics(
         weights.astype(np.float32),
         classes,
         means.astype(np.float32),
-        factors.astype(np.float32),
+        cholesky.astype(np.float32),
     )
 
 
