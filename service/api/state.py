@@ -15,7 +15,7 @@ from service.operations.base import ExampleInputs
 from service.operations.limits import Limits
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ServedModel:
     """A model and all that follows from it; a reload replaces it as one."""
 

@@ -116,7 +116,7 @@ class InferRequest(Request):
     parameters: InferParameters = Field(
         InferParameters.model_construct(), description="Form of the response."
     )
-    inputs: Annotated[list[InferInput], FailFast()] = Field(
+    inputs: list[InferInput] = Field(
         min_length=1, max_length=1, description="The model's one input."
     )
     outputs: Annotated[list[InferOutput], FailFast()] = Field(

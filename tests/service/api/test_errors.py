@@ -339,13 +339,13 @@ INVALID: list[tuple[str, object, str, str]] = [
         "/interpolate",
         {"waypoints": [{"digit": 0}, {"digit": 1}, {"digit": 3}], "steps": 7},
         "#/steps",
-        "makes 13 images; the most is 12 (VAE_MAX_ITEMS)",
+        "makes 13 images; the limit is 12 (VAE_MAX_ITEMS)",
     ),
     (
         "/interpolate",
         {"start": {"digit": 0}, "end": {"digit": 3}, "closed": True, "steps": 8},
         "#/steps",
-        "makes 14 images; the most is 12 (VAE_MAX_ITEMS)",
+        "makes 14 images; the limit is 12 (VAE_MAX_ITEMS)",
     ),
     (
         "/interpolate",
@@ -385,7 +385,7 @@ INVALID: list[tuple[str, object, str, str]] = [
                 path,
                 {"images": [FIRST, FIRST], "sample": True, "samples": 7},
                 "#/samples",
-                "makes 14 images; the most is 12 (VAE_MAX_ITEMS)",
+                "makes 14 images; the limit is 12 (VAE_MAX_ITEMS)",
             ),
         )
     ),
@@ -449,7 +449,7 @@ INVALID: list[tuple[str, object, str, str]] = [
         "/traverse",
         {"start": {"digit": 0}, "dimensions": [0, 1]},
         "#/steps",
-        "makes 22 images; the most is 12",
+        "makes 22 images; the limit is 12",
     ),
     ("/generate", {"count": 0}, "#/count", "must be 1 to 12 (VAE_MAX_ITEMS); is 0"),
     ("/generate", {"count": 13}, "#/count", "must be 1 to 12 (VAE_MAX_ITEMS); is 13"),
@@ -472,7 +472,7 @@ INVALID: list[tuple[str, object, str, str]] = [
         "/generate",
         {"digit": 3, "source": "prior"},
         "#/source",
-        "must be sampler where a digit is asked for",
+        "must be sampler where a digit is given",
     ),
     (
         "/generate",
@@ -677,7 +677,7 @@ def test_a_body_of_more_parts_than_make_sense_is_not_parsed(
         headers=headers,
     )
 
-    assert "the most is 196, by VAE_MAX_ITEMS" in body["detail"]
+    assert "the limit is 196, by VAE_MAX_ITEMS" in body["detail"]
 
 
 @pytest.mark.parametrize(

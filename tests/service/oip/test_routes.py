@@ -640,7 +640,7 @@ def test_a_body_that_is_too_large_is_refused(client: Client) -> None:
     answer = infer_bytes(client, {}, bytes(4096))
 
     check_refusal(
-        answer, 413, "body-too-large", "the most is 4096 (VAE_MAX_BODY_BYTES)"
+        answer, 413, "body-too-large", "the limit is 4096 (VAE_MAX_BODY_BYTES)"
     )
 
 

@@ -168,7 +168,7 @@ def test_a_model_that_knows_no_classes_draws_from_the_prior_alone(
     assert refusals[0] == [
         {
             "pointer": "#/source",
-            "detail": "must be prior: the model does not tell where its digits lie",
+            "detail": "must be prior: the model has no statistics of its classes",
         }
     ]
     assert refusals[1][0] == {
