@@ -1,57 +1,110 @@
-"""From pixels to pictures."""
+"""Encoding of pixels as PNGs and base64, one by one or as a contact sheet."""
 
-import binascii
+import functools
 import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from zlib_ng import zlib_ng
 
-from service.imaging.plain_png import write_plain_pngs
+from service.imaging.base64_codec import base64_text
+from service.imaging.pixels import WHITE, Pixels
+from service.imaging.plain_png import plain_header
+from service.imaging.png_chunks import END, chunk
 
-Grey = NDArray[np.uint8]  # 0 black
+# Measured on 200 reconstructions: 3.5 us and 293 bytes each; zlib's level 1 takes 22 us
+# for 287 bytes, its default level 24 us for 273. Filtered rows come out larger at every
+# level.
+DEFLATE_LEVEL = 1
+# A window as large as the image: the largest takes a sixth longer for a digit.
+MIN_WINDOW_BITS = 10
+MAX_WINDOW_BITS = 15
+
+UnitPixels = NDArray[np.float32]  # in [0, 1]
 
 
 @dataclass(frozen=True, slots=True)
 class ImageGrid:
-    """Grey images, uint8 (count, height, width), and how many stand in a row where they are shown together."""
+    """Images and their layout on a contact sheet.
 
-    images: Grey
+    Attributes:
+        images: uint8 (count, channels, height, width).
+        columns: Number of images in a row.
+    """
+
+    images: Pixels
     columns: int
 
 
-def sheet(pixels: NDArray[np.float32], columns: int | None = None) -> ImageGrid:
-    """Pixels (count, height, width) in [0, 1] as grey images, clipped and rounded.
+def image_grid(pixels: UnitPixels, columns: int | None = None) -> ImageGrid:
+    """Return pixels (count, channels, height, width) in [0, 1] as a grid of images.
 
-    Unless told, they stand in about as many rows as columns.
+    Pixels are clipped and rounded. By default the grid is about as high as wide; it is
+    never wider than its images.
     """
-    grey = np.rint(pixels.clip(0, 1) * 255).astype(np.uint8)
-    return ImageGrid(grey, min(columns or math.ceil(math.sqrt(len(grey))), len(grey)))
+    levels = pixels.clip(0, 1) * WHITE
+    images = np.rint(levels).astype(np.uint8)
+    count = len(images)
+    if columns is None:
+        columns = math.ceil(math.sqrt(count))
+    return ImageGrid(images, min(columns, count))
 
 
-def upscale(images: Grey, scale: int) -> Grey:
-    """Images (count, height, width) with each pixel drawn ``scale`` times as wide and as high."""
-    return images if scale == 1 else images.repeat(scale, axis=2).repeat(scale, axis=1)
+def upscale(images: Pixels, scale: int) -> Pixels:
+    """Return images with each pixel repeated to ``scale`` x ``scale`` pixels."""
+    if scale == 1:
+        return images
+    wide = images.repeat(scale, axis=3)
+    return wide.repeat(scale, axis=2)
 
 
-def base64_pngs(images: Grey) -> list[str]:
-    """Each image of (count, height, width) as an 8-bit grey PNG in base64."""
-    return [base64_text(content) for content in write_plain_pngs(images)]
+def contact_sheet(grid: ImageGrid) -> Pixels:
+    """Return the grid as one image (1, channels, height, width), row by row.
+
+    There are no gaps; cells without an image are black.
+    """
+    count, channels, height, width = grid.images.shape
+    columns = grid.columns
+    rows = math.ceil(count / columns)
+    shape = (rows * columns, channels, height, width)
+    cells = np.zeros(shape, np.uint8)
+    cells[:count] = grid.images
+    cells = cells.reshape(rows, columns, channels, height, width)
+    sheet = cells.transpose(2, 0, 3, 1, 4)
+    sheet_height = rows * height
+    sheet_width = columns * width
+    return sheet.reshape(1, channels, sheet_height, sheet_width)
 
 
-def base64_text(content: bytes) -> str:
-    """Bytes as base64, without line breaks."""
-    return binascii.b2a_base64(content, newline=False).decode("ascii")
+def base64_pngs(images: Pixels) -> list[str]:
+    """Return each image as an 8-bit PNG in base64."""
+    return [base64_text(content) for content in write_pngs(images)]
 
 
-def contact_sheet(pictures: ImageGrid) -> Grey:
-    """All images as one, (1, height, width): row by row, close together; what is left of the last row is black."""
-    count, height, width = pictures.images.shape
-    rows, columns = math.ceil(count / pictures.columns), pictures.columns
-    cells = np.zeros((rows * columns, height, width), dtype=np.uint8)
-    cells[:count] = pictures.images
-    return (
-        cells.reshape(rows, columns, height, width)
-        .swapaxes(1, 2)
-        .reshape(1, rows * height, columns * width)
-    )
+def write_pngs(images: Pixels) -> list[bytes]:
+    """Return each image as an 8-bit PNG, grey or RGB by the number of channels."""
+    _, channels, height, width = images.shape
+    header = plain_header(channels, height, width)
+    compressed = compress_rows(images)
+    return [header + chunk(b"IDAT", data) + END for data in compressed]
+
+
+def compress_rows(images: Pixels) -> list[bytes]:
+    """Return the data of each image's PNG: its rows, unfiltered, compressed."""
+    count, channels, height, width = images.shape
+    row_bytes = 1 + width * channels
+    # A row begins with its filter type: 0 is none.
+    shape = (count, height, row_bytes)
+    rows = np.zeros(shape, np.uint8)
+    channels_last = images.transpose(0, 2, 3, 1)
+    rows[:, :, 1:] = channels_last.reshape(count, height, -1)
+    window_bits = deflate_window_bits(height * row_bytes)
+    return [zlib_ng.compress(image, DEFLATE_LEVEL, window_bits) for image in rows]
+
+
+@functools.cache
+def deflate_window_bits(image_bytes: int) -> int:
+    """Return the binary logarithm of a window that holds an image, within bounds."""
+    bits = image_bytes.bit_length()
+    return min(max(bits, MIN_WINDOW_BITS), MAX_WINDOW_BITS)

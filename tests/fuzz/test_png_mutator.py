@@ -5,10 +5,9 @@ from random import Random
 
 import pytest
 
-from fuzz.case import HEIGHT, WIDTH, read_fitted
+from fuzz.case import CHANNELS, HEIGHT, WIDTH, decode_text
 from fuzz.png_mutator import EDITS, Edit, chunks_of, content_of, mutate_text, picture
-from service.imaging.pixel_chunks import chunks
-from service.imaging.plain_png import END, SIGNATURE
+from service.imaging.png_chunks import END, SIGNATURE, chunks
 
 SEEDS = range(100)
 
@@ -23,7 +22,7 @@ def test_a_picture_is_read(seed: int) -> None:
     """Whatever its depth, colour type, palette and interlacing."""
     text = base64.b64encode(content_of(picture(Random(seed))))
 
-    assert read_fitted(text.decode(), HEIGHT, WIDTH).shape == (HEIGHT, WIDTH)
+    assert decode_text(text.decode()).shape == (CHANNELS, HEIGHT, WIDTH)
 
 
 @pytest.mark.parametrize("edit", EDITS)

@@ -1,4 +1,4 @@
-"""Any picture of a digit comes to the model's size as MNIST's came to theirs; what has no digit is refused."""
+"""Ink is fitted to the model's size as MNIST's digits were; no blank image is."""
 
 import gzip
 
@@ -9,30 +9,38 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from service.imaging.errors import ImageError
-from service.imaging.fit import UNTOUCHED, Preprocessing, fit_image
-from service.imaging.reader import read_image
+from service.imaging.codec import ImageCodec, ImageError, ImageLimits, ImageShape
+from service.imaging.preprocessing import (
+    UNCHANGED,
+    Fit,
+    Preprocessing,
+    fit_image,
+)
 from tests.samples import DATA, png
 from tests.service.imaging.test_formats import file_of
 from training.data.mnist import parse_idx
 
-Grey = NDArray[np.uint8]
+Grey = NDArray[np.uint8]  # (height, width)
 SIDE = 28
+SHAPE = ImageShape(1, SIDE, SIDE)
+FITS: list[Fit] = ["auto", "resize", "none"]
 FILE = DATA / "t10k-images-idx3-ubyte.gz"
 DIGITS = parse_idx(gzip.decompress(FILE.read_bytes()), FILE)
 
 
 def fit(
-    image: Image.Image, how: str = "auto", height: int = SIDE, width: int = SIDE
+    image: Image.Image, how: Fit = "auto", height: int = SIDE, width: int = SIDE
 ) -> tuple[Grey, Preprocessing]:
-    """A picture in the model's size."""
-    return fit_image(image, height, width, how, oriented=False)
+    """Return an image's grey levels (height, width), and the changes made to it."""
+    shape = ImageShape(1, height, width)
+    (grey,), preprocessing = fit_image(image, shape, how, oriented=False)
+    return grey, preprocessing
 
 
 def drawn(
     digit: Grey, times: int, margins: tuple[int, int, int, int], paper: int = 0
 ) -> Image.Image:
-    """A digit enlarged, with margins, on paper of that grey level."""
+    """Return a digit, enlarged, with margins, on paper of that grey level."""
     large = Image.fromarray(digit).resize(
         (SIDE * times, SIDE * times), Image.Resampling.NEAREST
     )
@@ -41,7 +49,10 @@ def drawn(
 
 
 def difference(first: Grey, second: Grey) -> float:
-    """Mean squared difference in [0, 1] where the first may be moved by a pixel: a centre can fall between two."""
+    """Return the mean squared difference in [0, 1].
+
+    The first may be moved by a pixel, because a centre can fall between two.
+    """
     moved = [
         np.roll(first, (down, right), (0, 1))
         for down in (-1, 0, 1)
@@ -59,37 +70,38 @@ margin = st.integers(0, 150)
     st.tuples(margin, margin, margin, margin),
 )
 @pytest.mark.parametrize("paper", [0, 255])
-def test_a_digit_drawn_larger_comes_back(
+def test_an_enlarged_digit_is_recovered(
     paper: int, number: int, times: int, margins: tuple[int, int, int, int]
 ) -> None:
-    """Nearly as it was, wherever it lies on the paper, and whether paper or ink is the darker."""
+    """It is nearly the original, anywhere on paper that is dark or light."""
     digit = DIGITS[number]
-    pixels, fitted = fit(drawn(digit, times, margins, paper))
+    pixels, preprocessing = fit(drawn(digit, times, margins, paper))
 
     assert difference(pixels, digit) < 0.01
-    assert fitted.inverted == (paper == 255)
+    assert preprocessing.inverted == (paper == 255)
 
 
-@pytest.mark.parametrize("how", ["auto", "resize", "none"])
-def test_an_image_of_the_models_size_is_not_touched(how: str) -> None:
-    """Dark on light or not: it is taken at its word."""
+@pytest.mark.parametrize("how", FITS)
+def test_an_image_of_the_models_size_is_not_changed(how: Fit) -> None:
+    """This holds for dark ink on light paper, too."""
+    codec = ImageCodec(SHAPE, ImageLimits(max_pixels=1000))
     for image in (
         Image.fromarray(DIGITS[0]),
         ImageOps.invert(Image.fromarray(DIGITS[0])),
     ):
-        pixels, fitted, _ = read_image(png(image.convert("RGB")), SIDE, SIDE, 1000, how)
+        (decoded,) = codec.decode([png(image.convert("RGB"))], how)
 
-        assert np.array_equal(pixels, np.asarray(image))
-        assert fitted == UNTOUCHED
+        assert np.array_equal(decoded.pixels, np.asarray(image)[np.newaxis])
+        assert decoded.preprocessing == UNCHANGED
 
 
-def test_it_is_told_what_was_done() -> None:
-    """The part with the ink, in the picture's pixels, and the size that it was scaled to."""
+def test_the_changes_are_reported() -> None:
+    """They are the ink's box, in the image's pixels, and its size after scaling."""
     image = Image.new("L", (300, 200), 255)
     image.paste(0, (50, 20, 110, 170))
-    pixels, fitted = fit(image)
+    pixels, preprocessing = fit(image)
 
-    assert fitted == Preprocessing(
+    assert preprocessing == Preprocessing(
         inverted=True, cropped=(50, 20, 110, 170), scaled=(8, 20)
     )
     assert np.argwhere(pixels > 200).min(axis=0).tolist() == [4, 10]
@@ -97,7 +109,7 @@ def test_it_is_told_what_was_done() -> None:
 
 
 def test_faint_ink_and_thin_lines_become_white() -> None:
-    """A pencil on grey paper, a hair's breadth of it."""
+    """The ink is a thin pencil line on grey paper."""
     image = Image.new("L", (600, 600), 200)
     image.paste(150, (300, 100, 304, 500))
     pixels, _ = fit(image)
@@ -117,17 +129,19 @@ def test_faint_ink_and_thin_lines_become_white() -> None:
         ("white", "grey"),
     ],
 )
-def test_alpha_is_laid_over_paper(ink: str, background: str | None) -> None:
-    """A drawing without paper gets one that it can be seen on; the colour behind what is transparent is not seen."""
+def test_a_transparent_image_is_laid_over_paper(
+    ink: str, background: str | None
+) -> None:
+    """The paper contrasts with the ink; the colour of transparent pixels is ignored."""
     alpha = drawn(DIGITS[0], 4, (9, 9, 9, 9))
     image = Image.new("RGBA", alpha.size, ink)
     image.putalpha(alpha)
     if background:
         image = Image.alpha_composite(Image.new("RGBA", alpha.size, background), image)
-    pixels, fitted = fit(image)
+    pixels, preprocessing = fit(image)
 
     assert difference(pixels, DIGITS[0]) < 0.01
-    assert fitted.inverted == (ink == "black")
+    assert preprocessing.inverted == (ink == "black")
 
 
 @pytest.mark.parametrize(
@@ -142,33 +156,46 @@ def test_alpha_is_laid_over_paper(ink: str, background: str | None) -> None:
         ),
     ],
 )
-def test_a_blank_picture_is_refused(image: Image.Image) -> None:
-    """White, black, transparent, of one pixel, and white with noise."""
+def test_a_blank_image_is_rejected(image: Image.Image) -> None:
+    """Blank are: white, black, transparent, a single pixel, and white with noise."""
     with pytest.raises(ImageError, match="a blank picture"):
         fit(image)
 
 
-def test_specks_far_apart_are_no_digit() -> None:
-    """Nothing is left of them in the model's size."""
+def test_specks_far_apart_are_rejected() -> None:
+    """Almost no ink is left of them at the model's size."""
     image = Image.new("L", (1500, 1500))
     image.putpixel((10, 10), 255)
     image.putpixel((1490, 1490), 255)
 
-    with pytest.raises(ImageError, match="little is left in 20 x 20 pixels"):
+    with pytest.raises(
+        ImageError, match="too little of its ink is left in 20 x 20 pixels"
+    ):
         fit(image)
 
 
 def test_resize_only_scales() -> None:
-    """Nothing is cropped or inverted."""
+    """The image is neither cropped nor inverted."""
     image = ImageOps.invert(drawn(DIGITS[0], 3, (0, 0, 0, 0)))
-    pixels, fitted = fit(image, "resize")
+    pixels, preprocessing = fit(image, "resize")
 
     assert np.abs(pixels.astype(int) - (255 - DIGITS[0])).max() <= 40
-    assert fitted == Preprocessing(scaled=(SIDE, SIDE))
+    assert preprocessing == Preprocessing(scaled=(SIDE, SIDE))
 
 
-def test_none_refuses_other_sizes() -> None:
-    """With both sizes."""
+@pytest.mark.parametrize("how", ["auto", "resize"])
+def test_an_image_in_colour_is_only_scaled(how: Fit) -> None:
+    """A model of three channels gets the whole image, its channels first."""
+    image = Image.new("RGB", (60, 30), (10, 200, 30))
+    pixels, preprocessing = fit_image(image, ImageShape(3, 20, 40), how, oriented=False)
+
+    assert pixels.shape == (3, 20, 40)
+    assert [np.unique(channel).tolist() for channel in pixels] == [[10], [200], [30]]
+    assert preprocessing == Preprocessing(scaled=(40, 20))
+
+
+def test_none_rejects_other_sizes() -> None:
+    """The message has both sizes."""
     with pytest.raises(ImageError, match="30 x 20 pixels; the model takes 28 x 28"):
         fit(Image.new("L", (30, 20)), "none")
 
@@ -180,10 +207,10 @@ def test_none_refuses_other_sizes() -> None:
     st.integers(1, 40),
     st.integers(0, 2**32),
 )
-def test_any_picture_fits_any_model(
+def test_any_image_fits_any_model(
     height: int, width: int, rows: int, columns: int, seed: int
 ) -> None:
-    """To the model's size, or it is refused as blank."""
+    """It has the model's size afterwards, or is rejected as blank."""
     levels = (
         np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.uint8)
     )
@@ -195,9 +222,10 @@ def test_any_picture_fits_any_model(
         assert pixels.shape == (rows, columns)
 
 
-def test_a_photograph_is_fitted_within_its_time() -> None:
-    """Of the most pixels."""
+def test_a_photograph_is_fitted() -> None:
+    """It has as many pixels as are allowed."""
     image = Image.fromarray(DIGITS[0]).resize((2000, 2000), Image.Resampling.BICUBIC)
-    pixels = read_image(file_of(image, "JPEG"), SIDE, SIDE, 4_000_000, "auto").pixels
+    codec = ImageCodec(SHAPE, ImageLimits(max_pixels=2000 * 2000))
+    (decoded,) = codec.decode([file_of(image, "JPEG")], "auto")
 
-    assert difference(pixels, DIGITS[0]) < 0.02
+    assert difference(decoded.pixels[0], DIGITS[0]) < 0.02

@@ -1,0 +1,133 @@
+"""Decoding of the images of a request to the model's shape."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from service.imaging.base64_codec import decode_base64
+from service.imaging.errors import ImageError
+from service.imaging.pixels import ImageShape, Pixels
+from service.imaging.plain_png import PlainPngReader
+from service.imaging.preprocessing import UNCHANGED, Fit, Preprocessing, fit_image
+from service.imaging.reader import read_image
+
+# The room's interface for decoding, whichever file a name is defined in.
+__all__ = [
+    "DecodedImage",
+    "Fit",
+    "ImageCodec",
+    "ImageError",
+    "ImageLimits",
+    "ImageShape",
+    "Preprocessing",
+]
+
+LARGEST_IMAGES = 8  # images of the largest size that a request may have
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """Bounds on the pixels that are decoded, because a small file can have very many.
+
+    Attributes:
+        max_pixels: Of one image, before preprocessing.
+    """
+
+    max_pixels: int
+
+    @property
+    def max_total_pixels(self) -> int:
+        """Pixels in a request's images after which no more is decoded."""
+        return LARGEST_IMAGES * self.max_pixels
+
+
+class DecodedImage(NamedTuple):
+    """An image in the model's shape.
+
+    Attributes:
+        pixels: uint8 (channels, height, width), 0 is black.
+        preprocessing: The changes made to the image.
+        source_pixels: Number of pixels that were decoded by Pillow; 0 for a plain PNG.
+    """
+
+    pixels: Pixels
+    preprocessing: Preprocessing
+    source_pixels: int
+
+
+class ImageCodec:
+    """Decoder of PNG, JPEG, WebP, BMP and GIF, of any mode, to one shape."""
+
+    def __init__(self, shape: ImageShape, limits: ImageLimits) -> None:
+        self.shape = shape
+        self.limits = limits
+        self._plain_png_reader = PlainPngReader(shape)
+
+    def are_plain(self, contents: Sequence[object]) -> bool:
+        """Return whether all items look like plain PNGs of the shape.
+
+        They begin as these do and are no longer, so that it takes no time worth
+        counting to decode them.
+        """
+        return self._plain_png_reader.are_plain(contents)
+
+    def decode(self, contents: Sequence[str | bytes], fit: Fit) -> list[DecodedImage]:
+        """Decode files, or base64 with or without the prefix of a data URI.
+
+        An image is turned as its EXIF data say and preprocessed by ``fit_image``.
+        Raises ImageError, with the item's index, for the first item that is no image of
+        a known format, is damaged or too large, or comes after too many pixels.
+        """
+        if len(contents) > 1 and self.are_plain(contents):
+            images = self._decode_plain(contents)
+            if images is not None:
+                return images
+        images = []
+        total_pixels = 0
+        max_total_pixels = self.limits.max_total_pixels
+        for index, content in enumerate(contents):
+            try:
+                if total_pixels >= max_total_pixels:
+                    raise too_many_pixels(total_pixels, max_total_pixels)
+                image = self._decode_one(content, fit)
+            except ImageError as error:
+                error.index = index
+                raise
+            images.append(image)
+            total_pixels += image.source_pixels
+        return images
+
+    def _decode_plain(
+        self, contents: Sequence[str | bytes]
+    ) -> list[DecodedImage] | None:
+        """Decode plain PNGs together; None if any item is not one."""
+        try:
+            files = [to_bytes(content) for content in contents]
+        except ImageError:
+            return None
+        images = self._plain_png_reader.read_all(files)
+        if images is None:
+            return None
+        return [DecodedImage(pixels, UNCHANGED, 0) for pixels in images]
+
+    def _decode_one(self, content: str | bytes, fit: Fit) -> DecodedImage:
+        file = to_bytes(content)
+        plain = self._plain_png_reader.read(file)
+        if plain is not None:
+            return DecodedImage(plain, UNCHANGED, 0)
+        image, oriented = read_image(file, self.limits.max_pixels)
+        pixels, preprocessing = fit_image(image, self.shape, fit, oriented=oriented)
+        return DecodedImage(pixels, preprocessing, image.width * image.height)
+
+
+def too_many_pixels(pixels: int, limit: int) -> ImageError:
+    """Return the error for an image after images of so many pixels."""
+    setting = f"{LARGEST_IMAGES} times VAE_MAX_IMAGE_PIXELS"
+    return ImageError(
+        f"comes after images of {pixels} pixels; the most is {limit} ({setting})"
+    )
+
+
+def to_bytes(content: str | bytes) -> bytes:
+    """Return a file's bytes, decoded from base64 if it is a string."""
+    return decode_base64(content) if isinstance(content, str) else content
