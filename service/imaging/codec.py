@@ -27,12 +27,14 @@ LARGEST_IMAGES = 8  # images of the largest size that a request may have
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """Bounds on the pixels that are decoded, because a small file can have very many.
+    """Bounds on what is decoded: a small file can have very many pixels.
 
     Attributes:
+        max_bytes: Of one image's file, or of its base64.
         max_pixels: Of one image, before preprocessing.
     """
 
+    max_bytes: int
     max_pixels: int
 
     @property
@@ -97,6 +99,18 @@ class ImageCodec:
             total_pixels += image.source_pixels
         return images
 
+    def _check_size(self, content: object) -> None:
+        """Reject what is neither text nor bytes, and what is too long."""
+        if not isinstance(content, (str, bytes)):
+            raise ImageError("must be a string, a base64 PNG, JPEG, WebP, BMP or GIF")
+        limit = self.limits.max_bytes
+        if len(content) > limit:
+            form = " of base64" if isinstance(content, str) else ""
+            raise ImageError(
+                f"must have at most {limit} bytes{form} (VAE_MAX_IMAGE_BYTES); "
+                f"has {len(content)}"
+            )
+
     def _decode_plain(
         self, contents: Sequence[str | bytes]
     ) -> list[DecodedImage] | None:
@@ -111,6 +125,7 @@ class ImageCodec:
         return [DecodedImage(pixels, UNCHANGED, 0) for pixels in images]
 
     def _decode_one(self, content: str | bytes, fit: Fit) -> DecodedImage:
+        self._check_size(content)
         file = to_bytes(content)
         plain = self._plain_png_reader.read(file)
         if plain is not None:

@@ -37,10 +37,12 @@ class ImageGrid:
     columns: int
 
 
-def image_grid(pixels: UnitPixels, columns: int | None = None) -> ImageGrid:
+def image_grid(
+    pixels: UnitPixels, columns: int | None = None, *, scale: int = 1
+) -> ImageGrid:
     """Return pixels (count, channels, height, width) in [0, 1] as a grid of images.
 
-    Pixels are clipped and rounded. By default the grid is about as high as wide; it is
+    Pixels are clipped, rounded, and repeated to ``scale`` x ``scale`` pixels. By default the grid is about as high as wide; it is
     never wider than its images.
     """
     levels = pixels.clip(0, 1) * WHITE
@@ -48,7 +50,7 @@ def image_grid(pixels: UnitPixels, columns: int | None = None) -> ImageGrid:
     count = len(images)
     if columns is None:
         columns = math.ceil(math.sqrt(count))
-    return ImageGrid(images, min(columns, count))
+    return ImageGrid(upscale(images, scale), min(columns, count))
 
 
 def upscale(images: Pixels, scale: int) -> Pixels:
@@ -77,9 +79,9 @@ def contact_sheet(grid: ImageGrid) -> Pixels:
     return sheet.reshape(1, channels, sheet_height, sheet_width)
 
 
-def base64_pngs(images: Pixels) -> list[str]:
-    """Return each image as an 8-bit PNG in base64."""
-    return [base64_text(content) for content in write_pngs(images)]
+def base64_pngs(grid: ImageGrid) -> list[str]:
+    """Return each image of a grid as an 8-bit PNG in base64."""
+    return [base64_text(content) for content in write_pngs(grid.images)]
 
 
 def write_pngs(images: Pixels) -> list[bytes]:

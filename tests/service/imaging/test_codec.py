@@ -28,7 +28,7 @@ from tests.samples import grey_png, pixels_of, png
 
 RAMP = np.array([[0, 50, 100], [150, 200, 255]], dtype=np.uint8)
 GREY = Image.fromarray(RAMP)
-CODEC = ImageCodec(ImageShape(1, 2, 3), ImageLimits(max_pixels=1000))
+CODEC = ImageCodec(ImageShape(1, 2, 3), ImageLimits(max_bytes=2**24, max_pixels=1000))
 
 
 def read(content: str | bytes, height: int, width: int) -> NDArray[np.uint8]:
@@ -306,7 +306,7 @@ def test_an_error_has_the_index_of_its_item(damaged: str, fit: Fit) -> None:
 
 def test_no_more_is_decoded_after_too_many_pixels() -> None:
     """The total is 8 times the largest image; plain images of the shape are free."""
-    codec = ImageCodec(CODEC.shape, ImageLimits(max_pixels=100))
+    codec = ImageCodec(CODEC.shape, ImageLimits(max_bytes=2**24, max_pixels=100))
     assert codec.limits.max_total_pixels == 800
     assert len(codec.decode([*PLAIN, *[LARGE] * 8], "auto")) == 12
     assert len(codec.decode(PLAIN * 250, "auto")) == 1000

@@ -26,7 +26,7 @@ from service.imaging.jpeg_segments import MAX_SCANS, MAX_SEGMENTS
 
 HEIGHT, WIDTH = 24, 16
 SHAPE = ImageShape(1, HEIGHT, WIDTH)
-CODEC = ImageCodec(SHAPE, ImageLimits(max_pixels=4_000_000))
+CODEC = ImageCodec(SHAPE, ImageLimits(max_bytes=2**24, max_pixels=4_000_000))
 FITS: list[Fit] = ["auto", "none"]
 # Darker to the right and down, in steps that a JPEG keeps.
 RAMP = np.add.outer(np.arange(HEIGHT) * 5, np.arange(WIDTH) * 9).astype(np.uint8)
@@ -295,7 +295,7 @@ def test_a_damaged_file_is_decoded_or_rejected(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(FORMATS))
     image = GREY.convert("P" if name == "GIF" else "RGB")
     content = bytearray(file_of(image, name))
-    codec = ImageCodec(SHAPE, ImageLimits(max_pixels=10_000))
+    codec = ImageCodec(SHAPE, ImageLimits(max_bytes=2**24, max_pixels=10_000))
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(
             st.integers(0, 255)

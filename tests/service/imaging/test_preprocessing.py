@@ -84,7 +84,7 @@ def test_an_enlarged_digit_is_recovered(
 @pytest.mark.parametrize("how", FITS)
 def test_an_image_of_the_models_size_is_not_changed(how: Fit) -> None:
     """This holds for dark ink on light paper, too."""
-    codec = ImageCodec(SHAPE, ImageLimits(max_pixels=1000))
+    codec = ImageCodec(SHAPE, ImageLimits(max_bytes=2**24, max_pixels=1000))
     for image in (
         Image.fromarray(DIGITS[0]),
         ImageOps.invert(Image.fromarray(DIGITS[0])),

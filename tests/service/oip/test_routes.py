@@ -415,7 +415,7 @@ INVALID: list[tuple[str, Json, str, str]] = [
     ("encoder", pixels(shape=[2, 1, 2, 3]), "#/inputs/0/data", "must have 12 numbers"),
     ("encoder", pixels(data=IMAGE[:5]), "#/inputs/0/data", "must have 6 numbers"),
     ("encoder", pixels(data=[*IMAGE, 0]), "#/inputs/0/data", "must have 6 numbers"),
-    ("encoder", pixels(data=None), "#/inputs/0/data", "must have 6 numbers"),
+    ("encoder", pixels(data=None), "#/inputs/0/data", "Field required"),
     ("encoder", pixels(data="AAAA"), "#/inputs/0/data", "must have 6 numbers"),
     (
         "encoder",

@@ -173,7 +173,7 @@ def test_a_model_that_knows_no_classes_draws_from_the_prior_alone(
     ]
     assert refusals[1][0] == {
         "pointer": "#/digit",
-        "detail": "the model does not tell where its digits lie",
+        "detail": "must be absent: the model has no statistics of its classes",
     }
     schema = client.get("/openapi.json").json()
     operation = schema["paths"]["/generate"]["post"]
