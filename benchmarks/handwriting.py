@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from service.imaging.reader import read_image
-from service.model.latent_space import reconstruct
+from service.imaging.codec import Fit, ImageCodec, ImageLimits, ImageShape
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from training.evaluation.classifier import (
     ClassifierError,
@@ -67,7 +66,9 @@ def main() -> None:
         raise SystemExit(
             f"error: {error}; python -m training classifier makes it"
         ) from None
-    _, height, width = autoencoder.card.image_shape
+    shape = ImageShape(*autoencoder.card.image_shape)
+    codec = ImageCodec(shape, ImageLimits(MAX_PIXELS, MAX_PIXELS))
+    fits: tuple[Fit, ...] = ("auto", "resize")
     sys.stdout.write("| margin | ink | auto | resize |\n|---|---|---|---|\n")
     for margin in MARGINS:
         for dark in (False, True):
@@ -76,16 +77,16 @@ def main() -> None:
                 for number, image in enumerate(images)
             ]
             shares = []
-            for fit in ("auto", "resize"):
-                read = np.array(
+            for fit in fits:
+                read = np.stack(
                     [
-                        read_image(file, height, width, MAX_PIXELS, fit).pixels
+                        image.pixels
                         for file in files
+                        for image in codec.decode([file], fit)
                     ]
                 )
-                pixels = torch.from_numpy(
-                    reconstruct(autoencoder, read).reshape(-1, 1, height, width)
-                )
+                decoded = autoencoder.decode(autoencoder.encode(read).mean)
+                pixels = torch.from_numpy(decoded)
                 _, classes = features_and_classes(classifier, pixels)
                 shares.append(float(np.mean(classes.numpy() == labels)))
             sys.stdout.write(

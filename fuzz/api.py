@@ -22,7 +22,7 @@ from hypothesis.strategies import SearchStrategy
 from schemathesis.cli import schemathesis as command
 
 from fuzz.png_mutator import content_of, picture
-from service.api.body import FORM, IMAGES, PICTURES
+from service.api.body import FORM, IMAGE_TYPES, IMAGES
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 SERVER = (
@@ -118,7 +118,7 @@ def latent(numbers: list[float]) -> str:
 
 files = st.integers(0, 2**32).map(file)
 schemathesis.openapi.format("binary", files)
-for media_type in PICTURES:
+for media_type in IMAGE_TYPES:
     schemathesis.openapi.media_type(media_type.decode(), files)
 
 

@@ -18,7 +18,10 @@ REPETITIONS = 3  # of a case that took longer
 MAX_BYTES = 64 * 1024 * 1024
 # The time grows with them; a busy machine must not look like a slow decoder.
 MAX_PIXELS = 100_000
-CODEC = ImageCodec(ImageShape(CHANNELS, HEIGHT, WIDTH), ImageLimits(max_bytes=2**24, max_pixels=MAX_PIXELS))
+CODEC = ImageCodec(
+    ImageShape(CHANNELS, HEIGHT, WIDTH),
+    ImageLimits(max_bytes=2**24, max_pixels=MAX_PIXELS),
+)
 Decoder = Callable[[str], NDArray[np.uint8]]
 
 

@@ -1,7 +1,8 @@
 """Request bodies: JSON, an image, or a form with files, each read as one dict."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 import jiter
@@ -30,6 +31,19 @@ JSON_SEPARATORS = b"[{:,"  # each begins a value or a name
 BOOLEANS = {"true": True, "false": False}
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 MAX_BODIES = 16  # of the largest size that may be in memory at once, in part or whole
+
+
+class Body(NamedTuple):
+    """A body as it was sent.
+
+    content_type: media type that it is parsed as.
+    headers, query: of its request.
+    """
+
+    content: bytes
+    content_type: bytes = JSON
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    query: bytes = b""
 
 
 class BodyBudget:
@@ -115,7 +129,9 @@ def check_body_type(content_type: bytes, others: Sequence[bytes] = ()) -> bytes:
 
     Raises ProblemError for a type that is neither.
     """
-    media_type, *parameters = (part.strip().lower() for part in content_type.split(b";"))
+    media_type, *parameters = (
+        part.strip().lower() for part in content_type.split(b";")
+    )
     if media_type in others:
         return content_type
     if media_type != JSON:
@@ -214,7 +230,7 @@ def field_text(value: bytes | None) -> str:
     return value.decode("utf-8", "replace") if value else ""
 
 
-def read_query(query: bytes, names: Collection[str]) -> Mapping[str, object]:
+def read_query(query: bytes, names: Collection[str]) -> dict[str, object]:
     """Return the options of these names in a query; others are ignored.
 
     Raises ProblemError for an option that is given twice.

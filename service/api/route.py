@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from time import perf_counter
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.api.body import (
     JSON,
     UPLOAD_TYPES,
+    Body,
     check_body_type,
     header_text,
     option_names,
@@ -121,14 +122,13 @@ class OperationRoute(APIRoute):
         content_type, media_type = self._check_headers(
             scope["headers"], model.limits.max_body_bytes
         )
-        body = await read_body(
+        content = await read_body(
             receive, context, model.limits.max_body_bytes, self.state.body_budget
         )
-        if body is None:
+        if content is None:
             return None
-        request, job = self.make_job(
-            body, content_type, scope, media_type, model, context
-        )
+        body = Body(content, content_type, scope["headers"], scope["query_string"])
+        request, job = self.make_job(body, media_type, model, context)
         job.is_cancelled = partial(has_gone, receive)
         try:
             result = await scheduler.run(job, model.backend)
@@ -136,23 +136,21 @@ class OperationRoute(APIRoute):
             raise invalid_image(request.image_location(error.index), error) from error
         if isinstance(result, bytes):
             return Content(result, ((b"content-type", media_type),))
-        return result
+        return cast("Content | None", result)
 
     def make_job(
         self,
-        body: bytes,
-        content_type: bytes,
-        scope: Scope,
+        body: Body,
         media_type: bytes,
         model: ServedModel,
         context: RequestContext,
     ) -> tuple[Request, Job]:
-        """Read a body, validate it, and return the request and its job.
+        """Parse a body, validate it, and return the request and its job.
 
         Raises ProblemError.
         """
         started = perf_counter()
-        fields = self.read(body, content_type, scope, model)
+        fields = self.parse(body, model)
         try:
             request = self.request_type.model_validate(
                 fields, context=self.validation_context(model)
@@ -180,26 +178,22 @@ class OperationRoute(APIRoute):
         context.read = perf_counter() - started
         return request, job
 
-    def read(
-        self, body: bytes, content_type: bytes, scope: Scope, model: ServedModel
-    ) -> object:
+    def parse(self, body: Body, model: ServedModel) -> object:
         """Parse a body. An option in the query counts where the body has none.
 
         Raises ProblemError.
         """
         limits = model.limits
-        if content_type == JSON:
-            fields = parse_json(body, limits.max_parts)
+        if body.content_type == JSON:
+            fields = parse_json(body.content, limits.max_parts)
         else:
             fields = read_upload(
-                body, content_type, limits.max_items, len(self.options)
+                body.content, body.content_type, limits.max_items, len(self.options)
             )
-        if (
-            scope["query_string"]
-            and self.request_type.takes_files
-            and isinstance(fields, dict)
-        ):
-            return read_query(scope["query_string"], self.options) | fields
+        takes_query = self.request_type.takes_files and isinstance(fields, dict)
+        if body.query and takes_query:
+            options = read_query(body.query, self.options)
+            return options | cast("dict[str, object]", fields)
         return fields
 
     def validation_context(self, model: ServedModel) -> object:
@@ -250,14 +244,13 @@ class OperationRoute(APIRoute):
 
     def answer_example(self, body: object, model: ServedModel) -> object:
         """Return the JSON response to an example. Raises ProblemError."""
-        content = json.dumps(body).encode()
-        scope = {"headers": (), "query_string": b""}
         context = RequestContext("example")
-        _, job = self.make_job(content, JSON, scope, JSON, model, context)
+        content = json.dumps(body).encode()
+        _, job = self.make_job(Body(content), JSON, model, context)
         job.cost, job.is_light = 1, lambda: True
         result = advance(job.run(RequestAutoencoder(model.backend, context)))
         text = result.body if isinstance(result, Content) else result
-        answer: object = json.loads(text)  # type: ignore[arg-type]  # it runs to its end
+        answer: object = json.loads(text)
         return answer
 
 

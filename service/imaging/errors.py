@@ -5,10 +5,10 @@ class ImageError(Exception):
     """Content that cannot be decoded; the message explains why, for its sender.
 
     Attributes:
-        index: Position of the item in the list that was decoded; None if it was alone.
+        index: Position of the item in the list that was decoded.
     """
 
-    def __init__(self, message: str, index: int | None = None) -> None:
+    def __init__(self, message: str, index: int = 0) -> None:
         super().__init__(message)
         self.index = index
 

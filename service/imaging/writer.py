@@ -42,8 +42,8 @@ def image_grid(
 ) -> ImageGrid:
     """Return pixels (count, channels, height, width) in [0, 1] as a grid of images.
 
-    Pixels are clipped, rounded, and repeated to ``scale`` x ``scale`` pixels. By default the grid is about as high as wide; it is
-    never wider than its images.
+    Pixels are clipped, rounded, and repeated to ``scale`` x ``scale`` pixels. By default
+    the grid is about as high as wide; it is never wider than its images.
     """
     levels = pixels.clip(0, 1) * WHITE
     images = np.rint(levels).astype(np.uint8)

@@ -22,7 +22,9 @@ from service.model.card import ModelCard
 from service.model.errors import OverloadedError
 from service.model.statistics import LatentStatistics
 
-OFFLOAD_FROM_COST = 65  # computed in a thread: 64 images take the event loop 0.3 to 4 ms
+OFFLOAD_FROM_COST = (
+    65  # computed in a thread: 64 images take the event loop 0.3 to 4 ms
+)
 MAX_BATCH_COST = OFFLOAD_FROM_COST - 1  # of a batch, between two looks at the sockets
 MAX_BATCH_JOBS = 16
 MIN_CONCURRENCY_TO_BATCH = 4  # requests in flight
@@ -152,7 +154,7 @@ class Job:
 Steps = Coroutine[ModelCall | Offload, Any, Any]  # of a job
 
 
-def advance(steps: Steps, value: object = None) -> object:
+def advance(steps: Steps, value: object = None) -> Any:  # noqa: ANN401 - a job's result
     """Resume a job with a value or an exception.
 
     Return what it waits for, or its result.
@@ -162,7 +164,7 @@ def advance(steps: Steps, value: object = None) -> object:
             return steps.throw(value)
         return steps.send(value)
     except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]  # a job's result
+        return end.value
 
 
 class QueuedJob(NamedTuple):
@@ -243,9 +245,7 @@ class BatchScheduler:
             self.pending_images -= job.images
             self.report_pending(self.pending_images)
 
-    async def _offload(
-        self, job: Job, model: RequestAutoencoder, steps: Steps
-    ) -> Any:  # noqa: ANN401 - a job's result
+    async def _offload(self, job: Job, model: RequestAutoencoder, steps: Steps) -> Any:  # noqa: ANN401 - a job's result
         queued = perf_counter()
         waited = self._heavy.locked()
         async with self._heavy:
@@ -257,9 +257,7 @@ class BatchScheduler:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._thread, advance, steps)
 
-    async def _enqueue(
-        self, job: Job, model: RequestAutoencoder, steps: Steps
-    ) -> Any:  # noqa: ANN401 - a job's result
+    async def _enqueue(self, job: Job, model: RequestAutoencoder, steps: Steps) -> Any:  # noqa: ANN401 - a job's result
         loop = asyncio.get_running_loop()
         if not self._queue:
             loop.call_soon(loop.call_soon, self._run_batch, loop)
@@ -348,4 +346,3 @@ def call_batched(
         results.append((rows, per_row * length))
         start += length
     return results
-

@@ -4,35 +4,13 @@ import math
 
 import numpy as np
 
-from service.model.autoencoder import Autoencoder, Floats, Pixels, Posterior
+from service.model.autoencoder import Floats, Posterior
 from service.model.noise import Doubles, normals, uniforms
 from service.model.statistics import Labels, LatentStatistics
 
 # Radius of the data, in square roots of the latent's length. 99.9 % of the test
 # images of the model in this repository lie within it.
 RADIUS = 1.5
-
-
-async def reconstruct(
-    autoencoder: Autoencoder,
-    pixels: Pixels,
-    seed: int | None = None,
-    samples: int = 1,
-) -> Floats:
-    """Encode and decode uint8 images (batch, channels, height, width).
-
-    Returns pixels in [0, 1]. Without a seed they are decoded from the posterior means
-    and have the shape of the images. With one they are decoded from ``samples`` draws
-    of each posterior: (batch * samples, channels, height, width), the draws of the
-    first image first.
-    """
-    posterior = await autoencoder.encode(pixels)
-    if seed is None:
-        latents = posterior.mean
-    else:
-        draws = posterior_samples(posterior, seed, samples)
-        latents = np.concatenate(draws)
-    return await autoencoder.decode(latents)
 
 
 def posterior_samples(

@@ -4,10 +4,9 @@ from collections.abc import Callable, Coroutine
 from math import prod
 from typing import Any
 
-from starlette.types import Scope
 from typing_extensions import override
 
-from service.api.body import JSON, check_body_type, header_text, parse_json
+from service.api.body import JSON, Body, check_body_type, header_text, parse_json
 from service.api.errors import Problem, unreadable_body
 from service.api.responses import Content
 from service.api.route import Headers, OperationRoute
@@ -93,13 +92,13 @@ class InferRoute(OperationRoute):
         return content_type
 
     @override
-    def read(
-        self, body: bytes, content_type: bytes, scope: Scope, model: ServedModel
-    ) -> object:
-        length = json_length(scope["headers"], len(body))
+    def parse(self, body: Body, model: ServedModel) -> object:
+        content = body.content
+        length = json_length(body.headers, len(content))
         spec = self.spec(model)
-        fields = parse_json(body[:length], spec.max_items * parts(spec) + OTHER_PARTS)
-        attach_bytes(fields, body[length:])
+        max_parts = spec.max_items * parts(spec) + OTHER_PARTS
+        fields = parse_json(content[:length], max_parts)
+        attach_bytes(fields, content[length:])
         return fields
 
     @override

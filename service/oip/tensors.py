@@ -66,11 +66,8 @@ def read_tensor(value: object, info: ValidationInfo) -> Floats:
     shape = info.data.get("shape")
     if shape is None:  # it is rejected already
         return np.empty(0, dtype=np.float32)
-    numbers: NDArray[np.floating[Any]]
-    if isinstance(value, bytes):
-        numbers = read_bytes(value, shape)
-    else:
-        numbers = read_numbers(value, shape)
+    read = read_bytes if isinstance(value, bytes) else read_numbers
+    numbers = read(value, shape)
     check_range(numbers, spec_of(info))
     return numbers.astype(np.float32).reshape(shape)
 

@@ -186,8 +186,7 @@ def problem_response(examples: list[Problem]) -> Json:
     """Return the response of one status with its examples."""
     content: Json = {"schema": {"$ref": "#/components/schemas/Problem"}}
     values = {
-        example.title: example.model_dump(exclude_defaults=True)
-        for example in examples
+        example.title: example.model_dump(exclude_defaults=True) for example in examples
     }
     if len(values) == 1:
         (content["example"],) = values.values()

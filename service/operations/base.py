@@ -109,9 +109,7 @@ class Response(BaseModel):
 
 
 # The service's other half: a function of a request, its decoded images and a model.
-Operation = Callable[
-    [Any, list[DecodedImage], Autoencoder], Awaitable[Response]
-]
+Operation = Callable[[Any, list[DecodedImage], Autoencoder], Awaitable[Response]]
 
 
 def pixel_batch(images: list[DecodedImage]) -> Pixels:
@@ -343,4 +341,3 @@ def preprocessing_of(
     if not request.explain:
         return None
     return [image.preprocessing for image in images]
-

@@ -1,7 +1,5 @@
 """POST /encode: the posterior of each image."""
 
-from itertools import repeat
-
 from pydantic import Field
 
 from service.imaging.codec import DecodedImage
@@ -27,9 +25,7 @@ class PosteriorResponse(Response):
     """Posterior q(z|x) of one image, a diagonal Gaussian."""
 
     mean: LatentValues = Field(description="Mean: the image's latent.")
-    log_variance: LatentValues = Field(
-        description="Natural logarithm of the variance."
-    )
+    log_variance: LatentValues = Field(description="Natural logarithm of the variance.")
     samples: list[LatentValues] | None = Field(
         None, description="With sample: samples from the posterior."
     )
@@ -54,16 +50,16 @@ async def encode(
     posterior = await model.encode(pixel_batch(images))
     means = latent_values(posterior.mean, request.encoding)
     log_variances = latent_values(posterior.log_variance, request.encoding)
-    samples = repeat(None)
-    if request.sample:
-        drawn = posterior_samples(posterior, request.seed, request.samples)
-        samples = [latent_values(each, request.encoding) for each in drawn]
     posteriors = [
-        PosteriorResponse(mean=mean, log_variance=log_variance, samples=each)
-        for mean, log_variance, each in zip(
-            means, log_variances, samples, strict=False
-        )
+        PosteriorResponse(mean=mean, log_variance=log_variance)
+        for mean, log_variance in zip(means, log_variances, strict=True)
     ]
+    if request.sample:
+        samples = posterior_samples(posterior, request.seed, request.samples)
+        posteriors = [
+            each.model_copy(update={"samples": latent_values(drawn, request.encoding)})
+            for each, drawn in zip(posteriors, samples, strict=True)
+        ]
     return EncodeResponse(
         latents=posteriors,
         seed=request.seed if request.sample else None,

@@ -255,9 +255,7 @@ Dimension = TypeAliasType(
 )
 Dimensions = TypeAliasType(
     "Dimensions",
-    Annotated[
-        list[Dimension], FailFast(), Field(description="Dimensions, in order.")
-    ],
+    Annotated[list[Dimension], FailFast(), Field(description="Dimensions, in order.")],
 )
 DimensionOrDimensions = Annotated[
     Annotated[Dimension, Tag(ONE)] | Annotated[Dimensions, Tag(SEVERAL)],

@@ -46,6 +46,6 @@ def field_error(
 
     ``message`` is a template of the values, as ``PydanticCustomError`` has it.
     """
-    error = PydanticCustomError(kind, message, values)  # type: ignore[arg-type]  # any text
+    error = PydanticCustomError(kind, message, values)
     details = InitErrorDetails(type=error, loc=location, input=None)
     return ValidationError.from_exception_data("Request", [details])

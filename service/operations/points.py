@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from pydantic import ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
@@ -74,7 +74,9 @@ class PointsRequest(FitRequest):
         return *locations[index], "image"
 
 
-def located(name: str, points: Sequence[LatentPoint]) -> list[tuple[Location, LatentPoint]]:
+def located(
+    name: str, points: Sequence[LatentPoint]
+) -> list[tuple[Location, LatentPoint]]:
     """Return the points of a list field with their places in the body."""
     return [((name, index), point) for index, point in enumerate(points)]
 
@@ -92,7 +94,7 @@ async def resolve_points(
         posterior_means = iter(posterior.mean)
     digits = [point.digit for point in points if point.digit is not None]
     class_means = iter(model.statistics.class_means(digits))
-    latents = []
+    latents: list[Floats | list[float]] = []
     for point in points:
         if point.image is not None:
             latents.append(next(posterior_means))

@@ -66,7 +66,7 @@ async def score_images(
     scores = await score(model, pixel_batch(images))
     labels = model.statistics.labels
     return ScoreResponse(
-        classes=labels if labels else None,
+        classes=labels or None,
         scores=[image_score(scores, index, labels) for index in range(len(images))],
         fitted=preprocessing_of(images, request),
     )

@@ -121,12 +121,9 @@ def client_of(scope: Scope) -> str:
 
 def server_timing(context: RequestContext) -> bytes:
     """Return the times of a request in milliseconds (W3C Server Timing)."""
-    return (
-        b"queue;dur=%.3f, read;dur=%.3f, infer;dur=%.3f, write;dur=%.3f"
-        % (
-            context.queue * 1000,
-            context.read * 1000,
-            context.infer * 1000,
-            context.write * 1000,
-        )
+    return b"queue;dur=%.3f, read;dur=%.3f, infer;dur=%.3f, write;dur=%.3f" % (
+        context.queue * 1000,
+        context.read * 1000,
+        context.infer * 1000,
+        context.write * 1000,
     )

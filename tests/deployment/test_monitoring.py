@@ -8,7 +8,8 @@ import pytest
 from pydantic import BaseModel, Field
 
 from service.observability.metrics import Metrics
-from tests.samples import REPOSITORY, fake_card
+from service.observability.request_context import RequestContext
+from tests.samples import REPOSITORY
 
 PROMETHEUS = REPOSITORY / "monitoring" / "prometheus"
 DASHBOARD = REPOSITORY / "monitoring" / "grafana" / "dashboards" / "vae-service.json"
@@ -17,10 +18,9 @@ DASHBOARD = REPOSITORY / "monitoring" / "grafana" / "dashboards" / "vae-service.
 def counted() -> set[str]:
     """The names on a page of the service's metrics."""
     metrics = Metrics(["/encode"], ["overloaded"])
-    metrics.request("/encode", 200, 0.001)
-    return set(
-        re.findall(r"^vae_\w+", metrics.text(fake_card()).decode(), re.MULTILINE)
-    )
+    context = RequestContext("id", route="/encode", status=200)
+    metrics.count_request(context, 0.001)
+    return set(re.findall(r"^vae_\w+", metrics.text({}).decode(), re.MULTILINE))
 
 
 METRICS = counted()

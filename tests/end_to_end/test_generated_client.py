@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from service.api.body import PICTURES
+from service.api.body import IMAGE_TYPES
 from tests.end_to_end.server import serve
 from tests.samples import card_examples, pixels_of
 
 # The generator knows files as octets only; and neither formats nor lints what it wrote.
 CONFIGURATION = f"""
-content_type_overrides: {{{", ".join(f"{name.decode()}: application/octet-stream" for name in PICTURES)}}}
+content_type_overrides: {{{", ".join(f"{name.decode()}: application/octet-stream" for name in IMAGE_TYPES)}}}
 post_hooks: []
 """
 PROGRAM = """

@@ -23,7 +23,7 @@ from service.imaging.codec import (
     ImageShape,
 )
 from service.imaging.preprocessing import UNCHANGED
-from service.imaging.writer import base64_pngs, write_pngs
+from service.imaging.writer import ImageGrid, base64_pngs, write_pngs
 from tests.samples import grey_png, pixels_of, png
 
 RAMP = np.array([[0, 50, 100], [150, 200, 255]], dtype=np.uint8)
@@ -341,7 +341,7 @@ def test_colours_are_recovered_from_the_services_pngs(
 ) -> None:
     """They are plain PNGs of a shape with three channels."""
     codec = ImageCodec(ImageShape(3, 4, 5), CODEC.limits)
-    texts = base64_pngs(images)
+    texts = base64_pngs(ImageGrid(images, 1))
 
     assert codec.are_plain(texts)
     decoded = codec.decode(texts, "none")

@@ -225,7 +225,7 @@ def test_any_image_fits_any_model(
 def test_a_photograph_is_fitted() -> None:
     """It has as many pixels as are allowed."""
     image = Image.fromarray(DIGITS[0]).resize((2000, 2000), Image.Resampling.BICUBIC)
-    codec = ImageCodec(SHAPE, ImageLimits(max_pixels=2000 * 2000))
+    codec = ImageCodec(SHAPE, ImageLimits(max_bytes=2**24, max_pixels=2000 * 2000))
     (decoded,) = codec.decode([file_of(image, "JPEG")], "auto")
 
     assert difference(decoded.pixels[0], DIGITS[0]) < 0.02

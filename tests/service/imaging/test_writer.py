@@ -59,7 +59,7 @@ def test_every_grey_level_is_recovered() -> None:
     """A level in [0, 1] becomes that level, also after a PNG is written and read."""
     levels = np.arange(256, dtype=np.uint8).reshape(4, 1, 8, 8)
     unit_levels = levels.astype(np.float32) / np.float32(255)
-    texts = base64_pngs(image_grid(unit_levels).images)
+    texts = base64_pngs(image_grid(unit_levels))
 
     assert np.array_equal([pixels_of(text) for text in texts], levels[:, 0])
     assert np.array_equal(decode(texts, ImageShape(1, 8, 8)), levels)
@@ -68,7 +68,7 @@ def test_every_grey_level_is_recovered() -> None:
 @given(grey_images)
 def test_grey_pixels_are_recovered_from_their_pngs(pixels: Pixels) -> None:
     """They are in order, read by Pillow alone and by the service."""
-    texts = base64_pngs(pixels)
+    texts = base64_pngs(ImageGrid(pixels, 1))
 
     assert np.array_equal([pixels_of(text) for text in texts], pixels[:, 0])
     assert np.array_equal(decode(texts, ImageShape(*pixels.shape[1:])), pixels)
@@ -83,7 +83,7 @@ def test_pillow_reads_the_pngs(pixels: Pixels) -> None:
             found = np.asarray(read).reshape(read.height, read.width, -1)
             assert np.array_equal(found.transpose(2, 0, 1), image)
     shape = ImageShape(*pixels.shape[1:])
-    assert np.array_equal(decode(base64_pngs(pixels), shape), pixels)
+    assert np.array_equal(decode(base64_pngs(ImageGrid(pixels, 1)), shape), pixels)
 
 
 @given(images, st.integers(1, 16))

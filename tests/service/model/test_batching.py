@@ -226,7 +226,8 @@ def test_a_posterior_is_divided_as_well() -> None:
 
         return call
 
-    for image, posterior in zip(images, batched(*map(compute, images)), strict=True):
+    posteriors = batched(*(compute(image) for image in images))
+    for image, posterior in zip(list(images), posteriors, strict=True):
         alone = autoencoder.encode(image)
         assert isinstance(posterior, Posterior)
         assert np.array_equal(posterior.mean, alone.mean)
@@ -404,9 +405,14 @@ def test_a_job_waits_for_a_batch_only_where_there_are_others(
 
 
 @pytest.mark.parametrize("in_flight", [0, MIN_CONCURRENCY_TO_BATCH])
-@pytest.mark.parametrize(("images", "is_light"), [(OFFLOAD_FROM_COST, True), (1, False)])
+@pytest.mark.parametrize(
+    ("images", "is_light"), [(OFFLOAD_FROM_COST, True), (1, False)]
+)
 def test_heavy_jobs_run_one_at_a_time_in_a_thread(
-    large_scheduler: BatchScheduler, images: int, is_light: bool, in_flight: int  # noqa: FBT001 - a case
+    large_scheduler: BatchScheduler,
+    images: int,
+    is_light: bool,
+    in_flight: int,
 ) -> None:
     """A light job that comes later is done before a heavy one ends."""
     order: list[str] = []

@@ -1,7 +1,5 @@
 """Properties of the operations on latents."""
 
-import asyncio
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,34 +12,11 @@ from service.model.latent_space import (
     clip_factor,
     posterior_samples,
     prior_samples,
-    reconstruct,
     traversal,
     weighted_sum,
 )
-from tests.models import UnbatchedAutoencoder
-from tests.samples import FakeAutoencoder
 
 LATENTS = arrays(np.float32, 4, elements=st.floats(-100, 100, width=32))
-
-
-def test_a_reconstruction_decodes_the_mean(autoencoder: FakeAutoencoder) -> None:
-    """The fake's mean is the image."""
-    images = np.arange(12, dtype=np.uint8).reshape(2, 1, 2, 3)
-    decoded = asyncio.run(reconstruct(UnbatchedAutoencoder(autoencoder), images))
-
-    assert decoded.shape == images.shape
-    assert decoded == pytest.approx(images / 255)
-
-
-def test_a_reconstruction_with_a_seed_decodes_samples(
-    autoencoder: FakeAutoencoder,
-) -> None:
-    """Those of the first image first."""
-    images = np.arange(12, dtype=np.uint8).reshape(2, 1, 2, 3)
-    samples = posterior_samples(autoencoder.encode(images), 5, 3)
-    decoded = asyncio.run(reconstruct(UnbatchedAutoencoder(autoencoder), images, 5, 3))
-
-    assert np.array_equal(decoded, samples.reshape(6, 1, 2, 3))
 
 
 def test_posterior_samples_have_its_mean_and_variance(

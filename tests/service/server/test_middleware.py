@@ -55,10 +55,7 @@ def test_whatever_the_files_of_the_documentation_are_answered_with_is_counted(
     answer = client.request("GET", path, headers=headers or {"If-None-Match": tag})
 
     assert answer.status_code == status
-    assert (
-        f'route="other",status="{status}"'
-        in state.metrics.text({}).decode()
-    )
+    assert f'route="other",status="{status}"' in state.metrics.text({}).decode()
 
 
 def test_an_error_of_the_service_has_its_id_too(
