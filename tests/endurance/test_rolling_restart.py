@@ -1,4 +1,4 @@
-"""Two instances behind a reverse proxy, restarted one after the other again and again, under load."""
+"""Rolling restarts of two instances behind a reverse proxy, under load."""
 
 import asyncio
 import re
@@ -20,8 +20,8 @@ from tests.samples import card_examples
 ROUNDS = 10
 FEWEST_REQUESTS = 20_000
 DIGIT = request("POST", "/reconstruct", {"images": card_examples()[:1]})
-# As its documentation advises for health checks and connections that are used again; what has been sent is not
-# repeated: a request that the service cut would be seen.
+# Health checks and reused connections, as its documentation advises. No request is
+# retried once sent: one that the service cut would be seen.
 CONFIGURATION = """
 global
     stats socket {folder}/stats level admin
@@ -40,12 +40,12 @@ backend instances
     server first 127.0.0.1:{first}
     server second 127.0.0.1:{second}
 """
-# A little longer than the proxy needs to see that readiness has fallen.
+# A little longer than the proxy needs to see that readiness fails.
 FLAGS = ("--workers", "1", "--drain-delay-seconds", "1")
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
+    """Return ports that nobody listens on."""
     with ExitStack() as stack:
         sockets = [
             stack.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -56,7 +56,7 @@ def free_ports(count: int) -> list[int]:
 
 @contextmanager
 def proxy(folder: Path, port: int, instances: list[int]) -> Iterator[None]:
-    """HAProxy in front of two instances."""
+    """Run HAProxy in front of two instances."""
     binary = shutil.which("haproxy")
     if binary is None:
         pytest.skip("haproxy is not installed: apt-get install haproxy")
@@ -76,11 +76,11 @@ def proxy(folder: Path, port: int, instances: list[int]) -> Iterator[None]:
 
 
 async def wait_until_up(folder: Path, names: set[str]) -> None:
-    """Wait until the proxy finds that these instances are well."""
+    """Wait until the proxy considers these instances up."""
     while True:
         try:
             reader, writer = await asyncio.open_unix_connection(folder / "stats")
-        except OSError:  # it is only just starting
+        except OSError:  # it is starting
             await asyncio.sleep(0.01)
             continue
         writer.write(b"show stat\n")

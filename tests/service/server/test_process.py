@@ -1,4 +1,4 @@
-"""The command, where no port is needed to see what it does."""
+"""Preparation of the process."""
 
 import platform
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 REQUESTS = """
 import resource
 import numpy as np
-from service.__main__ import keep_freed_memory
+from service.server.process import keep_freed_memory
 
 def pages():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -24,10 +24,10 @@ print(pages() - before)
 
 
 @pytest.mark.skipif(
-    platform.libc_ver()[0] != "glibc", reason="what it asks for is glibc's"
+    platform.libc_ver()[0] != "glibc", reason="it tunes glibc's allocator"
 )
 def test_the_memory_of_a_request_serves_the_next() -> None:
-    """Arrays of 4 MB that are made and freed time and again ask the system for hardly a page."""
+    """Allocating and freeing arrays of 4 MB again and again takes hardly a page."""
     done = subprocess.run(
         [sys.executable, "-c", REQUESTS], capture_output=True, text=True, check=True
     )
