@@ -10,8 +10,8 @@ import numpy as np
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from service.imaging.codec import ImageCodec, ImageLimits, ImageShape
-from service.imaging.writer import base64_pngs, image_grid
+from service.imaging.codec import ImageCodec, ImageLimits, base64_pngs, image_grid
+from service.imaging.pixels import ImageShape
 from service.model.autoencoder import Floats, Pixels
 from service.model.batching import RequestAutoencoder, advance
 from service.model.interpolation import interpolate_path

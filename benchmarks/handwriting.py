@@ -7,6 +7,7 @@ judge is the classifier of this repository, runs/classifier.pt.
 import io
 import sys
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from service.imaging.codec import Fit, ImageCodec, ImageLimits, ImageShape
+from service.imaging.codec import ImageCodec, ImageLimits
+from service.imaging.pixels import ImageShape
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from training.evaluation.classifier import (
     ClassifierError,
@@ -68,7 +70,7 @@ def main() -> None:
         ) from None
     shape = ImageShape(*autoencoder.card.image_shape)
     codec = ImageCodec(shape, ImageLimits(MAX_PIXELS, MAX_PIXELS))
-    fits: tuple[Fit, ...] = ("auto", "resize")
+    fits: tuple[Literal["auto", "resize"], ...] = ("auto", "resize")
     sys.stdout.write("| margin | ink | auto | resize |\n|---|---|---|---|\n")
     for margin in MARGINS:
         for dark in (False, True):

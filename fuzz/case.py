@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from service.imaging.codec import ImageCodec, ImageError, ImageLimits, ImageShape
+from service.imaging.codec import ImageCodec, ImageLimits
+from service.imaging.errors import ImageError
+from service.imaging.pixels import ImageShape
 
 CHANNELS, HEIGHT, WIDTH = 1, 28, 28
 MAX_SECONDS = 0.1

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from random import Random
 
 from fuzz.case import HEIGHT, WIDTH
-from service.imaging.png_chunks import SIGNATURE, chunk
+from service.imaging.plain_png import SIGNATURE, chunk
 
 Chunks = list[tuple[bytes, bytes]]  # type and content of each
 Mutate = Callable[[bytes, int], bytes]  # libFuzzer's own mutation: content, most bytes

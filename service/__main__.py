@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import CliApp
 
-from service.api.state import AppState
-from service.app import create_state, load_app
+from service.app import create_app, load_model
 from service.model.errors import ModelLoadError
+from service.model.onnx_autoencoder import OnnxAutoencoder
 from service.observability.logs import AccessLog, configure
 from service.observability.tracing import TracingError
 from service.server.process import keep_freed_memory
@@ -38,7 +38,7 @@ def main() -> None:
         return
     keep_freed_memory()
     try:
-        state, server = load_server(settings)
+        server = load_server(settings)
         listeners = listen(settings.host, settings.port, settings.workers)
     except ModelLoadError as error:
         fail(str(error), EXIT_BAD_MODEL)
@@ -54,7 +54,7 @@ def main() -> None:
     workers = Workers(
         listeners,
         server.reload,
-        partial(state.metrics.add, "restarts"),
+        server.count_restart,
         settings.drain_delay_seconds + settings.drain_grace_seconds,
     )
     if number := workers.run():
@@ -77,15 +77,15 @@ def describe(error: ErrorDetails) -> str:
     return f"{name}: {message}" if name else message
 
 
-def load_server(settings: Settings) -> tuple[AppState, Server]:
+def load_server(settings: Settings) -> Server:
     """Configure the log and load the application.
 
     Raises ModelLoadError, TracingError, or ValueError of the API keys' file.
     """
     log_format = configure(settings.log_format)
     access_log = AccessLog(log_format) if settings.access_log else None
-    state = create_state(settings, access_log)
-    return state, Server(settings, state, partial(load_app, settings, state))
+    app = create_app(settings, OnnxAutoencoder.load(settings.model), access_log)
+    return Server(settings, app, partial(load_model, settings))
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -1,7 +1,6 @@
 """Composition root: builds the application from its rooms."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 from fastapi.telemetry import TelemetryConfig
@@ -17,7 +16,8 @@ from service.api.route import Dispatcher
 from service.api.routes import operation_routes
 from service.api.state import AppState, ServedModel
 from service.api.status import probe_router, status_router
-from service.imaging.codec import ImageCodec, ImageLimits, ImageShape
+from service.imaging.codec import ImageCodec, ImageLimits
+from service.imaging.pixels import ImageShape
 from service.model.autoencoder import Backend
 from service.model.batching import BatchScheduler
 from service.model.onnx_autoencoder import OnnxAutoencoder
@@ -117,7 +117,7 @@ def served_model(settings: Settings, backend: Backend) -> ServedModel:
 
 def load_model(settings: Settings) -> ServedModel:
     """Load the model that the settings name. Raises ModelLoadError."""
-    return served_model(settings, OnnxAutoencoder.load(Path(settings.model)))
+    return served_model(settings, OnnxAutoencoder.load(settings.model))
 
 
 def with_access_control(

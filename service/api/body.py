@@ -47,29 +47,25 @@ class Body(NamedTuple):
 
 
 class BodyBudget:
-    """Bytes of bodies in memory: counted from their arrival until the response."""
+    """Bytes of bodies in memory: counted from their arrival until the response.
+
+    bytes: their number; whoever acquires some subtracts them when the body is gone.
+    """
 
     def __init__(self, max_body_bytes: int) -> None:
-        self._bytes = 0
+        self.bytes = 0
         self._max_bytes = MAX_BODIES * max_body_bytes
 
     def acquire(self, count: int) -> None:
-        """Count more bytes; ``release`` must follow.
-
-        Raises ProblemError if there are too many.
-        """
-        if self._bytes + count > self._max_bytes:
+        """Count more bytes. Raises ProblemError if there are too many."""
+        if self.bytes + count > self._max_bytes:
             raise ProblemError(
                 OVERLOADED,
-                f"bodies of {self._bytes} bytes are waiting; {count} more would "
+                f"bodies of {self.bytes} bytes are waiting; {count} more would "
                 f"exceed {self._max_bytes} ({MAX_BODIES} times VAE_MAX_BODY_BYTES)",
                 RETRY_AFTER,
             )
-        self._bytes += count
-
-    def release(self, count: int) -> None:
-        """Stop counting bytes."""
-        self._bytes -= count
+        self.bytes += count
 
 
 async def read_body(
@@ -79,7 +75,7 @@ async def read_body(
 
     Bytes are counted as they arrive: the header's length is not trusted. Raises
     ProblemError for more than ``limit`` bytes, or if the budget is exceeded.
-    ``context.bytes_in`` must be released to the budget after the response.
+    ``context.bytes_in`` must be subtracted from the budget after the response.
     """
     pieces = bytearray()
     while (message := await receive())["type"] == "http.request":

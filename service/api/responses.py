@@ -9,8 +9,9 @@ from typing import NamedTuple, Protocol
 from service.api.body import JSON, header_text, listed
 from service.api.errors import NOT_ACCEPTABLE, ProblemError
 from service.imaging.animation import write_apng, write_gif, write_webp
+from service.imaging.codec import ImageGrid, contact_sheet
 from service.imaging.pixels import Pixels
-from service.imaging.writer import ImageGrid, contact_sheet, write_pngs
+from service.imaging.plain_png import write_pngs
 from service.operations.base import AnimationRequest, ImageOutputRequest, Request
 
 PNG = b"image/png"

@@ -45,13 +45,14 @@ from service.api.responses import (
 from service.api.state import AppState, ServedModel
 from service.imaging.errors import ImageError
 from service.model.batching import OFFLOAD_FROM_COST, Job, RequestAutoencoder, advance
-from service.observability.request_context import RequestContext, context_of, path_of
+from service.observability.request_context import SCOPE_KEY, RequestContext
 from service.operations.base import ExampleInputs, FitRequest, Operation, Request
 
 Headers = Sequence[tuple[bytes, bytes]]
 
 BINARY = {"type": "string", "format": "binary"}
 VARY = (b"vary", b"accept")
+OTHER_PARTS = 64  # JSON values and names of a body besides its items
 
 
 class OperationRoute(APIRoute):
@@ -94,7 +95,7 @@ class OperationRoute(APIRoute):
 
     async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a POST request; send nothing if its client has gone."""
-        context = context_of(scope)
+        context: RequestContext = scope[SCOPE_KEY]
         try:
             content = await self._operate(scope, receive, context)
         except Exception as error:  # noqa: BLE001 - what is no problem is raised again
@@ -102,7 +103,7 @@ class OperationRoute(APIRoute):
             await response(scope, receive, send)
             return
         finally:
-            self.state.body_budget.release(context.bytes_in)
+            self.state.body_budget.bytes -= context.bytes_in
         if content is None:
             return
         headers = list(content.headers)
@@ -185,7 +186,9 @@ class OperationRoute(APIRoute):
         """
         limits = model.limits
         if body.content_type == JSON:
-            fields = parse_json(body.content, limits.max_parts)
+            # Each item may have a latent's numbers and a few values besides.
+            max_parts = limits.max_items * (limits.latent_size + 5) + OTHER_PARTS
+            fields = parse_json(body.content, max_parts)
         else:
             fields = read_upload(
                 body.content, body.content_type, limits.max_items, len(self.options)
@@ -277,10 +280,10 @@ class Dispatcher:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on a request."""
-        path = path_of(scope)
+        path = scope["path"].removeprefix(scope["root_path"])
         route = self._routes.get(path)
         if route is not None and scope["method"] == "POST":
-            context_of(scope).route = route.path
+            scope[SCOPE_KEY].route = route.path
             await route.respond(scope, receive, send)
         else:
             await self.app(scope, receive, send)

@@ -13,9 +13,7 @@ import numpy as np
 from PIL import WebPImagePlugin
 
 from service.imaging.pixels import Pixels, images_from_pixels
-from service.imaging.plain_png import plain_header
-from service.imaging.png_chunks import END, chunk
-from service.imaging.writer import compress_rows
+from service.imaging.plain_png import END, chunk, compress_rows, plain_header
 
 GREY_LEVELS = np.arange(256, dtype=np.uint8)
 GREY_PALETTE = GREY_LEVELS.repeat(3).tobytes()

@@ -1,28 +1,23 @@
-"""Decoding of the images of a request to the model's shape."""
+"""Images of requests decoded to the model's shape, and of responses encoded."""
 
+import binascii
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from service.imaging.base64_codec import decode_base64
+import numpy as np
+from numpy.typing import NDArray
+
 from service.imaging.errors import ImageError
-from service.imaging.pixels import ImageShape, Pixels
-from service.imaging.plain_png import PlainPngReader
+from service.imaging.pixels import WHITE, ImageShape, Pixels
+from service.imaging.plain_png import PlainPngReader, write_pngs
 from service.imaging.preprocessing import UNCHANGED, Fit, Preprocessing, fit_image
 from service.imaging.reader import read_image
 
-# The room's interface for decoding, whichever file a name is defined in.
-__all__ = [
-    "DecodedImage",
-    "Fit",
-    "ImageCodec",
-    "ImageError",
-    "ImageLimits",
-    "ImageShape",
-    "Preprocessing",
-]
-
 LARGEST_IMAGES = 8  # images of the largest size that a request may have
+
+UnitPixels = NDArray[np.float32]  # in [0, 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +141,84 @@ def too_many_pixels(pixels: int, limit: int) -> ImageError:
 def to_bytes(content: str | bytes) -> bytes:
     """Return a file's bytes, decoded from base64 if it is a string."""
     return decode_base64(content) if isinstance(content, str) else content
+
+
+def base64_text(content: bytes) -> str:
+    """Return bytes as base64 without line breaks."""
+    return binascii.b2a_base64(content, newline=False).decode("ascii")
+
+
+def decode_base64(text: str) -> bytes:
+    """Return the bytes of standard, padded base64 without line breaks.
+
+    A data URI's prefix is allowed. Raises ImageError.
+    """
+    if text.startswith("data:"):
+        prefix, _, text = text.partition(",")
+        if not prefix.endswith(";base64"):
+            raise ImageError("a data URI without base64")
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError as error:
+        reason = "not base64 (standard alphabet, padded, no line breaks)"
+        raise ImageError(reason) from error
+
+
+@dataclass(frozen=True, slots=True)
+class ImageGrid:
+    """Images and their layout on a contact sheet.
+
+    Attributes:
+        images: uint8 (count, channels, height, width).
+        columns: Number of images in a row.
+    """
+
+    images: Pixels
+    columns: int
+
+
+def image_grid(
+    pixels: UnitPixels, columns: int | None = None, *, scale: int = 1
+) -> ImageGrid:
+    """Return pixels (count, channels, height, width) in [0, 1] as a grid of images.
+
+    Pixels are clipped, rounded, and repeated to ``scale`` x ``scale`` pixels. By default
+    the grid is about as high as wide; it is never wider than its images.
+    """
+    levels = pixels.clip(0, 1) * WHITE
+    images = np.rint(levels).astype(np.uint8)
+    count = len(images)
+    if columns is None:
+        columns = math.ceil(math.sqrt(count))
+    return ImageGrid(upscale(images, scale), min(columns, count))
+
+
+def upscale(images: Pixels, scale: int) -> Pixels:
+    """Return images with each pixel repeated to ``scale`` x ``scale`` pixels."""
+    if scale == 1:
+        return images
+    wide = images.repeat(scale, axis=3)
+    return wide.repeat(scale, axis=2)
+
+
+def contact_sheet(grid: ImageGrid) -> Pixels:
+    """Return the grid as one image (1, channels, height, width), row by row.
+
+    There are no gaps; cells without an image are black.
+    """
+    count, channels, height, width = grid.images.shape
+    columns = grid.columns
+    rows = math.ceil(count / columns)
+    shape = (rows * columns, channels, height, width)
+    cells = np.zeros(shape, np.uint8)
+    cells[:count] = grid.images
+    cells = cells.reshape(rows, columns, channels, height, width)
+    sheet = cells.transpose(2, 0, 3, 1, 4)
+    sheet_height = rows * height
+    sheet_width = columns * width
+    return sheet.reshape(1, channels, sheet_height, sheet_width)
+
+
+def base64_pngs(grid: ImageGrid) -> list[str]:
+    """Return each image of a grid as an 8-bit PNG in base64."""
+    return [base64_text(content) for content in write_pngs(grid.images)]

@@ -16,7 +16,13 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from service.imaging import gif_blocks, jpeg_segments, png_chunks, webp_chunks
+from service.imaging import (
+    gif_blocks,
+    jpeg_segments,
+    plain_png,
+    png_chunks,
+    webp_chunks,
+)
 from service.imaging.errors import ImageError
 
 UNCOMPRESSED = {0, 3}  # BMP: plain pixels, without and with masks for their bits
@@ -64,7 +70,7 @@ def bmp_size(content: bytes) -> tuple[int, int]:
 FORMATS = (
     Format(
         name=PngImagePlugin.PngImageFile.format,
-        signature=png_chunks.SIGNATURE,
+        signature=plain_png.SIGNATURE,
         size=png_chunks.png_size,
         pixels=png_chunks.pixel_chunks,
         exif=png_chunks.png_exif,

@@ -1,9 +1,11 @@
 """Plain PNGs: 8-bit grey or RGB, not interlaced, all data in one IDAT (RFC 2083).
 
 Nearly all images that are sent have this form, and all images that are returned. They
-are read here because Pillow's file reader takes several times as long as its decoder.
+are read and written here because Pillow's way around its codecs takes several times as
+long as they do.
 """
 
+import binascii
 import functools
 import struct
 from collections.abc import Sequence
@@ -12,13 +14,32 @@ import numpy as np
 from PIL import Image
 from zlib_ng import zlib_ng
 
-from service.imaging.base64_codec import base64_text
 from service.imaging.pixels import MODES, ImageShape, Pixels
-from service.imaging.png_chunks import CHECKSUM_BYTES, END, HEAD_BYTES, SIGNATURE, chunk
 
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+LENGTH_BYTES = 4  # at the start of a chunk
+HEAD_BYTES = 8  # length and type of a chunk, before its data
+CHECKSUM_BYTES = 4  # after its data
 COLOUR_TYPES = {1: 0, 3: 2}  # grey and RGB, by the number of channels
 PAETH = 4  # the highest filter type
 MAX_PREFIX = 100  # characters of a data URI before its base64
+# Measured on 200 reconstructions: 3.5 us and 293 bytes each; zlib's level 1 takes 22 us
+# for 287 bytes, its default level 24 us for 273. Filtered rows come out larger at every
+# level.
+DEFLATE_LEVEL = 1
+# A window as large as the image: the largest takes a sixth longer for a digit.
+MIN_WINDOW_BITS = 10
+MAX_WINDOW_BITS = 15
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """Return a chunk: length, type, data, checksum."""
+    length = len(data).to_bytes(LENGTH_BYTES)
+    checksum = zlib_ng.crc32(data, zlib_ng.crc32(kind))
+    return b"".join((length, kind, data, checksum.to_bytes(CHECKSUM_BYTES)))
+
+
+END = chunk(b"IEND", b"")
 
 
 @functools.cache
@@ -59,7 +80,7 @@ class PlainPngReader:
         self._header = header
         self._max_bytes = max_bytes
         # 33 bytes: 11 whole groups of base64, which do not depend on what follows.
-        self._text_header = base64_text(header)
+        self._text_header = binascii.b2a_base64(header, newline=False).decode("ascii")
         self._max_text = MAX_PREFIX + 4 * (max_bytes + 2) // 3
 
     def are_plain(self, contents: Sequence[object]) -> bool:
@@ -170,3 +191,31 @@ class PlainPngReader:
         content = image.tobytes()
         pixels = np.frombuffer(content, np.uint8)
         return pixels.reshape(height, width, self._shape.channels)
+
+
+def write_pngs(images: Pixels) -> list[bytes]:
+    """Return each image as an 8-bit PNG, grey or RGB by the number of channels."""
+    _, channels, height, width = images.shape
+    header = plain_header(channels, height, width)
+    compressed = compress_rows(images)
+    return [header + chunk(b"IDAT", data) + END for data in compressed]
+
+
+def compress_rows(images: Pixels) -> list[bytes]:
+    """Return the data of each image's PNG: its rows, unfiltered, compressed."""
+    count, channels, height, width = images.shape
+    row_bytes = 1 + width * channels
+    # A row begins with its filter type: 0 is none.
+    shape = (count, height, row_bytes)
+    rows = np.zeros(shape, np.uint8)
+    channels_last = images.transpose(0, 2, 3, 1)
+    rows[:, :, 1:] = channels_last.reshape(count, height, -1)
+    window_bits = deflate_window_bits(height * row_bytes)
+    return [zlib_ng.compress(image, DEFLATE_LEVEL, window_bits) for image in rows]
+
+
+@functools.cache
+def deflate_window_bits(image_bytes: int) -> int:
+    """Return the binary logarithm of a window that holds an image, within bounds."""
+    bits = image_bytes.bit_length()
+    return min(max(bits, MIN_WINDOW_BITS), MAX_WINDOW_BITS)

@@ -11,11 +11,15 @@ from collections.abc import Iterator
 from zlib_ng import zlib_ng
 
 from service.imaging.errors import ImageError, damaged
+from service.imaging.plain_png import (
+    CHECKSUM_BYTES,
+    END,
+    HEAD_BYTES,
+    LENGTH_BYTES,
+    SIGNATURE,
+    chunk,
+)
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-LENGTH_BYTES = 4  # at the start of a chunk
-HEAD_BYTES = 8  # length and type of a chunk, before its data
-CHECKSUM_BYTES = 4  # after its data
 # An image has a few chunks; 120,000 empty ones fit into a request, and took Pillow
 # 0.8 s.
 MAX_CHUNKS = 1000
@@ -28,16 +32,6 @@ GREY = 0  # colour type
 GREY_STEPS = {2: 85, 4: 17}  # between two grey levels by depth, where white is 255
 UNIQUE_TYPES = {b"IHDR", b"PLTE", b"tRNS"}
 ORDER = (b"IHDR", b"PLTE", b"tRNS", b"IDAT")
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    """Return a chunk: length, type, data, checksum."""
-    length = len(data).to_bytes(LENGTH_BYTES)
-    checksum = zlib_ng.crc32(data, zlib_ng.crc32(kind))
-    return b"".join((length, kind, data, checksum.to_bytes(CHECKSUM_BYTES)))
-
-
-END = chunk(b"IEND", b"")
 
 
 def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -7,7 +7,6 @@ does not promise for its normal distribution. The rest uses only operations that
 """
 
 import math
-import secrets
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +23,6 @@ WORD_SCALE = 2.0**-52
 TERMS = range(17)
 ARTANH_SERIES = [2 / (2 * term + 1) for term in TERMS]
 COSINE_SERIES = [(-1) ** term / math.factorial(2 * term) for term in TERMS]
-
-
-def new_seed() -> int:
-    """Return an unpredictable seed, from 0 to ``MAX_SEED``."""
-    return secrets.randbits(SEED_BITS)
 
 
 def uniforms(

@@ -7,12 +7,12 @@ from typing import Self
 from typing_extensions import override
 
 from service.model.autoencoder import (
+    MAX_UINT8,
     Backend,
     Floats,
     Pixels,
     Posterior,
     check_inference,
-    unit_pixels,
 )
 from service.model.card import CardFile, ModelCard
 from service.model.errors import InferenceError, ModelLoadError
@@ -20,6 +20,7 @@ from service.model.model_folder import read_card, read_statistics, read_verified
 from service.model.statistics import LatentStatistics
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported
+import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
@@ -101,7 +102,9 @@ class OnnxAutoencoder(Backend):
 
     @override
     def encode(self, pixels: Pixels | Floats) -> Posterior:
-        inputs = {"pixels": unit_pixels(pixels)}
+        inputs = {"pixels": np.asarray(pixels, dtype=np.float32)}
+        if pixels.dtype == np.uint8:
+            inputs["pixels"] = inputs["pixels"] / MAX_UINT8
         mean, log_variance = run(self._encoder, ["mean", "log_variance"], inputs)
         return Posterior(mean, log_variance)
 

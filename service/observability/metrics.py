@@ -78,7 +78,7 @@ class Metrics:
         keys: list[Key] = [("in_flight",), ("pending",), ("restarts",), ("batch",)]
         statuses = map(str, STATUSES)
         keys += [("request", *labels) for labels in product(self._routes, statuses)]
-        keys += [("images", route) for route in sorted(self._routes)]
+        keys += [("images", route) for route in routes]
         keys += [("problem", name) for name in problems]
         keys += [("stage", stage) for stage in STAGES]
         keys += [("reload", result) for result in RELOADS]

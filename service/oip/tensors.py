@@ -66,10 +66,16 @@ def read_tensor(value: object, info: ValidationInfo) -> Floats:
     shape = info.data.get("shape")
     if shape is None:  # it is rejected already
         return np.empty(0, dtype=np.float32)
-    read = read_bytes if isinstance(value, bytes) else read_numbers
-    numbers = read(value, shape)
+    numbers = read_values(value, shape)
     check_range(numbers, spec_of(info))
     return numbers.astype(np.float32).reshape(shape)
+
+
+def read_values(value: object, shape: list[int]) -> NDArray[np.floating[Any]]:
+    """Read numbers, (size,), from bytes or from JSON."""
+    if isinstance(value, bytes):
+        return read_bytes(value, shape)
+    return read_numbers(value, shape)
 
 
 def read_bytes(value: bytes, shape: list[int]) -> NDArray[np.float32]:

@@ -14,10 +14,9 @@ from service.api.body import FORM, IMAGE_TYPES, JSON, option_names
 from service.api.errors import Problem, ProblemError, ProblemType
 from service.api.route import OperationRoute
 from service.api.state import AppState, ServedModel
-from service.imaging.base64_codec import base64_text
-from service.imaging.codec import ImageCodec
+from service.imaging.codec import ImageCodec, base64_text, contact_sheet, image_grid
 from service.imaging.errors import ImageError
-from service.imaging.writer import contact_sheet, image_grid, write_pngs
+from service.imaging.plain_png import write_pngs
 from service.model.autoencoder import Backend, Floats, unit_pixels
 from service.model.batching import RequestAutoencoder, advance
 from service.model.errors import ModelLoadError

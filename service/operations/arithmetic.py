@@ -7,8 +7,7 @@ import numpy as np
 from pydantic import FailFast, Field
 from typing_extensions import TypeAliasType, override
 
-from service.imaging.codec import DecodedImage
-from service.imaging.writer import image_grid
+from service.imaging.codec import DecodedImage, image_grid
 from service.model.autoencoder import Autoencoder
 from service.model.latent_space import RADIUS, clip_factor, weighted_sum
 from service.operations.base import (
@@ -116,6 +115,7 @@ async def arithmetic(
     same handwriting. A sum outside the data's region decodes badly: it is scaled
     towards the origin, unless clip is false.
     """
+    fitted = preprocessing_of(images, request)
     points = await resolve_points(request.terms, images, model)
     weights = np.array([term.weight for term in request.terms])
     total = weighted_sum(points, weights)
@@ -126,5 +126,5 @@ async def arithmetic(
         latent=latent_values(latent, request.encoding)[0],
         clipped=factor,
         images=image_grid(pixels, scale=request.scale),
-        fitted=preprocessing_of(images, request),
+        fitted=fitted,
     )

@@ -1,7 +1,9 @@
 """Requests and responses of the operations, and the parts that several share."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from math import isqrt
+from secrets import randbits
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -15,11 +17,10 @@ from pydantic import (
     model_validator,
 )
 
-from service.imaging.codec import DecodedImage, Fit
-from service.imaging.preprocessing import Preprocessing
-from service.imaging.writer import ImageGrid, base64_pngs
+from service.imaging.codec import DecodedImage, ImageGrid, base64_pngs
+from service.imaging.preprocessing import Fit, Preprocessing
 from service.model.autoencoder import Autoencoder, Pixels
-from service.model.noise import new_seed
+from service.model.noise import SEED_BITS
 from service.operations.fields import (
     Count,
     Encoding,
@@ -171,7 +172,7 @@ class SamplesRequest(ImagesRequest):
         1, description="Number of samples of each image; only with sample."
     )
     seed: Seed = Field(
-        default_factory=new_seed,
+        default_factory=partial(randbits, SEED_BITS),
         description="Seed of the noise; only with sample. A new one by default.",
     )
 

@@ -5,8 +5,7 @@ from typing import ClassVar
 import numpy as np
 from typing_extensions import override
 
-from service.imaging.codec import DecodedImage
-from service.imaging.writer import image_grid
+from service.imaging.codec import DecodedImage, image_grid
 from service.model.autoencoder import Autoencoder
 from service.operations.base import ExampleInputs, ImageOutputRequest, ImagesResponse
 from service.operations.fields import Latents

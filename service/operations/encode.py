@@ -47,6 +47,7 @@ async def encode(
     The posterior's mean is the image's latent: the input of `/decode` and
     `/interpolate`. With sample, the response has samples from the posterior as well.
     """
+    fitted = preprocessing_of(images, request)
     posterior = await model.encode(pixel_batch(images))
     means = latent_values(posterior.mean, request.encoding)
     log_variances = latent_values(posterior.log_variance, request.encoding)
@@ -63,5 +64,5 @@ async def encode(
     return EncodeResponse(
         latents=posteriors,
         seed=request.seed if request.sample else None,
-        fitted=preprocessing_of(images, request),
+        fitted=fitted,
     )

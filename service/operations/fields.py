@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
-from service.imaging.base64_codec import base64_text, decode_base64
+from service.imaging.codec import base64_text, decode_base64
 from service.imaging.errors import ImageError
 from service.model.autoencoder import Floats
 from service.model.noise import MAX_SEED

@@ -1,17 +1,18 @@
 """POST /generate: new images."""
 
+from functools import partial
 from itertools import cycle, islice
+from secrets import randbits
 from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, ValidationInfo, model_validator
 from typing_extensions import override
 
-from service.imaging.codec import DecodedImage
-from service.imaging.writer import image_grid
+from service.imaging.codec import DecodedImage, image_grid
 from service.model.autoencoder import Autoencoder, Floats
 from service.model.latent_space import mixture_samples, prior_samples
-from service.model.noise import new_seed
+from service.model.noise import SEED_BITS
 from service.operations.base import (
     EncodingRequest,
     ExampleInputs,
@@ -52,7 +53,7 @@ class GenerateRequest(EncodingRequest, ImageOutputRequest):
         "larger is more varied.",
     )
     seed: Seed = Field(
-        default_factory=new_seed,
+        default_factory=partial(randbits, SEED_BITS),
         description="Seed of the noise. A new one by default.",
     )
     source: Literal["sampler", "prior"] = Field(

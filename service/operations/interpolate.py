@@ -6,8 +6,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import FailFast, Field, ValidationInfo, model_validator
 from typing_extensions import TypeAliasType, override
 
-from service.imaging.codec import DecodedImage
-from service.imaging.writer import image_grid
+from service.imaging.codec import DecodedImage, image_grid
 from service.model.autoencoder import Autoencoder
 from service.model.interpolation import InterpolationKind, interpolate_path
 from service.operations.base import (
@@ -143,6 +142,7 @@ async def interpolate(
     Each point is an image's posterior mean, a latent, or the mean of a digit's class;
     the frame at a point is the same as `/reconstruct` gives.
     """
+    fitted = preprocessing_of(images, request)
     points = await resolve_points(request.points(), images, model)
     weights, latents = await interpolate_path(
         model, points, request.steps, request.path, closed=request.closed
@@ -152,5 +152,5 @@ async def interpolate(
         weights=weights.tolist(),
         latents=latent_values(latents, request.encoding),
         images=image_grid(pixels, columns=len(latents), scale=request.scale),
-        fitted=preprocessing_of(images, request),
+        fitted=fitted,
     )

@@ -1,12 +1,13 @@
 """Bounds of a request, made from the settings and the model card."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from operator import attrgetter
 
 from pydantic import ValidationInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
-from service.imaging.codec import ImageShape
+from service.imaging.pixels import ImageShape
 
 MAX_UPSCALED_PIXELS = 16  # output pixels for each pixel of the most items
 
@@ -25,18 +26,9 @@ class Limits:
     max_latent: float
     labels: tuple[int, ...] = ()
 
-    @property
-    def max_parts(self) -> int:
-        """Largest number of JSON values and names in a body.
 
-        Each item may have a latent's numbers and a few values besides.
-        """
-        return self.max_items * (self.latent_size + 5) + 64
-
-
-def limits_of(info: ValidationInfo) -> Limits:
-    """Return the limits that a request is validated with."""
-    return cast("Limits", info.context)
+# Of a ValidationInfo: the limits that a request is validated with.
+limits_of: Callable[[ValidationInfo], Limits] = attrgetter("context")
 
 
 def field_error(

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from service.imaging.codec import DecodedImage
-from service.imaging.writer import image_grid
+from service.imaging.codec import DecodedImage, image_grid
 from service.model.autoencoder import Autoencoder
 from service.model.latent_space import posterior_samples
 from service.operations.base import (
@@ -36,6 +35,7 @@ async def reconstruct(
     Decoded from the posterior's mean, so that the same image gives the same response.
     With sample, decoded from samples of the posterior.
     """
+    fitted = preprocessing_of(images, request)
     posterior = await model.encode(pixel_batch(images))
     latents = posterior.mean
     if request.sample:
@@ -46,5 +46,5 @@ async def reconstruct(
     return ReconstructResponse(
         images=image_grid(pixels, columns, scale=request.scale),
         seed=request.seed if request.sample else None,
-        fitted=preprocessing_of(images, request),
+        fitted=fitted,
     )

@@ -63,12 +63,13 @@ async def score_images(
     Reconstruction error, ELBO, anomaly percentile and the probability of each digit, by
     densities in the latent space at the posterior's mean.
     """
+    fitted = preprocessing_of(images, request)
     scores = await score(model, pixel_batch(images))
     labels = model.statistics.labels
     return ScoreResponse(
         classes=labels or None,
         scores=[image_score(scores, index, labels) for index in range(len(images))],
-        fitted=preprocessing_of(images, request),
+        fitted=fitted,
     )
 
 

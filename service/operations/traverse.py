@@ -7,8 +7,7 @@ import numpy as np
 from pydantic import FailFast, Field, ValidationInfo, model_validator
 from typing_extensions import override
 
-from service.imaging.codec import DecodedImage
-from service.imaging.writer import image_grid
+from service.imaging.codec import DecodedImage, image_grid
 from service.model.autoencoder import Autoencoder
 from service.model.latent_space import traversal
 from service.operations.base import (
@@ -103,6 +102,7 @@ async def traverse(
     Each row of the grid varies one dimension from the first offset to the last, with
     the others fixed.
     """
+    fitted = preprocessing_of(images, request)
     (start,) = await resolve_points(request.points(), images, model)
     first, last = request.range
     offsets = np.linspace(first, last, request.steps)
@@ -113,5 +113,5 @@ async def traverse(
         offsets=offsets.tolist(),
         latents=latent_values(latents, request.encoding),
         images=image_grid(pixels, columns=request.steps, scale=request.scale),
-        fitted=preprocessing_of(images, request),
+        fitted=fitted,
     )

@@ -1,5 +1,6 @@
 """Outermost layer: request id, security headers, metrics, access log."""
 
+import asyncio
 import os
 import re
 import secrets
@@ -65,7 +66,15 @@ class RequestMiddleware:
                 context.status = CLIENT_GONE
             if not context.route:
                 context.route = path_of(scope)
-            self._count(scope, context, perf_counter() - started)
+            # Counted in the event loop's next round: the connection goes on first.
+            asyncio.get_running_loop().call_soon(
+                count_request,
+                self.state,
+                context,
+                client_of(scope),
+                scope["method"],
+                perf_counter() - started,
+            )
 
     def _add_headers(
         self, headers: list[tuple[bytes, bytes]], context: RequestContext
@@ -81,13 +90,14 @@ class RequestMiddleware:
         if self.state.draining:
             headers.append(CLOSE)
 
-    def _count(self, scope: Scope, context: RequestContext, seconds: float) -> None:
-        """Count and log a request that has ended."""
-        state = self.state
-        route = state.metrics.count_request(context, seconds)
-        if state.access_log:
-            method = scope["method"]
-            state.access_log.write(context, client_of(scope), method, route, seconds)
+
+def count_request(
+    state: AppState, context: RequestContext, client: str, method: str, seconds: float
+) -> None:
+    """Count and log a request that has ended."""
+    route = state.metrics.count_request(context, seconds)
+    if state.access_log:
+        state.access_log.write(context, client, method, route, seconds)
 
 
 def request_context(scope: Scope) -> RequestContext:

@@ -26,10 +26,15 @@ from service.api.errors import (
     ProblemType,
     problem,
 )
-from service.api.middleware import POLICY, SECURITY_HEADERS
 from service.api.state import AppState
-from service.observability.metrics import OTHER
-from service.observability.request_context import RequestContext, context_of, request_id
+from service.observability.request_context import RequestContext
+from service.server.middleware import (
+    POLICY,
+    SECURITY_HEADERS,
+    count_request,
+    request_context,
+    request_id,
+)
 from service.server.parser import CONNECT, RequestParser
 from service.server.transport import ResponseTransport
 from service.settings import Settings
@@ -242,12 +247,12 @@ class HttpProtocol(HttpToolsProtocol):
         if self._in_headers:
             context.bytes_out = len(body)
             client = self.client[0] if self.client else "-"
-            self._state.account(context, client, "-", OTHER, 0)
+            count_request(self._state, context, client, "-", 0)
 
     def _context(self) -> RequestContext:
         if self._in_headers:
-            return RequestContext(request_id(None))
-        return context_of(self.cycle.scope)  # type: ignore[arg-type]  # uvicorn's own type
+            return RequestContext(request_id())
+        return request_context(self.cycle.scope)  # type: ignore[arg-type]  # uvicorn's own type
 
 
 def problem_head(kind: ProblemType, request_id: str, body_bytes: int) -> bytes:

@@ -7,7 +7,8 @@ import pytest
 
 from fuzz.case import CHANNELS, HEIGHT, WIDTH, decode_text
 from fuzz.png_mutator import EDITS, Edit, chunks_of, content_of, mutate_text, picture
-from service.imaging.png_chunks import END, SIGNATURE, chunks
+from service.imaging.plain_png import END, SIGNATURE
+from service.imaging.png_chunks import chunks
 
 SEEDS = range(100)
 

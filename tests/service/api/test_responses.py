@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from service.api.body import JSON
+from service.api.body import JSON, Body
 from service.api.responses import ANIMATIONS, PNG
 from service.api.routes import operation_routes
 from service.app import create_app
@@ -245,9 +245,6 @@ def test_the_more_images_the_less_they_are_enlarged(
         ("/reconstruct", {**FIVE, "scale": 13}, JSON, False),
         ("/reconstruct", {**FIVE, "scale": 16}, JSON, True),
         ("/reconstruct", {**FIVE, "scale": 16.0}, PNG, True),
-        ("/reconstruct", {**FIVE, "scale": 1e300}, PNG, True),
-        ("/reconstruct", {**FIVE, "scale": -16}, PNG, True),
-        ("/reconstruct", {**FIVE, "scale": "16"}, PNG, False),
         ("/reconstruct", {"images": [FIRST] * 11, "scale": 10}, PNG, True),
         ("/interpolate", {}, JSON, False),
         *(("/interpolate", {}, media_type, True) for media_type in ANIMATIONS),
@@ -261,16 +258,14 @@ def test_what_takes_long_to_write_is_large_work(
     answer_type: bytes,
     large: bool,  # noqa: FBT001 - a case
 ) -> None:
-    """Done beside the event loop: animations, and what is enlarged a lot; whatever was sent as a scale."""
+    """Animations, and images that are upscaled a lot, are written in a thread."""
+    settings = settings.model_copy(update={"max_items": 256})
     state = create_app(settings, autoencoder).state
     routes = {route.path: route for route in operation_routes(state)}
     body = {**(WALK if path == "/interpolate" else {"images": [FIRST]}), **change}
     content = json.dumps(body).encode()
-    scope = {"query_string": b""}
     context = RequestContext("test")
-    _, job = routes[path].make_job(
-        content, JSON, scope, answer_type, state.model, context
-    )
+    _, job = routes[path].make_job(Body(content), answer_type, state.model, context)
 
     assert (job.cost >= OFFLOAD_FROM_COST) is large
 

@@ -16,14 +16,15 @@ from PIL import Image
 
 from service.imaging.codec import (
     DecodedImage,
-    Fit,
     ImageCodec,
-    ImageError,
+    ImageGrid,
     ImageLimits,
-    ImageShape,
+    base64_pngs,
 )
-from service.imaging.preprocessing import UNCHANGED
-from service.imaging.writer import ImageGrid, base64_pngs, write_pngs
+from service.imaging.errors import ImageError
+from service.imaging.pixels import ImageShape
+from service.imaging.plain_png import write_pngs
+from service.imaging.preprocessing import UNCHANGED, Fit
 from tests.samples import grey_png, pixels_of, png
 
 RAMP = np.array([[0, 50, 100], [150, 200, 255]], dtype=np.uint8)

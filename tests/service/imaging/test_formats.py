@@ -13,16 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fuzz.case import Records, check
-from service.imaging.codec import (
-    DecodedImage,
-    Fit,
-    ImageCodec,
-    ImageError,
-    ImageLimits,
-    ImageShape,
-)
+from service.imaging.codec import DecodedImage, ImageCodec, ImageLimits
+from service.imaging.errors import ImageError
 from service.imaging.gif_blocks import MAX_BLOCKS
 from service.imaging.jpeg_segments import MAX_SCANS, MAX_SEGMENTS
+from service.imaging.pixels import ImageShape
+from service.imaging.preprocessing import Fit
 
 HEIGHT, WIDTH = 24, 16
 SHAPE = ImageShape(1, HEIGHT, WIDTH)

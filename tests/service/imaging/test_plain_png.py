@@ -13,9 +13,13 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from service.imaging.pixels import ImageShape, Pixels
-from service.imaging.plain_png import PlainPngReader, plain_header
-from service.imaging.png_chunks import END, chunk
-from service.imaging.writer import write_pngs
+from service.imaging.plain_png import (
+    END,
+    PlainPngReader,
+    chunk,
+    plain_header,
+    write_pngs,
+)
 from tests.samples import png
 
 SHAPE = ImageShape(channels=1, height=2, width=3)

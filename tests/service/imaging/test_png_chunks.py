@@ -10,14 +10,8 @@ from PIL import Image
 
 from fuzz.case import HEIGHT, WIDTH, Records, check, decode_text
 from service.imaging.errors import ImageError
-from service.imaging.png_chunks import (
-    END,
-    MAX_CHUNKS,
-    SIGNATURE,
-    chunk,
-    chunks,
-    pixel_chunks,
-)
+from service.imaging.plain_png import END, SIGNATURE, chunk
+from service.imaging.png_chunks import MAX_CHUNKS, chunks, pixel_chunks
 from tests.samples import png
 
 LEVELS = np.arange(HEIGHT * WIDTH, dtype=np.uint32).astype(np.uint8)

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from service.imaging.codec import ImageCodec, ImageError, ImageLimits, ImageShape
+from service.imaging.codec import ImageCodec, ImageLimits
+from service.imaging.errors import ImageError
+from service.imaging.pixels import ImageShape
 from service.imaging.preprocessing import (
     UNCHANGED,
     Fit,

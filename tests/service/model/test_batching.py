@@ -215,8 +215,8 @@ def test_an_error_of_the_model_is_raised_in_every_job_of_the_call() -> None:
 
 def test_a_posterior_is_divided_as_well() -> None:
     """Each job gets the mean and the variance of its own images."""
-    images = np.arange(2 * HEIGHT * WIDTH, dtype=np.uint8)
-    images = images.reshape(2, 1, 1, HEIGHT, WIDTH)
+    levels = np.arange(2 * HEIGHT * WIDTH, dtype=np.uint8)
+    images = list(levels.reshape(2, 1, 1, HEIGHT, WIDTH))
     autoencoder = FakeAutoencoder()
 
     def compute(image: NDArray[np.uint8]) -> Compute:
@@ -227,7 +227,7 @@ def test_a_posterior_is_divided_as_well() -> None:
         return call
 
     posteriors = batched(*(compute(image) for image in images))
-    for image, posterior in zip(list(images), posteriors, strict=True):
+    for image, posterior in zip(images, posteriors, strict=True):
         alone = autoencoder.encode(image)
         assert isinstance(posterior, Posterior)
         assert np.array_equal(posterior.mean, alone.mean)
@@ -411,7 +411,7 @@ def test_a_job_waits_for_a_batch_only_where_there_are_others(
 def test_heavy_jobs_run_one_at_a_time_in_a_thread(
     large_scheduler: BatchScheduler,
     images: int,
-    is_light: bool,
+    is_light: bool,  # noqa: FBT001 - a case
     in_flight: int,
 ) -> None:
     """A light job that comes later is done before a heavy one ends."""

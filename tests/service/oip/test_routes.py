@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from service.api.body import JSON
+from service.api.body import JSON, Body
 from service.api.state import AppState
 from service.app import create_app
 from service.model.autoencoder import Floats
@@ -674,7 +674,7 @@ def test_a_model_that_does_not_compute_is_a_problem(
 
 @pytest.mark.parametrize("path", [*PATHS])
 def test_items_and_times_are_counted_by_route(
-    client: Client, autoencoder: FakeAutoencoder, state: AppState, path: str
+    client: Client, state: AppState, path: str
 ) -> None:
     """Each route has a label of its own; what is not there has none."""
     route = f"{path.format('encoder')}/infer"
@@ -759,9 +759,8 @@ def test_many_tensors_are_heavy_work(
     state = create_app(settings, autoencoder).state
     encoder, *_ = infer_routes(state)
     content = json.dumps(pixels(batch)).encode()
-    scope = {"headers": [], "query_string": b""}
     context = RequestContext("test")
-    _, job = encoder.make_job(content, JSON, scope, JSON, state.model, context)
+    _, job = encoder.make_job(Body(content), JSON, state.model, context)
 
     assert job.images == batch
     assert (job.cost >= OFFLOAD_FROM_COST) is is_heavy

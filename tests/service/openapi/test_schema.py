@@ -167,7 +167,7 @@ def test_the_page_opens_with_the_model(
     start, end = map(pixels_of, autoencoder.card.examples)
 
     assert text.startswith(
-        "**fake**, a variational autoencoder of 168 parameters, turns an image of 3 x 2 pixels"
+        "**fake**, a variational autoencoder of 168 parameters, encodes an image of 3 x 2 pixels"
     )
     assert "6 dimensions" in text
     pixels = pixels_of(walk)
@@ -196,7 +196,7 @@ def test_pictures_without_json_are_described(
     }
     assert [parameter["name"] for parameter in operation["parameters"]] == options
     assert operation["parameters"][options.index("samples")]["description"].startswith(
-        "How many draws of each image"
+        "Number of samples of each image"
     )
     assert set(form["properties"]) == {"images", *options}
     assert form["properties"]["images"]["maxItems"] == 12

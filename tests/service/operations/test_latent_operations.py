@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from service.app import create_app
-from service.imaging.codec import ImageCodec, ImageLimits, ImageShape
+from service.imaging.codec import ImageCodec, ImageLimits
+from service.imaging.pixels import ImageShape
 from service.model.noise import MAX_SEED
 from service.model.statistics import LatentStatistics
 from service.operations.arithmetic import ArithmeticRequest

@@ -4,9 +4,8 @@ import asyncio
 
 import numpy as np
 
-from service.imaging.codec import ImageCodec, ImageLimits, ImageShape
-from service.imaging.pixels import Pixels
-from service.imaging.writer import image_grid
+from service.imaging.codec import ImageCodec, ImageLimits, image_grid
+from service.imaging.pixels import ImageShape, Pixels
 from service.model.latent_space import posterior_samples
 from service.operations.base import pixel_batch
 from service.operations.limits import Limits

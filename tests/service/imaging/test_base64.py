@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.imaging.base64_codec import base64_text, decode_base64
+from service.imaging.codec import base64_text, decode_base64
 from service.imaging.errors import ImageError
 
 

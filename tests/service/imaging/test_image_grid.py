@@ -9,16 +9,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from service.imaging.codec import ImageCodec, ImageLimits, ImageShape
-from service.imaging.pixels import Pixels
-from service.imaging.writer import (
+from service.imaging.codec import (
+    ImageCodec,
     ImageGrid,
+    ImageLimits,
     base64_pngs,
     contact_sheet,
     image_grid,
     upscale,
-    write_pngs,
 )
+from service.imaging.pixels import ImageShape, Pixels
+from service.imaging.plain_png import write_pngs
 from tests.samples import pixels_of
 
 counts = st.integers(1, 12)
