@@ -170,6 +170,6 @@ def test_the_documentation_has_all_settings() -> None:
     """Name, default, meaning and unit, as the class has them."""
     table = "\n".join(row(name, field) for name, field in Settings.model_fields.items())
 
-    assert table in (REPOSITORY / "docs/operating.md").read_text(), (
-        f"docs/operating.md needs this table:\n{table}"
+    assert table in (REPOSITORY / "docs/deployment.md").read_text(), (
+        f"docs/deployment.md needs this table:\n{table}"
     )
