@@ -1,8 +1,8 @@
 """The model in the repository is what its card says, and as good."""
 
 import json
-import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import onnx
@@ -99,12 +99,13 @@ def test_the_first_thousand_digits_agree_with_the_card(
     assert quality.active_units == card["quality"]["active_units"]
 
 
-@pytest.mark.skipif(
-    "MNIST_DIR" not in os.environ, reason="MNIST_DIR names no folder with all of MNIST"
-)
-def test_the_whole_test_set_gives_the_cards_figures(card: dict[str, Any]) -> None:
+def test_the_whole_test_set_gives_the_cards_figures(
+    card: dict[str, Any], mnist_folder: Path
+) -> None:
     """Measured anew, they come out the same."""
-    quality = asdict(measure(ExportedModel(MODEL), DataSource().load("t10k")))
+    quality = asdict(
+        measure(ExportedModel(MODEL), DataSource().load("t10k", mnist_folder))
+    )
 
     assert quality == pytest.approx(
         {name: card["quality"][name] for name in quality}, rel=1e-4
