@@ -299,11 +299,6 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter a flag
     """Measure the exported model on the test digits, and write it to its card and between the marks of its README."""
     exported = ExportedModel(model)
     fashion = fashion_mnist(fashion_folder)
-    if fashion is None:
-        typer.echo(
-            "no Fashion-MNIST here (dataset-fashion-mnist, or --fashion): measuring without",
-            err=True,
-        )
     train, fitted = (
         context.obj.load("train", data),
         exported.card["data"]["training_images"],
@@ -316,6 +311,12 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter a flag
     evaluation.check(exported, train.first(fitted), test)
     for folder in filter(None, (model, plots_folder)):
         make_room(folder)
+    if fashion is None:
+        typer.echo(
+            "Fashion-MNIST is not measured: install Debian's dataset-fashion-mnist, "
+            "or pass --fashion",
+            err=True,
+        )
     judge = (
         read_classifier(classifier_file)
         if classifier_file.exists()

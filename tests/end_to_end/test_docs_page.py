@@ -3,7 +3,6 @@
 The screenshots are in pytest's folder for temporary files; ``--basetemp`` chooses it.
 """
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,15 +48,12 @@ class Visit:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium, that knows no other name than the service's."""
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("no chromium here")
+def browser(chromium: str) -> Iterator[Browser]:
+    """Run Chromium, which resolves no other name than the service's."""
     with sync_playwright() as playwright:
         rules = f"--host-resolver-rules=MAP {HOST} 127.0.0.1, MAP * ~NOTFOUND"
         with playwright.chromium.launch(
-            executable_path=path, args=[rules], timeout=MILLISECONDS
+            executable_path=chromium, args=[rules], timeout=MILLISECONDS
         ) as browser:
             yield browser
 

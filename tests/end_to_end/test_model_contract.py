@@ -1,8 +1,8 @@
 """The model in the repository agrees with its card and has the promised quality."""
 
 import json
-import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import onnx
@@ -100,12 +100,12 @@ def test_the_first_thousand_digits_agree_with_the_card(
     assert quality.active_units == card["quality"]["active_units"]
 
 
-@pytest.mark.skipif(
-    "MNIST_DIR" not in os.environ, reason="MNIST_DIR names no folder with all of MNIST"
-)
-def test_the_whole_test_set_reproduces_the_cards_quality(card: dict[str, Any]) -> None:
+def test_the_whole_test_set_reproduces_the_cards_quality(
+    card: dict[str, Any], mnist_folder: Path
+) -> None:
     """Within a relative difference of 1e-4."""
-    quality = asdict(measure(ExportedModel(MODEL), DataSource().load("t10k")))
+    source = DataSource()
+    quality = asdict(measure(ExportedModel(MODEL), source.load("t10k", mnist_folder)))
 
     assert quality == pytest.approx(
         {name: card["quality"][name] for name in quality}, rel=1e-4

@@ -2,15 +2,12 @@
 
 import asyncio
 import re
-import shutil
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-
-import pytest
 
 from tests.end_to_end.connection import connect, request
 from tests.end_to_end.load import Load
@@ -55,11 +52,10 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def proxy(folder: Path, port: int, instances: list[int]) -> Iterator[None]:
+def proxy(
+    haproxy: str, folder: Path, port: int, instances: list[int]
+) -> Iterator[None]:
     """Run HAProxy in front of two instances."""
-    binary = shutil.which("haproxy")
-    if binary is None:
-        pytest.skip("haproxy is not installed: apt-get install haproxy")
     path = folder / "haproxy.cfg"
     path.write_text(
         CONFIGURATION.format(
@@ -67,7 +63,7 @@ def proxy(folder: Path, port: int, instances: list[int]) -> Iterator[None]:
         )
     )
     with subprocess.Popen(
-        [binary, "-f", str(path)], stderr=subprocess.DEVNULL
+        [haproxy, "-f", str(path)], stderr=subprocess.DEVNULL
     ) as process:
         try:
             yield
@@ -91,11 +87,11 @@ async def wait_until_up(folder: Path, names: set[str]) -> None:
         await asyncio.sleep(0.01)
 
 
-def test_a_rolling_restart_loses_no_request(tmp_path: Path) -> None:
+def test_a_rolling_restart_loses_no_request(haproxy: str, tmp_path: Path) -> None:
     """Ten restarts of each of two instances; every request is answered with 200."""
     port, *instances = free_ports(3)
     with ExitStack() as stack:
-        stack.enter_context(proxy(tmp_path, port, instances))
+        stack.enter_context(proxy(haproxy, tmp_path, port, instances))
         running = [ExitStack() for _ in instances]
         for one in running:
             stack.push(one)

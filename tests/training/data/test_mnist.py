@@ -15,7 +15,6 @@ import torch
 
 from tests.samples import DATA
 from training.data.mnist import (
-    FASHION_FOLDER,
     MNIST_FILES,
     DataError,
     DataSource,
@@ -184,10 +183,23 @@ def test_the_halves_are_every_second_digit(test_digits: Digits) -> None:
     assert [len(first.labels), len(second.labels)] == [3, 2]
 
 
-def test_fashion_mnist_is_read_where_it_is() -> None:
-    """From the folder named, or from Debian's where there is one; digits are not taken for garments."""
+def test_other_data_is_refused_as_fashion_mnist() -> None:
+    """Digits have the same format and file names."""
     with pytest.raises(DataError, match="is not Fashion-MNIST's"):
         fashion_mnist(DATA)
-    found = fashion_mnist(None)
-    assert (found is not None) == FASHION_FOLDER.exists()
-    assert found is None or found.images.shape == (10_000, 1, 28, 28)
+
+
+def test_fashion_mnist_is_optional() -> None:
+    """Without a folder, and without Debian's package, there is none."""
+    assert fashion_mnist(None) is None
+
+
+def test_fashion_mnist_is_read_from_debians_package(
+    fashion_mnist_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder is the default."""
+    monkeypatch.setattr("training.data.mnist.FASHION_FOLDER", fashion_mnist_folder)
+    images = fashion_mnist(None)
+
+    assert images is not None
+    assert images.images.shape == (10_000, 1, 28, 28)
