@@ -32,9 +32,10 @@ format: .venv/dev  ## Format the code and apply the linter's safe fixes
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-lint: .venv/dev  ## Run the linter, the formatter's check and the type checker
+lint: .venv/dev  ## Run the linters, the formatter's check and the type checker
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
 # Endurance tests measure speed and memory, so they run without coverage.
