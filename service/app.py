@@ -1,8 +1,9 @@
 """Composition root: builds the application from its rooms."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
@@ -12,10 +13,10 @@ from service.api.auth import ApiKeyMiddleware, CorsMiddleware
 from service.api.body import BodyBudget
 from service.api.errors import PROBLEM_TYPES, install_handlers
 from service.api.index import index_route
-from service.api.route import Dispatcher
+from service.api.route import Dispatcher, OperationRoute
 from service.api.routes import operation_routes
 from service.api.state import AppState, ServedModel
-from service.api.status import probe_router, status_router
+from service.api.status import METRICS_PATH, probe_router, status_router
 from service.imaging.codec import ImageCodec, ImageLimits
 from service.imaging.pixels import ImageShape
 from service.model.autoencoder import Backend
@@ -67,34 +68,40 @@ def create_app(
         telemetry=NO_TELEMETRY,
     )
     install_handlers(app)
-    operations = operation_routes(state) + infer_routes(state)
-    probes = collect(probe_router(state), health_router(state))
-    status = status_router(state, reload_endpoint=settings.reload_endpoint)
-    documentation = [*documentation_routes(app), index_route(state, PAGE)]
-    # Probes come first: they are answered without walking the operations.
-    app.router.routes = [
-        *probes,
-        *collect(status, metadata_router(state)),
-        *documentation,
-        *operations,
-    ]
-    customize_openapi(app, state, operations, paths(probes))
-    state.start_counting(
-        Metrics(
-            paths(app.router.routes),
-            [problem.name for problem in PROBLEM_TYPES],
-            settings.workers,
-        )
-    )
-    open_paths = paths(documentation) if settings.docs_without_key else []
-    if settings.metrics_without_key:
-        open_paths.append("/metrics")
-    inner: ASGIApp = Dispatcher(app, operations)
+    routes = build_routes(settings, state, app)
+    app.router.routes = routes.in_order()
+    labels = paths(app.router.routes)
+    problems = [problem.name for problem in PROBLEM_TYPES]
+    state.start_counting(Metrics(labels, problems, settings.workers))
+    customize_openapi(app, state, routes.operations, paths(routes.probes))
+    inner: ASGIApp = Dispatcher(app, routes.operations)
     if settings.otlp_endpoint:
-        provider = make_tracer_provider(settings.otlp_endpoint)
-        inner = TracingMiddleware(inner, provider)
-    inner = with_access_control(inner, settings, state, paths(probes), open_paths)
-    return RequestMiddleware(inner, state)
+        inner = TracingMiddleware(inner, make_tracer_provider(settings.otlp_endpoint))
+    return RequestMiddleware(protect(inner, settings, state, routes), state)
+
+
+class Routes(NamedTuple):
+    """All routes, by what they need: probes need no key, operations a body."""
+
+    probes: list[BaseRoute]
+    status: list[BaseRoute]
+    documentation: list[BaseRoute]
+    operations: list[OperationRoute]
+
+    def in_order(self) -> list[BaseRoute]:
+        """Return all routes, probes first: they are answered without the others."""
+        return [route for group in self for route in group]
+
+
+def build_routes(settings: Settings, state: AppState, app: FastAPI) -> Routes:
+    """Return the routes of an application."""
+    status = status_router(state, reload_endpoint=settings.reload_endpoint)
+    return Routes(
+        probes=probe_router(state).routes + health_router(state).routes,
+        status=status.routes + metadata_router(state).routes,
+        documentation=documentation_routes(app) + [index_route(state, PAGE)],
+        operations=operation_routes(state) + infer_routes(state),
+    )
 
 
 def served_model(settings: Settings, backend: Backend) -> ServedModel:
@@ -120,15 +127,15 @@ def load_model(settings: Settings) -> ServedModel:
     return served_model(settings, OnnxAutoencoder.load(settings.model))
 
 
-def with_access_control(
-    app: ASGIApp,
-    settings: Settings,
-    state: AppState,
-    probes: Iterable[str],
-    open_paths: Iterable[str],
+def protect(
+    app: ASGIApp, settings: Settings, state: AppState, routes: Routes
 ) -> ASGIApp:
     """Put an application behind host names, keys and origins, where they are set."""
     if state.api_keys or settings.allowed_hosts:
+        open_paths = paths(routes.documentation) if settings.docs_without_key else []
+        if settings.metrics_without_key:
+            open_paths.append(METRICS_PATH)
+        probes = paths(routes.probes)
         app = ApiKeyMiddleware(app, state, settings.allowed_hosts, probes, open_paths)
     if settings.cors_origins:  # outermost: a preflight brings no key
         app = CorsMiddleware(
@@ -146,11 +153,6 @@ def with_access_control(
             expose_headers=["X-Request-ID", "Server-Timing", "Retry-After"],
         )
     return app
-
-
-def collect(*routers: APIRouter) -> list[BaseRoute]:
-    """Return the routes of several routers."""
-    return [route for router in routers for route in router.routes]
 
 
 def paths(routes: Iterable[BaseRoute]) -> list[str]:

@@ -131,7 +131,7 @@ def check_body_type(content_type: bytes, others: Sequence[bytes] = ()) -> bytes:
     if media_type in others:
         return content_type
     if media_type != JSON:
-        names = listed((JSON, *others))
+        names = listed((JSON,) + tuple(others))
         given = header_text(content_type) if content_type else "missing"
         raise ProblemError(
             UNSUPPORTED_MEDIA_TYPE, f"Content-Type must be {names}; is {given}"

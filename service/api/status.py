@@ -15,6 +15,7 @@ from service.model.card import ModelCard
 from service.operations import base
 
 TAG = "Status"
+METRICS_PATH = "/metrics"
 METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 
 
@@ -71,14 +72,23 @@ def probe_router(state: AppState) -> APIRouter:
 def status_router(state: AppState, *, reload_endpoint: bool) -> APIRouter:
     """Return the model card, the metrics and, where it is on, the reload."""
     router = APIRouter(tags=[TAG])
+    add_metrics(router, state)
+    if reload_endpoint:
+        add_reload(router, state)
 
     @router.get("/model", operation_id="model", summary="Model card")
     async def model_card() -> ModelCard:
         """Architecture, objective, data, measured quality, hashes."""
         return state.model.backend.card
 
+    return router
+
+
+def add_metrics(router: APIRouter, state: AppState) -> None:
+    """Add the metrics of all workers."""
+
     @router.get(
-        "/metrics",
+        METRICS_PATH,
         operation_id="metrics",
         summary="Prometheus metrics",
         response_class=Response,
@@ -99,6 +109,16 @@ def status_router(state: AppState, *, reload_endpoint: bool) -> APIRouter:
         }
         return Response(state.metrics.text(labels), media_type=METRICS_TYPE)
 
+
+def add_reload(router: APIRouter, state: AppState) -> None:
+    """Add the reload of the model."""
+
+    @router.post(
+        "/model/reload",
+        status_code=202,
+        operation_id="reload",
+        summary="Reload the model",
+    )
     async def reload_model() -> Reload:
         """Reload the model from its folder.
 
@@ -107,14 +127,3 @@ def status_router(state: AppState, *, reload_endpoint: bool) -> APIRouter:
         """
         os.kill(state.main_process, signal.SIGHUP)
         return Reload()
-
-    if reload_endpoint:
-        router.add_api_route(
-            "/model/reload",
-            reload_model,
-            methods=["POST"],
-            status_code=202,
-            operation_id="reload",
-            summary="Reload the model",
-        )
-    return router

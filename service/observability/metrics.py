@@ -26,15 +26,14 @@ from service.observability.request_context import RequestContext
 OTHER = "other"
 # nginx's status of a client that left before its response; no response carries it.
 CLIENT_GONE = 499
-STATUSES = (
-    *(200, 202, 206, 304, 307),
-    *(400, 401, 404, 405, 406, 408, 413, 415, 416, 422, 431, CLIENT_GONE),
-    *(500, 501, 503),
-)
+SUCCESSES = (200, 202, 206, 304, 307)
+CLIENT_ERRORS = (400, 401, 404, 405, 406, 408, 413, 415, 416, 422, 431, CLIENT_GONE)
+SERVER_ERRORS = (500, 501, 503)
+STATUSES = SUCCESSES + CLIENT_ERRORS + SERVER_ERRORS
 STAGES = ("queue", "read", "infer", "write")
 RELOADS = ("ok", "refused")
-SECONDS = (
-    *(factor * 10.0**power for power in range(-4, 1) for factor in (1, 2.5, 5)),
+DECADES = [10.0**power for power in range(-4, 1)]
+SECONDS = tuple(factor * decade for decade in DECADES for factor in (1, 2.5, 5)) + (
     10.0,
 )
 BATCHES = tuple(2**power for power in range(9))
@@ -74,10 +73,13 @@ class Metrics:
         The memory is shared with processes forked from here on.
         """
         self._workers = workers
-        self._routes = {*routes, OTHER}
+        self._routes = set(routes) | {OTHER}
         keys: list[Key] = [("in_flight",), ("pending",), ("restarts",), ("batch",)]
         statuses = map(str, STATUSES)
-        keys += [("request", *labels) for labels in product(self._routes, statuses)]
+        keys += [
+            ("request", route, status)
+            for route, status in product(self._routes, statuses)
+        ]
         keys += [("images", route) for route in routes]
         keys += [("problem", name) for name in problems]
         keys += [("stage", stage) for stage in STAGES]
@@ -155,8 +157,8 @@ class Metrics:
             "Workers replaced.",
             sums[self._cell["restarts",]],
         )
-        info = GaugeMetricFamily("vae_model_info", "The model.", labels=[*model])
-        info.add_metric([*model.values()], 1)
+        info = GaugeMetricFamily("vae_model_info", "The model.", labels=list(model))
+        info.add_metric(list(model.values()), 1)
         yield info
 
     def _histograms(self, sums: Sequence[float]) -> Iterator[Metric]:

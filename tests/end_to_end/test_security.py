@@ -199,9 +199,7 @@ def test_a_prefix_that_a_proxy_takes_off_is_told_to_clients() -> None:
     ):
         assert client.post("/encode", json=IMAGES).status_code == 200
         assert client.get("/openapi.json").json()["servers"] == [{"url": "/vae"}]
-        assert (
-            "/vae/docs-assets/swagger-ui-bundle.js" in client.get("/docs").text
-        )
+        assert "/vae/docs-assets/swagger-ui-bundle.js" in client.get("/docs").text
         server.log.wait_for('"route": "/openapi.json"')
 
 
