@@ -1,0 +1,78 @@
+"""A run on the command line: device, progress bar, a checkpoint after each epoch."""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+import typer
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from training.fitting.checkpoint import EpochResult
+from training.fitting.errors import TrainingError
+from training.fitting.tensorboard import EpochLog
+from training.fitting.trainer import Trainer
+
+DeviceName = Literal["auto", "cpu", "cuda"]
+
+
+def choose_device(name: DeviceName) -> torch.device:
+    """Return the named device; ``auto`` is CUDA where available.
+
+    Raises TrainingError if CUDA is requested and not available.
+    """
+    if name == "cpu":
+        return torch.device("cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if name == "cuda":
+        raise TrainingError("--device cuda: PyTorch finds no CUDA device")
+    return torch.device("cpu")
+
+
+def run(trainer: Trainer, checkpoint: Path, log: EpochLog) -> None:
+    """Train to the last epoch. Write the checkpoint and print the losses after each."""
+    epochs = trainer.recipe.epochs
+    saved = trainer.epochs_done
+    try:
+        with progress_bar() as progress:
+            console = progress.console
+            bar = progress.add_task(
+                "training", total=epochs, completed=saved, result=""
+            )
+            for result in trainer.epochs():
+                trainer.save(checkpoint)
+                saved = result.epoch
+                log(result)
+                line = describe_epoch(result)
+                progress.update(bar, completed=saved, result=line)
+                if not console.is_terminal:
+                    console.print(f"epoch {saved}/{epochs}: {line}")
+    finally:
+        if saved:
+            typer.echo(f"{saved} of {epochs} epochs done: {checkpoint}")
+
+
+def progress_bar() -> Progress:
+    """Build a progress bar of epochs done, time left and the last epoch's losses."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[result]}"),
+    )
+
+
+def describe_epoch(result: EpochResult) -> str:
+    """Return an epoch's losses as one line, in nats an image."""
+    return (
+        f"loss {result.loss:.2f}, "
+        f"reconstruction {result.reconstruction_loss:.2f} "
+        f"+ KL {result.kl_divergence:.2f}"
+    )
