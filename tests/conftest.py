@@ -6,7 +6,8 @@ import torch
 from hypothesis import settings
 
 from tests.samples import DATA, FakeAutoencoder
-from training.data.mnist import DataSource, Digits
+from training.data.digits import Digits
+from training.data.mnist import DataSource
 
 SAMPLE = DataSource(
     name="sample",

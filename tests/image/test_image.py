@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.samples import grey_png, pixels_of
-from training.data.mnist import Digits
+from training.data.digits import Digits
 
 DOCKER = os.environ.get("DOCKER", "docker")
 LOCKED_DOWN = (

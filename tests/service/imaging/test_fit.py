@@ -14,7 +14,7 @@ from service.imaging.fit import UNTOUCHED, Preprocessing, fit_image
 from service.imaging.reader import read_image
 from tests.samples import DATA, png
 from tests.service.imaging.test_formats import file_of
-from training.data.mnist import parse_idx
+from training.data.idx import parse_idx
 
 Grey = NDArray[np.uint8]
 SIDE = 28

@@ -12,7 +12,7 @@ from service.model.score import reconstruction_loss, score
 from tests.samples import MODEL, FakeAutoencoder
 from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import read_statistics
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.evaluation.anomaly_quality import densities_and_scores
 from training.network import objective as reference
 
