@@ -18,6 +18,7 @@ from training.artifact.exported_model import (
 )
 from training.artifact.model_card import measures
 from training.artifact.summary import summary as describe
+from training.console import open_standard_streams, print_error, warn
 from training.data.digits import Digits
 from training.data.errors import DataError
 from training.data.mnist import DataSource, fashion_mnist
@@ -32,11 +33,13 @@ from training.evaluation.classifier import (
     train_classifier,
 )
 from training.files import create_writable_folder
-from training.fitting.checkpoint import read_checkpoint
+from training.fitting.checkpoint import read_checkpoint, trained_model
 from training.fitting.errors import TrainingError
+from training.fitting.health import has_diverged, mean_kl_divergence
 from training.fitting.performance import keep_freed_memory
 from training.fitting.recipe import Recipe, RecipeError
-from training.fitting.run import choose_device, run
+from training.fitting.run import choose_device, run, warn_if_collapsed
+from training.fitting.run import resume as resume_run
 from training.fitting.tensorboard import epoch_log
 from training.fitting.trainer import Trainer
 
@@ -90,9 +93,10 @@ def train(  # noqa: PLR0913 - one parameter an option
     create_writable_folder(checkpoint.parent)
     trainer = Trainer(digits, recipe, choose_device(device))
     if checkpoint.exists():
-        trainer.resume(checkpoint)
+        resume_run(trainer, checkpoint)
     with epoch_log(tensorboard) as log:
         run(trainer, checkpoint, log)
+    warn_if_collapsed(trainer.history[-1].kl_divergence)
 
 
 @app.command()
@@ -108,11 +112,13 @@ def export(
     train = context.obj.load("train", data)
     test = context.obj.load("t10k", data)
     test = test.first(test_size)
+    kl_divergence = check_trained(checkpoint, test)
     difference = exporting.export(checkpoint, model, context.obj, train, test)
     typer.echo(
         f"{model}: largest difference from PyTorch {difference:.1e} "
         f"over {len(test)} test digits"
     )
+    warn_if_collapsed(kl_divergence)
 
 
 @app.command()
@@ -187,6 +193,22 @@ def demo(
         typer.echo(path)
 
 
+def check_trained(checkpoint: Path, test: Digits) -> float:
+    """Check that a run has not diverged.
+
+    Return the mean KL divergence of its averaged weights, in nats an image. Raises
+    TrainingError if it has.
+    """
+    trained, _ = trained_model(checkpoint)
+    pixels = test.pixels()
+    kl_divergence = mean_kl_divergence(trained, pixels)
+    if has_diverged(kl_divergence, pixels):
+        raise TrainingError(
+            f"{checkpoint}: training diverged; start again with a lower learning rate"
+        )
+    return kl_divergence
+
+
 def find_garments(folder: Path | None) -> Digits | None:
     """Return Fashion-MNIST's test images; warn and return None if they are absent."""
     garments = fashion_mnist(folder)
@@ -229,11 +251,6 @@ def make_classifier(path: Path, source: DataSource, data: Path | None) -> Classi
     return judge
 
 
-def warn(message: str) -> None:
-    """Print a warning to standard error."""
-    typer.echo(f"warning: {message}", err=True)
-
-
 def main(
     source: DataSource | None = None,
     arguments: list[str] | None = None,
@@ -242,11 +259,12 @@ def main(
 
     An error that the user can correct is printed as one line, with exit code 1.
     """
+    open_standard_streams()
     keep_freed_memory()
     try:
         app(args=arguments, obj=source, prog_name="python -m training")
     except USER_ERRORS as error:
-        typer.echo(f"error: {error}", err=True)
+        print_error(error)
         raise SystemExit(1) from None
 
 

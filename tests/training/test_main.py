@@ -1,6 +1,9 @@
 """The command line, from digits to pictures, on the sample in the repository."""
 
+import errno
+import io
 import json
+import math
 import os
 import re
 import signal
@@ -13,6 +16,7 @@ from shutil import copytree
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from tests.conftest import SAMPLE
@@ -154,6 +158,82 @@ def look(path: Path) -> tuple[int, int]:
         grey = np.asarray(image.convert("L"))
     assert int(grey.max()) - int(grey.min()) > 100
     return image.size
+
+
+def test_a_cosine_run_resumed_with_more_epochs_warns(
+    command: Command, tmp_path: Path
+) -> None:
+    """The schedule changes, and the result is not that of a single run."""
+    train = ("train", "--checkpoint", tmp_path / "c.pt", "--data", DATA)
+    command(*train, "--epochs", 1)
+    code, out, err = command(*train, "--epochs", 2, "--resume")
+
+    assert code == 0
+    assert "2 of 2 epochs done" in out
+    assert err.startswith("warning: the cosine schedule now ends at epoch 2, not 1: ")
+    assert "learning rate 0.005" in err
+
+
+def test_a_constant_run_resumed_with_more_epochs_does_not_warn(
+    command: Command, tmp_path: Path
+) -> None:
+    """The result is that of a single run."""
+    train = ("train", "--checkpoint", tmp_path / "c.pt", "--data", DATA)
+    command(*train, "--schedule", "constant", "--epochs", 1)
+    _, out, err = command(*train, "--schedule", "constant", "--epochs", 2, "--resume")
+
+    assert "2 of 2 epochs done" in out
+    assert "schedule" not in err
+
+
+def test_a_collapsed_posterior_is_reported(command: Command, tmp_path: Path) -> None:
+    """Training and export warn if the KL divergence is about 0."""
+    checkpoint, model = tmp_path / "c.pt", tmp_path / "model"
+    recipe = ("--c", "0.001", "--batch-size", 32, "--epochs", 3)
+    code, _, err = command("train", "--checkpoint", checkpoint, "--data", DATA, *recipe)
+    assert code == 0
+    assert "warning: posterior collapse: " in err
+
+    code, _, err = command(
+        "export", "--checkpoint", checkpoint, "--model", model, "--data", DATA
+    )
+    assert code == 0
+    assert "warning: posterior collapse: " in err
+
+
+def test_a_diverged_checkpoint_is_not_exported(
+    command: Command, checkpoint: Path, tmp_path: Path
+) -> None:
+    """The error says so, and the model exported before is left unchanged."""
+    state = torch.load(checkpoint, weights_only=True)
+    state["averaged"]["module.encoder.mean.weight"].fill_(math.nan)
+    torch.save(state, tmp_path / "diverged.pt")
+    (tmp_path / "model.json").write_text("before")
+    code, out, err = command(
+        *("export", "--checkpoint", tmp_path / "diverged.pt"),
+        *("--model", tmp_path, "--data", DATA, "--test-size", 10),
+    )
+
+    assert (code, out) == (1, "")
+    assert "diverged.pt: training diverged" in err
+    assert err.count("\n") == 1
+    assert (tmp_path / "model.json").read_text() == "before"
+    assert not (tmp_path / "encoder.onnx").exists()
+
+
+def test_an_error_survives_a_standard_error_that_cannot_be_written(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exit code is 1 all the same."""
+
+    class FullStream(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stderr", FullStream())
+    code, _, _ = command("summary", "--model", "nowhere")
+
+    assert code == 1
 
 
 def test_a_recipe_file_sets_the_defaults_of_options(

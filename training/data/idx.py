@@ -18,10 +18,15 @@ SIZE_BYTES = 4  # of each dimension
 
 
 def find_idx(name: str, folder: Path) -> Path | None:
-    """Return the path of the named IDX file, gzip or raw; None if it is absent."""
-    for path in (folder / f"{name}.gz", folder / name):
-        if path.is_file():
-            return path
+    """Return the path of the named IDX file, gzip or raw; None if it is absent.
+
+    MNIST's files are also known by names with a dot, such as train-images.idx3-ubyte.
+    """
+    dotted = name.replace("-idx", ".idx")
+    for stem in (name, dotted):
+        for path in (folder / f"{stem}.gz", folder / stem):
+            if path.is_file():
+                return path
     return None
 
 

@@ -127,6 +127,17 @@ def fashion_mnist(folder: Path | None) -> Digits | None:
 
 
 def cache_folder() -> Path:
-    """Return the user's cache folder for this project (XDG base directory)."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "vae-service"
+    """Return the user's cache folder for this project (XDG base directory).
+
+    Raises DataError if the user has no home folder.
+    """
+    given = os.environ.get("XDG_CACHE_HOME")
+    if given:
+        return Path(given) / "vae-service"
+    try:
+        return Path.home() / ".cache" / "vae-service"
+    except RuntimeError as error:
+        raise DataError(
+            "there is no home folder to download to: "
+            "name a folder of the IDX files with --data or $MNIST_DIR"
+        ) from error

@@ -120,7 +120,8 @@ def read_recipe(path: Path) -> dict[str, RecipeValue]:
     Raises RecipeError, naming the file, if it cannot be read or has anything else.
     """
     try:
-        values: dict[str, RecipeValue] = tomllib.loads(path.read_text())
+        text = path.read_text("utf-8-sig")
+        values: dict[str, RecipeValue] = tomllib.loads(text)
     except (OSError, ValueError) as error:
         raise RecipeError(f"{path} is not a readable recipe: {error}") from error
     defaults = asdict(Recipe())

@@ -13,8 +13,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from training.console import warn
 from training.fitting.checkpoint import EpochResult
 from training.fitting.errors import TrainingError
+from training.fitting.health import has_collapsed
 from training.fitting.tensorboard import EpochLog
 from training.fitting.trainer import Trainer
 
@@ -33,6 +35,21 @@ def choose_device(name: DeviceName) -> torch.device:
     if name == "cuda":
         raise TrainingError("--device cuda: PyTorch finds no CUDA device")
     return torch.device("cpu")
+
+
+def resume(trainer: Trainer, checkpoint: Path) -> None:
+    """Restore a checkpoint. Warn if another number of epochs changes the schedule."""
+    earlier = trainer.resume(checkpoint)
+    done = trainer.epochs_done
+    epochs = trainer.recipe.epochs
+    if trainer.recipe.schedule == "constant" or epochs in {earlier.epochs, done}:
+        return
+    rate = trainer.learning_rate(done)
+    warn(
+        f"the {trainer.recipe.schedule} schedule now ends at epoch {epochs}, "
+        f"not {earlier.epochs}: training continues with the learning rate {rate:.2g}, "
+        f"and the result is not that of a single run of {epochs} epochs"
+    )
 
 
 def run(trainer: Trainer, checkpoint: Path, log: EpochLog) -> None:
@@ -56,6 +73,17 @@ def run(trainer: Trainer, checkpoint: Path, log: EpochLog) -> None:
     finally:
         if saved:
             typer.echo(f"{saved} of {epochs} epochs done: {checkpoint}")
+
+
+def warn_if_collapsed(kl_divergence: float) -> None:
+    """Warn of posterior collapse, given the mean KL divergence in nats an image."""
+    if has_collapsed(kl_divergence):
+        warn(
+            f"posterior collapse: the KL divergence is {kl_divergence:.3f} nats an image, "
+            "so the latents hold almost no information on the image, and all "
+            "reconstructions are alike. Try more epochs, a lower learning rate or, with "
+            "the objective squared-error, a larger --c"
+        )
 
 
 def progress_bar() -> Progress:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from training.files import write_file
 from training.fitting.checkpoint import CHECKPOINT_FORMAT, EpochResult, read_checkpoint
 from training.fitting.errors import TrainingError
 from training.fitting.gradient import set_gradients
+from training.fitting.health import has_diverged, mean_kl_divergence
 from training.fitting.optimizers import make_optimizers
 from training.fitting.performance import fast_products
 from training.fitting.recipe import Recipe
@@ -25,6 +26,8 @@ from training.network.objective import Loss, Objective
 
 # Between updates of the averaged weights: each pass over the weights waits for memory.
 MAX_AVERAGING_STEPS = 8
+
+CHECKED_IMAGES = 64  # a check of the outputs on these takes less time than a step
 
 
 class Trainer:
@@ -73,9 +76,21 @@ class Trainer:
                 f"the loss is not finite in epoch {result.epoch}: "
                 "try a lower learning rate"
             )
+        if self._has_diverged():
+            raise TrainingError(
+                f"training diverged in epoch {result.epoch}: try a lower learning rate"
+            )
         self.epochs_done = result.epoch
         self.history.append(result)
         return result
+
+    def _has_diverged(self) -> bool:
+        """Check the model and its average, which may diverge in an epoch's last step."""
+        averaged = cast("VAE", self.averaged.module)
+        pixels = self.pixels[:CHECKED_IMAGES]
+        models = (self.model, averaged)
+        divergences = [mean_kl_divergence(model, pixels) for model in models]
+        return any(has_diverged(each, pixels) for each in divergences)
 
     def _take_steps(self) -> Tensor:
         """Take an epoch's steps.
@@ -101,13 +116,18 @@ class Trainer:
         return totals
 
     def set_learning_rate(self, epochs_done: float) -> None:
-        """Set the learning rate for this point of the run by the schedule."""
+        """Set the optimizers' learning rate for this point of the run."""
+        rate = self.learning_rate(epochs_done)
+        for optimizer in self.optimizers:
+            optimizer.param_groups[0]["lr"] = rate
+
+    def learning_rate(self, epochs_done: float) -> float:
+        """Return the learning rate at this point of the run, by the schedule."""
         if self.recipe.schedule == "constant":
-            return
+            return self.recipe.learning_rate
         angle = math.pi * epochs_done / self.recipe.epochs
         factor = 0.5 * (1 + math.cos(angle))
-        for optimizer in self.optimizers:
-            optimizer.param_groups[0]["lr"] = self.recipe.learning_rate * factor
+        return self.recipe.learning_rate * factor
 
     def _step(self, pixels: Tensor) -> Tensor:
         """Take one step. Return its loss's summed total and parts, (3,)."""
@@ -169,10 +189,12 @@ class Trainer:
         torch.save(state, content)
         write_file(path, content.getvalue())
 
-    def resume(self, path: Path) -> None:
-        """Restore the state of a checkpoint.
+    def resume(self, path: Path) -> Recipe:
+        """Restore the state of a checkpoint. Return the recipe it was made with.
 
-        Raises TrainingError if it is of another recipe, data set or device.
+        The recipes may differ in their epochs. With a constant learning rate the result
+        is that of a single run. Raises TrainingError if the checkpoint is of another
+        recipe, data set or device, or has more epochs done than this run has in all.
         """
         state = read_checkpoint(path)
         self._check_origin(path, state)
@@ -184,10 +206,13 @@ class Trainer:
         self.generator.set_state(state["generator"])
         self.epochs_done = state["epochs_done"]
         self.history = state["history"]
+        recipe: Recipe = state["recipe"]
+        return recipe
 
     def _check_origin(self, path: Path, state: dict[str, Any]) -> None:
-        """Check that a checkpoint is of this recipe, data set and device."""
+        """Check that a checkpoint is of a run that this run can continue."""
         own = asdict(self.recipe)
+        epochs = own.pop("epochs")
         own["images"] = len(self.pixels)
         own["device"] = self.pixels.device.type
         other = asdict(state["recipe"])
@@ -200,3 +225,7 @@ class Trainer:
         ]
         if differences:
             raise TrainingError(f"{path} was made with {'; '.join(differences)}")
+        if state["epochs_done"] > epochs:
+            raise TrainingError(
+                f"{path} has {state['epochs_done']} epochs done, more than {epochs}"
+            )

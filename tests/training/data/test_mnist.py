@@ -1,6 +1,7 @@
 """Only the published files are accepted; an error names the file."""
 
 import gzip
+import pwd
 import shutil
 import threading
 from collections.abc import Iterator
@@ -64,6 +65,21 @@ def test_raw_files_are_read_as_well(source: DataSource, folder: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("suffix", [".gz", ""])
+def test_files_with_dotted_names_are_read(
+    source: DataSource, folder: Path, suffix: str
+) -> None:
+    """Names such as ``train-images.idx3-ubyte``, which some archives use, are found."""
+    for path in folder.glob("*.gz"):
+        content = path.read_bytes()
+        path.unlink()
+        dotted = path.with_name(path.stem.replace("-idx", ".idx") + suffix)
+        dotted.write_bytes(content if suffix else gzip.decompress(content))
+
+    loaded = source.load("train", folder)
+    assert torch.equal(loaded.images, source.load("train", DATA).images)
+
+
 def test_the_variable_names_the_folder_when_no_argument_does(
     source: DataSource, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,6 +135,21 @@ def test_files_are_downloaded_once(
         f"{IMAGES}.gz",
         "t10k-labels-idx1-ubyte.gz",
     }
+
+
+def test_without_a_home_folder_the_error_names_the_option(
+    source: DataSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user without ``$HOME`` and without a password entry has no cache folder."""
+
+    def no_entry(_: int) -> None:
+        raise KeyError
+
+    for name in ("HOME", "XDG_CACHE_HOME", "MNIST_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", no_entry)
+    with pytest.raises(DataError, match=r"no home folder .* --data"):
+        source.load("t10k")
 
 
 def test_a_download_is_checked_before_it_is_written(

@@ -27,6 +27,14 @@ def test_an_integer_is_a_float(tmp_path: Path) -> None:
     assert read_recipe(path) == {"c": 16, "objective": "bernoulli"}
 
 
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
+    """Some editors begin UTF-8 files with one."""
+    path = tmp_path / "recipe.toml"
+    path.write_text("epochs = 3\n", encoding="utf-8-sig")
+
+    assert read_recipe(path) == {"epochs": 3}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

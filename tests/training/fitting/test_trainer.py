@@ -113,6 +113,49 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     )
 
 
+@pytest.mark.parametrize("recipe", [SMALL, MUON])
+def test_a_constant_schedule_is_extended_exactly(
+    train_digits: Digits, tmp_path: Path, recipe: Recipe
+) -> None:
+    """A finished run resumed with more epochs equals a single longer run."""
+    recipe = replace(recipe, schedule="constant")
+    short = Trainer(train_digits, replace(recipe, epochs=1), CPU)
+    list(short.epochs())
+    short.save(tmp_path / "short.pt")
+    resumed = Trainer(train_digits, recipe, CPU)
+    resumed.resume(tmp_path / "short.pt")
+    list(resumed.epochs())
+    resumed.save(tmp_path / "resumed.pt")
+    single = Trainer(train_digits, recipe, CPU)
+    list(single.epochs())
+    single.save(tmp_path / "single.pt")
+
+    states = [
+        read_checkpoint(tmp_path / f"{name}.pt") for name in ("resumed", "single")
+    ]
+    assert resumed.epochs_done == 3
+    assert equal(*states)
+
+
+def test_a_cosine_schedule_is_stretched(train_digits: Digits, checkpoint: Path) -> None:
+    """The learning rate continues at its value in a run of the new length."""
+    trainer = Trainer(train_digits, replace(SMALL, epochs=6), CPU)
+    earlier = trainer.resume(checkpoint)
+
+    assert (earlier.epochs, trainer.epochs_done) == (3, 3)
+    assert trainer.learning_rate(3) == pytest.approx(SMALL.learning_rate / 2)
+    assert [result.epoch for result in trainer.epochs()] == [4, 5, 6]
+
+
+def test_a_checkpoint_with_more_epochs_done_is_rejected(
+    train_digits: Digits, checkpoint: Path
+) -> None:
+    """A run cannot end before the epoch that it resumes from."""
+    trainer = Trainer(train_digits, replace(SMALL, epochs=2), CPU)
+    with pytest.raises(TrainingError, match="has 3 epochs done, more than 2"):
+        trainer.resume(checkpoint)
+
+
 def test_the_seed_decides_the_run(train_digits: Digits) -> None:
     """Another seed gives another result; the global random state has no influence.
 
@@ -195,6 +238,23 @@ def test_a_loss_that_is_not_finite_stops_the_run(
         TrainingError, match="not finite in epoch 1: try a lower learning rate"
     ):
         list(trainer.epochs())
+    assert (trainer.epochs_done, trainer.history) == (0, [])
+
+
+@pytest.mark.parametrize("learning_rate", [1.0, 1e8])
+def test_an_epoch_whose_last_step_diverges_is_not_counted(
+    train_digits: Digits, learning_rate: float
+) -> None:
+    """Its loss is finite, but outputs of its weights are infinite or senseless."""
+    recipe = replace(
+        SMALL, batch_size=512, learning_rate=learning_rate, schedule="constant"
+    )
+    trainer = Trainer(train_digits, recipe, CPU)
+    with pytest.raises(
+        TrainingError, match="training diverged in epoch 1: try a lower learning rate"
+    ):
+        list(trainer.epochs())
+
     assert (trainer.epochs_done, trainer.history) == (0, [])
 
 
