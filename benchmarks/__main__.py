@@ -16,7 +16,8 @@ from benchmarks.compare import check_same_answers
 from benchmarks.costs import spread, tables
 from benchmarks.servers import CONNECTIONS, ONE_THREAD, Server, drive, running, servers
 from benchmarks.workload import Workload, workloads
-from training.data.mnist import DataError, DataSource
+from training.data.errors import DataError
+from training.data.mnist import DataSource
 
 HERE = Path(__file__).parent
 SERVICE, BASELINE = "vae-service", ONE_THREAD

@@ -27,7 +27,7 @@ from benchmarks.servers import (
 )
 from benchmarks.training_speed import EPOCHS, training_rows
 from benchmarks.workload import Workload, reconstruct_workload
-from training.data.mnist import Digits
+from training.data.digits import Digits
 
 CONNECTION_COUNTS = (1, 4, 16, 64, 256)
 BATCHES = tuple(2**power for power in range(9))

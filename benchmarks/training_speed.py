@@ -10,9 +10,10 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from training.data.mnist import Digits
+from training.data.digits import Digits
+from training.fitting.performance import fast_products, keep_freed_memory
 from training.fitting.recipe import Recipe
-from training.fitting.trainer import Trainer, fast_products, keep_freed_memory
+from training.fitting.trainer import Trainer
 from training.network.mlp import VAE, sample_posterior
 from training.network.objective import binary_cross_entropy, kl_divergence
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from training.artifact.exported_model import ExportedModel
-from training.data.mnist import gunzip, parse_idx
+from training.data.idx import gunzip, parse_idx
 
 DIGITS = Path("tests/data/t10k-images-idx3-ubyte.gz")
 MODEL = Path("models/mnist")

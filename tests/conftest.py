@@ -12,7 +12,8 @@ import torch
 from hypothesis import settings
 
 from tests.samples import DATA, FakeAutoencoder
-from training.data.mnist import FASHION_FOLDER, DataSource, Digits
+from training.data.digits import Digits
+from training.data.mnist import FASHION_FOLDER, DataSource
 
 SAMPLE = DataSource(
     name="sample",

@@ -17,7 +17,7 @@ from tritonclient.utils import InferenceServerException
 from service.model.autoencoder import Floats
 from tests.end_to_end.server import Server, serve
 from tests.samples import grey_png, pixels_of
-from training.data.mnist import Digits
+from training.data.digits import Digits
 
 BATCH = 200
 OUTPUTS = {"encoder": ["mean", "log_variance"], "decoder": ["pixels"]}

@@ -11,7 +11,8 @@ import pytest
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from tests.samples import MODEL
 from training.artifact.exported_model import ExportedModel
-from training.data.mnist import DataSource, Digits
+from training.data.digits import Digits
+from training.data.mnist import DataSource
 from training.evaluation.evaluate import measure
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tests.samples import grey_png, pixels_of
-from training.data.mnist import Digits
+from training.data.digits import Digits
 
 IMAGE = "vae-service"
 BASE = os.environ.get("PYTHON_IMAGE", "python:3.13-slim")

@@ -29,9 +29,10 @@ from training.artifact.exported_model import (
 )
 from training.artifact.latent_statistics import STATISTICS_FILE, LatentStatistics, fit
 from training.artifact.model_card import write_measures
-from training.data.mnist import DataSource, Digits
-from training.files import make_room, write_file
-from training.fitting.trainer import trained_model
+from training.data.digits import Digits
+from training.data.mnist import DataSource
+from training.files import create_writable_folder, write_file
+from training.fitting.checkpoint import trained_model
 from training.network.mlp import VAE
 from training.network.objective import Objective
 
@@ -57,7 +58,7 @@ def export(
         raise ModelError(
             f"the graphs differ from PyTorch by {difference:.1e}, more than {PARITY_TOLERANCE:.0e}"
         )
-    make_room(folder)
+    create_writable_folder(folder)
     graphs = {
         ENCODER_FILE: encoder.SerializeToString(),
         DECODER_FILE: decoder.SerializeToString(),

@@ -12,7 +12,7 @@ from torch.nn import functional
 from training.artifact.anomaly import anomaly_scores, class_log_probabilities, is_class
 from training.artifact.exported_model import ExportedModel, ModelError
 from training.artifact.latent_statistics import LatentStatistics
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.network.objective import Objective
 
 ALARM = 0.99  # the share of digits below the score that counts as an alarm

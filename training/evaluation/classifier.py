@@ -13,7 +13,7 @@ from rich.progress import track
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.files import read_saved, write_file
 
 EPOCHS = 12

@@ -14,7 +14,9 @@ from torch import Tensor
 from training.artifact.exported_model import ExportedModel, write_card
 from training.artifact.latent_statistics import LatentStatistics, read_statistics
 from training.artifact.model_card import write_measures
-from training.data.mnist import DataError, Digits
+from training.data.binarize import binarize
+from training.data.digits import Digits
+from training.data.errors import DataError
 from training.evaluation.anomaly_quality import anomaly_quality
 from training.evaluation.classifier import Classifier
 from training.evaluation.features import feature_quality
@@ -24,7 +26,6 @@ from training.evaluation.likelihood import (
     negative_log_likelihoods,
 )
 from training.evaluation.samples import picture_qualities
-from training.fitting.trainer import binarize
 from training.network.mlp import sample_posterior
 from training.network.objective import Objective, kl_divergence, squared_error
 

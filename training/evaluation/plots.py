@@ -12,9 +12,9 @@ from sklearn.manifold import TSNE
 
 from training.artifact.exported_model import ExportedModel, Floats
 from training.artifact.latent_statistics import LatentStatistics, read_statistics
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.files import write_file
-from training.fitting.trainer import EpochResult
+from training.fitting.checkpoint import EpochResult
 
 STEPS = 11
 SHEET_ROWS, SHEET_COLUMNS = 8, 16

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from training.artifact.exported_model import ExportedModel, Floats
 from training.artifact.latent_statistics import LatentStatistics
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.evaluation.classifier import Classifier, features_and_classes
 from training.evaluation.frechet import frechet_distance
 

@@ -20,7 +20,7 @@ from service.imaging.preprocessing import (
 )
 from tests.samples import DATA, png
 from tests.service.imaging.test_formats import file_of
-from training.data.mnist import parse_idx
+from training.data.idx import parse_idx
 
 Grey = NDArray[np.uint8]  # (height, width)
 SIDE = 28

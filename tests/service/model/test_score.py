@@ -16,7 +16,7 @@ from tests.models import UnbatchedAutoencoder
 from tests.samples import MODEL, FakeAutoencoder
 from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import read_statistics
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.evaluation.anomaly_quality import densities_and_scores
 from training.network import objective as reference
 

@@ -16,8 +16,9 @@ from tests.samples import pixels_of
 from training.artifact import export as exporting
 from training.artifact.exported_model import ExportedModel, ModelError
 from training.artifact.model_card import END, START, measures
-from training.data.mnist import DataSource, Digits
-from training.fitting.trainer import trained_model
+from training.data.digits import Digits
+from training.data.mnist import DataSource
+from training.fitting.checkpoint import trained_model
 
 FILES = ("encoder.onnx", "decoder.onnx", "statistics.npz")
 

@@ -10,7 +10,8 @@ import torch
 from tests.samples import MODEL
 from training.artifact.exported_model import ExportedModel, ModelError
 from training.artifact.latent_statistics import read_statistics
-from training.data.mnist import Digits, fashion_mnist
+from training.data.digits import Digits
+from training.data.mnist import fashion_mnist
 from training.evaluation.anomaly_quality import (
     AnomalyQuality,
     Detection,

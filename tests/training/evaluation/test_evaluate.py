@@ -12,7 +12,9 @@ from tests.samples import MODEL
 from tests.training.conftest import SMALL
 from training.artifact.export import export
 from training.artifact.exported_model import ExportedModel, Floats
-from training.data.mnist import DataError, DataSource, Digits
+from training.data.digits import Digits
+from training.data.errors import DataError
+from training.data.mnist import DataSource
 from training.evaluation.classifier import Classifier
 from training.evaluation.evaluate import (
     check,
@@ -20,7 +22,8 @@ from training.evaluation.evaluate import (
     measure,
     negative_log_likelihood,
 )
-from training.fitting.trainer import Trainer, trained_model
+from training.fitting.checkpoint import trained_model
+from training.fitting.trainer import Trainer
 from training.network.objective import kl_divergence, squared_error
 
 USED = (np.arange(32) < 16).astype(np.float32)

@@ -5,14 +5,15 @@ import pytest
 
 from tests.samples import MODEL
 from training.artifact.exported_model import ExportedModel
-from training.data.mnist import DataError, Digits
+from training.data.digits import Digits
+from training.data.errors import DataError
 from training.evaluation.plots import (
     interpolation,
     loss_curves,
     rate_distortion_curve,
     reconstruction_sheet,
 )
-from training.fitting.trainer import EpochResult
+from training.fitting.checkpoint import EpochResult
 
 
 def test_loss_curves_show_every_epoch() -> None:
