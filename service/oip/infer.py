@@ -14,7 +14,7 @@ from service.api.state import AppState, ServedModel
 from service.imaging.codec import DecodedImage
 from service.model.autoencoder import Autoencoder, Floats
 from service.oip.schemas import InferRequest, InferResponse, OutputSize, OutputTensor
-from service.oip.specs import MODEL_NAMES, VERSION, ModelSpec, model_specs
+from service.oip.specs import MODEL_NAMES, ModelSpec, model_paths, model_specs
 from service.oip.tensors import FLOAT32
 from service.operations.base import ExampleInputs
 
@@ -27,12 +27,6 @@ Infer = Callable[
     [InferRequest, list[DecodedImage], Autoencoder],
     Coroutine[Any, Any, InferResponse],
 ]
-
-
-def model_paths(name: str) -> tuple[str, str]:
-    """Return the paths of a model, without and with its version."""
-    path = f"/v2/models/{name}"
-    return path, f"{path}/versions/{VERSION}"
 
 
 def infer_routes(state: AppState) -> list[OperationRoute]:
@@ -61,7 +55,8 @@ class InferRoute(OperationRoute):
             summary=f"Infer with the {name}",
             description=(
                 "With `Inference-Header-Content-Length`, numbers are bytes behind the "
-                "JSON (binary tensor data extension). `/versions/1/infer` is the same."
+                "JSON (binary tensor data extension); if it is 0, the body is the "
+                "input's bytes alone. `/versions/1/infer` is the same."
             ),
             include_in_schema=described,
             responses={200: {"content": binary}, 422: {"model": Problem}},
@@ -96,6 +91,8 @@ class InferRoute(OperationRoute):
         content = body.content
         length = json_length(body.headers, len(content))
         spec = self.spec(model)
+        if content and not length:
+            return raw_request(content, spec)
         max_parts = spec.max_items * parts(spec) + OTHER_PARTS
         fields = parse_json(content[:length], max_parts)
         attach_bytes(fields, content[length:])
@@ -187,6 +184,28 @@ def json_length(headers: Headers, total: int) -> int:
             f"is {header_text(given)}"
         )
     return length
+
+
+def raw_request(content: bytes, spec: ModelSpec) -> dict[str, object]:
+    """Return the request that consists of its one input's numbers as bytes.
+
+    As Triton does, the outputs are binary too. Raises ProblemError for a part of an
+    item.
+    """
+    item_bytes = FLOAT32.itemsize * prod(spec.input.shape)
+    count, rest = divmod(len(content), item_bytes)
+    if rest:
+        raise unreadable_body(
+            f"without JSON the body must be items of {item_bytes} bytes; has "
+            f"{len(content)} bytes"
+        )
+    tensor = {
+        "name": spec.input.name,
+        "shape": [count, *spec.input.shape],
+        "datatype": "FP32",
+        "data": content,
+    }
+    return {"parameters": {"binary_data_output": True}, "inputs": [tensor]}
 
 
 def attach_bytes(fields: object, binary: bytes) -> None:
