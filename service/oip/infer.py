@@ -21,7 +21,7 @@ from service.operations.base import ExampleInputs
 TAG = "Open Inference Protocol"
 OCTETS = b"application/octet-stream"
 LENGTH_HEADER = b"inference-header-content-length"
-OTHER_PARTS = 64  # JSON values and names beside an input's numbers
+OTHER_PARTS = 256  # JSON values and names beside an input's numbers
 
 Infer = Callable[
     [InferRequest, list[DecodedImage], Autoencoder],
@@ -93,8 +93,9 @@ class InferRoute(OperationRoute):
         spec = self.spec(model)
         if content and not length:
             return raw_request(content, spec)
-        max_parts = spec.max_items * parts(spec) + OTHER_PARTS
-        fields = parse_json(content[:length], max_parts)
+        max_members = spec.max_items * lists_of_item(spec) + OTHER_PARTS
+        max_parts = spec.max_items * prod(spec.input.shape) + max_members
+        fields = parse_json(content[:length], max_parts, max_members)
         attach_bytes(fields, content[length:])
         return fields
 
@@ -111,10 +112,10 @@ class InferRoute(OperationRoute):
         return {"One item": {"inputs": [item]}}
 
 
-def parts(spec: ModelSpec) -> int:
-    """Return the JSON values of an item: its numbers, and a list for each row."""
+def lists_of_item(spec: ModelSpec) -> int:
+    """Return the number of JSON lists of an item that is nested as its shape says."""
     shape = spec.input.shape
-    return sum(prod(shape[:axes]) for axes in range(len(shape) + 1))
+    return sum(prod(shape[:axes]) for axes in range(len(shape)))
 
 
 def infer_operation(name: str, state: AppState) -> Infer:

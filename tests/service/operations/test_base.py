@@ -70,3 +70,26 @@ def test_a_number_out_of_bounds_is_shown_with_all_its_digits(client: Client) -> 
     for response in responses:
         assert "-10 to 10 (VAE_MAX_LATENT)" in response.json()["detail"]
         assert response.json()["detail"].endswith(" 10.000000000000002")
+
+
+FIELDS = {f"field {number}": 0 for number in range(101)}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("/generate", FIELDS, "#"),
+        ("/arithmetic", {"terms": [FIELDS | {"digit": 1}]}, "#/terms/0"),
+        ("/v2/models/encoder/infer", {"inputs": [FIELDS]}, "#/inputs/0"),
+        ("/v2/models/encoder/infer", {"parameters": FIELDS}, "#/parameters"),
+    ],
+)
+def test_very_many_fields_are_one_error(
+    client: Client, path: str, body: Json, pointer: str
+) -> None:
+    """Each unknown field would be an error, of which ten are shown."""
+    errors = client.post(path, body).json()["errors"]
+    detail = f"must have at most 100 fields; has {101 + ('terms' in body)}"
+
+    assert {"pointer": pointer, "detail": detail} in errors
+    assert len(errors) <= 2
