@@ -22,7 +22,7 @@ from hypothesis.strategies import SearchStrategy
 from schemathesis.cli import schemathesis as command
 
 from fuzz.png_mutator import content_of, picture
-from service.api.body import FORM, IMAGE_TYPES, IMAGES
+from service.api.uploads import FORM, IMAGE_TYPES, IMAGES
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 SERVER = (
