@@ -12,6 +12,7 @@ class RequestContext:
     """Filled in while a request is answered; times in seconds.
 
     route: path that the request counts for; empty until a route has been found.
+    bytes_unpacked: size of a compressed body after decompression.
     status: 0 until the response has begun.
     problem: name of the problem type if the request is rejected.
     """
@@ -21,6 +22,7 @@ class RequestContext:
     route: str = ""
     images: int = 0
     bytes_in: int = 0
+    bytes_unpacked: int = 0
     bytes_out: int = 0
     status: int = 0
     problem: str = ""

@@ -11,7 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+
+from service.api.static_files import ProblemStaticFiles
 
 PAGE, SCHEMA, ASSETS = "/docs", "/openapi.json", "/docs-assets"
 ASSETS_FOLDER = files("fastapi_offline") / "static"  # Swagger UI of a kept package
@@ -57,7 +58,7 @@ def documentation_routes(app: FastAPI) -> list[BaseRoute]:
     return [
         Route(PAGE, page),
         Route(SCHEMA, schema),
-        Mount(ASSETS, StaticFiles(directory=str(ASSETS_FOLDER))),
+        Mount(ASSETS, ProblemStaticFiles(directory=str(ASSETS_FOLDER))),
     ]
 
 
