@@ -144,6 +144,7 @@ def protect(
             allow_methods=["GET", "POST"],
             allow_headers=[
                 "Authorization",
+                "Content-Encoding",
                 "Content-Type",
                 "Inference-Header-Content-Length",
                 "traceparent",
