@@ -53,7 +53,7 @@ def main(fewest: int) -> None:
                     f"--config-file={CONFIGURATION}",
                     *(
                         "run",
-                        f"{url}/openapi.json",
+                        f"{url}/docs/openapi.json",
                         "--checks=all",
                         "--continue-on-failure",
                     ),

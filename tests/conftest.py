@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,6 +35,7 @@ EXTRAS = {
     "fashion_mnist_folder",
     "haproxy",
     "mnist_folder",
+    "node_modules",
     "promtool",
 }
 CALLER = dict(os.environ)  # before pytest_configure hides some of it
@@ -100,6 +102,18 @@ def docker() -> str:
 def haproxy() -> str:
     """Path of HAProxy."""
     return find_program("haproxy", "haproxy")
+
+
+@pytest.fixture(scope="session")
+def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Packages of package.json that npm has installed, without running their scripts."""
+    npm = find_program("npm", "npm")
+    folder = tmp_path_factory.mktemp("npm")
+    shutil.copy(Path(__file__).parent / "end_to_end" / "package.json", folder)
+    command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund"]
+    caller = {"HOME": CALLER.get("HOME", "")}  # npm's own settings are there
+    subprocess.run(command, cwd=folder, env={**os.environ, **caller}, check=True)
+    return folder / "node_modules"
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The schema and its page, Swagger UI: scripts and styles come from the service."""
+"""The OpenAPI documents and the page, Swagger UI: scripts and styles come from the service."""
 
 import base64
 import hashlib
@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from html import escape
 from importlib.resources import files
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -16,9 +17,11 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from service.api.state import AppState
 from service.api.static_files import ProblemStaticFiles
+from service.openapi.generators import for_generators
 from service.openapi.picture import interpolation_picture
 
 PAGE, SCHEMA, ASSETS = "/docs", "/openapi.json", "/docs-assets"
+PAGE_SCHEMA = f"{PAGE}/openapi.json"  # complete; the other is for generators
 PICTURE = f"{ASSETS}/interpolation.png"
 ASSETS_FOLDER = files("fastapi_offline") / "static"  # Swagger UI of a kept package
 SWAGGER_UI = {
@@ -43,42 +46,59 @@ INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
 def documentation_routes(app: FastAPI, state: AppState) -> list[BaseRoute]:
-    """Return the routes of the schema, its page, and the page's assets."""
+    """Return the routes of both documents, the page, and the page's assets."""
     picture_of = lru_cache(maxsize=1)(interpolation_picture)
 
     async def page(request: Request) -> Response:
-        root = request.scope.get("root_path", "")
-        swagger = get_swagger_ui_html(
-            title=app.title,
-            openapi_url=root + SCHEMA,
-            swagger_js_url=f"{root}{ASSETS}/swagger-ui-bundle.js",
-            swagger_css_url=f"{root}{ASSETS}/swagger-ui.css",
-            swagger_favicon_url=f"{root}{ASSETS}/favicon.png",
-            swagger_ui_parameters=SWAGGER_UI,
-        )
-        content = bytes(swagger.body).replace(HEAD_END, STYLE + HEAD_END)
-        figure = FIGURE.format(escape(root + PICTURE)).encode()
-        content = content.replace(BODY_START, BODY_START + figure)
-        policy = {"Content-Security-Policy": page_policy(content)}
-        return HTMLResponse(content, headers=policy)
+        return page_response(app.title, request.scope.get("root_path", ""))
 
     async def picture(_: Request) -> Response:
         content = await run_in_threadpool(picture_of, state.model)
         return Response(content, media_type="image/png")
 
     async def schema(request: Request) -> Response:
+        document = await run_in_threadpool(generators_document)
+        return document_response(document, request)
+
+    async def page_schema(request: Request) -> Response:
         document = await run_in_threadpool(app.openapi)  # it takes a tenth of a second
-        root = request.scope.get("root_path", "")
-        if root:
-            document = document | {"servers": [{"url": root}]}
-        return JSONResponse(document)
+        return document_response(document, request)
+
+    def generators_document() -> dict[str, Any]:
+        return for_generators(app.openapi())
 
     return [
         Route(PAGE, page),
         Route(SCHEMA, schema),
+        Route(PAGE_SCHEMA, page_schema),
         Route(PICTURE, picture),
         Mount(ASSETS, ProblemStaticFiles(directory=str(ASSETS_FOLDER))),
     ]
+
+
+def page_response(title: str, root: str) -> Response:
+    """Return the page. ``root`` is the prefix that a proxy adds to paths."""
+    swagger = get_swagger_ui_html(
+        title=title,
+        openapi_url=root + PAGE_SCHEMA,
+        swagger_js_url=f"{root}{ASSETS}/swagger-ui-bundle.js",
+        swagger_css_url=f"{root}{ASSETS}/swagger-ui.css",
+        swagger_favicon_url=f"{root}{ASSETS}/favicon.png",
+        swagger_ui_parameters=SWAGGER_UI,
+    )
+    content = bytes(swagger.body).replace(HEAD_END, STYLE + HEAD_END)
+    figure = FIGURE.format(escape(root + PICTURE)).encode()
+    content = content.replace(BODY_START, BODY_START + figure)
+    policy = {"Content-Security-Policy": page_policy(content)}
+    return HTMLResponse(content, headers=policy)
+
+
+def document_response(document: dict[str, Any], request: Request) -> Response:
+    """Return an OpenAPI document with the prefix that a proxy adds."""
+    root = request.scope.get("root_path", "")
+    if root:
+        document = document | {"servers": [{"url": root}]}
+    return JSONResponse(document)
 
 
 def page_policy(page: bytes) -> str:

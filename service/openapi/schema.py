@@ -14,11 +14,11 @@ from service.api.body import JSON
 from service.api.errors import Problem, ProblemError, ProblemType
 from service.api.route import OperationRoute
 from service.api.state import AppState, ServedModel
-from service.api.uploads import FORM, IMAGE_TYPES, options_of
 from service.imaging.codec import ImageCodec
 from service.imaging.errors import ImageError
 from service.model.autoencoder import Backend, Floats, unit_pixels
 from service.model.errors import ModelLoadError
+from service.openapi.uploads import describe_uploads
 from service.operations.base import ExampleInputs
 from service.operations.limits import Limits
 
@@ -26,7 +26,8 @@ GENERAL = """\
 Images go in as base64 or as files. They come out as base64 PNGs or, by `Accept` (the
 media type selected below a response), as a picture or an animation. Rejected requests
 get an `application/problem+json`, which names the wrong field of an invalid body.
-`GET /model` has the model card.
+`GET /model` has the model card. Clients are best generated from `/openapi.json`, which
+describes JSON alone.
 """
 TAGS = {
     "Operations": "Operations of the model on images and latents.",
@@ -176,65 +177,6 @@ def problem_response(examples: list[Problem]) -> Json:
     return {
         "description": " / ".join(values),
         "content": {errors.MEDIA_TYPE: content},
-    }
-
-
-def describe_uploads(
-    paths: Json, operations: Iterable[OperationRoute], limits: Limits
-) -> None:
-    """Add images as bodies, forms, and the options in a query, where they are taken."""
-    for route in operations:
-        request_type = route.request_type
-        if not request_type.takes_files:
-            continue
-        schema = request_type.model_json_schema(
-            ref_template="#/components/schemas/{model}"
-        )
-        options = {
-            name: schema["properties"][name] for name in options_of(request_type)
-        }
-        described = paths[route.path]["post"]
-        content = described["requestBody"]["content"]
-        for media_type in IMAGE_TYPES:
-            content[media_type.decode()] = {"schema": file_schema()}
-        content[FORM.decode()] = {"schema": form_schema(options, limits)}
-        described["parameters"] = [
-            query_parameter(name, option, schema) for name, option in options.items()
-        ]
-
-
-def file_schema() -> Json:
-    """Return the schema of an image as a file."""
-    return {"type": "string", "format": "binary", "description": "An image file."}
-
-
-def form_schema(options: Json, limits: Limits) -> Json:
-    """Return the schema of a form with image files and options."""
-    files = {
-        "type": "array",
-        "items": file_schema(),
-        "minItems": 1,
-        "maxItems": limits.max_items,
-        "description": "Image files, in order.",
-    }
-    return {
-        "type": "object",
-        "properties": {"images": files} | options,
-        "required": ["images"],
-        "additionalProperties": False,
-    }
-
-
-def query_parameter(name: str, option: Json, schema: Json) -> Json:
-    """Return the description of an option in the query."""
-    definition = option
-    if "$ref" in option:
-        definition = schema["$defs"][option["$ref"].split("/")[-1]] | option
-    return {
-        "name": name,
-        "in": "query",
-        "schema": option,
-        "description": f"{definition['description']} The body's value has precedence.",
     }
 
 

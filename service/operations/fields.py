@@ -14,12 +14,14 @@ from pydantic import (
     Discriminator,
     FailFast,
     Field,
+    GetJsonSchemaHandler,
     SkipValidation,
     Tag,
     ValidationInfo,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from service.imaging.codec import base64_text, decode_base64
@@ -152,6 +154,21 @@ def latent_values(latents: Floats, encoding: Encoding) -> list[list[float]] | li
     return numbers
 
 
+class DescribedAsList:
+    """Describes a field that is one value or a list as a list alone.
+
+    Generators of clients make types of the choice that do not compile.
+    """
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Return the schema of the list."""
+        _, several = handler(core_schema)["oneOf"]
+        schema: JsonSchemaValue = several
+        return schema
+
+
 # Pydantic puts a union's tag into an error's location; ``api.errors`` removes it.
 ONE, SEVERAL = "(one)", "(several)"
 
@@ -248,6 +265,7 @@ Digits = TypeAliasType(
 DigitOrDigits = Annotated[
     Annotated[Digit, Tag(ONE)] | Annotated[Digits, Tag(SEVERAL)],
     Discriminator(one_or_several),
+    DescribedAsList(),
 ]
 Dimension = TypeAliasType(
     "Dimension",
@@ -265,6 +283,7 @@ Dimensions = TypeAliasType(
 DimensionOrDimensions = Annotated[
     Annotated[Dimension, Tag(ONE)] | Annotated[Dimensions, Tag(SEVERAL)],
     Discriminator(one_or_several),
+    DescribedAsList(),
 ]
 Offset = TypeAliasType(
     "Offset",

@@ -43,7 +43,8 @@ class GenerateRequest(EncodingRequest, ImageOutputRequest):
     )
     digit: DigitOrDigits | None = Field(
         None,
-        description="A digit, or several to be repeated in turn. Any digit by default.",
+        description="Digits, to be repeated in turn; one may also be without a list. "
+        "Any digit by default.",
     )
     temperature: float = Field(
         1.0,
@@ -97,7 +98,7 @@ class GenerateRequest(EncodingRequest, ImageOutputRequest):
     def examples(cls, inputs: ExampleInputs) -> dict[str, object]:
         return {
             "Two new digits": {"count": 2, "seed": 1},
-            "A typical three": {"digit": 3, "temperature": 0.5, "seed": 1},
+            "A typical three": {"digit": [3], "temperature": 0.5, "seed": 1},
             "From the prior": {"source": "prior", "seed": 1},
         }
 

@@ -38,7 +38,8 @@ class TraverseRequest(EncodingRequest, ImageOutputRequest, PointsRequest):
 
     start: LatentPoint = Field(description="The point to vary.")
     dimensions: DimensionOrDimensions = Field(
-        description="Dimension of the latent space to vary, or several, one a row."
+        description="Dimensions of the latent space to vary, one a row; one may also "
+        "be without a list."
     )
     range: Annotated[list[Offset], FailFast()] = Field(
         [-3.0, 3.0],
@@ -80,7 +81,7 @@ class TraverseRequest(EncodingRequest, ImageOutputRequest, PointsRequest):
             },
             "One dimension of a digit": {
                 "start": {"digit": 3},
-                "dimensions": 2,
+                "dimensions": [2],
                 "steps": 5,
             },
         }

@@ -6,15 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from service.api.uploads import IMAGE_TYPES
 from tests.end_to_end.server import serve
 from tests.samples import card_examples, pixels_of
 
-# The generator knows files as octets only; and neither formats nor lints what it wrote.
-CONFIGURATION = f"""
-content_type_overrides: {{{", ".join(f"{name.decode()}: application/octet-stream" for name in IMAGE_TYPES)}}}
-post_hooks: []
-"""
+CONFIGURATION = "post_hooks: []"  # neither format nor lint
 PROGRAM = """
 import sys
 

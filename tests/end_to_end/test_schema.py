@@ -19,10 +19,10 @@ def client() -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="module")
-def document(client: httpx.Client) -> Json:
-    """Its OpenAPI schema."""
-    schema: Json = client.get("/openapi.json").json()
+@pytest.fixture(scope="module", params=["/openapi.json", "/docs/openapi.json"])
+def document(client: httpx.Client, request: pytest.FixtureRequest) -> Json:
+    """Its OpenAPI documents: for generators of clients, and of the page."""
+    schema: Json = client.get(request.param).json()
     return schema
 
 

@@ -272,7 +272,7 @@ def test_what_takes_long_to_write_is_large_work(
 
 def test_what_has_images_is_given_as_a_picture_too(client: Client) -> None:
     """Every operation, by its description; only what has frames moves."""
-    schema = client.get("/openapi.json").json()
+    schema = client.get("/docs/openapi.json").json()
     for path in OPERATIONS:
         content = schema["paths"][path]["post"]["responses"]["200"]["content"]
         request, answer = (
