@@ -180,6 +180,18 @@ def test_tritons_client_reads_configuration_index_and_statistics(
     assert {model["state"] for model in index} == {"READY"}
 
 
+@pytest.mark.parametrize("algorithm", ["gzip", "deflate"])
+def test_tritons_client_may_compress_requests(
+    triton: InferenceServerClient, algorithm: str
+) -> None:
+    """The length of the JSON is that of the body when it is unpacked."""
+    latent = tensor("latent", np.zeros((3, 32), np.float32))
+    plain = triton.infer("decoder", [latent])
+    packed = triton.infer("decoder", [latent], request_compression_algorithm=algorithm)
+
+    assert np.array_equal(packed.as_numpy("pixels"), plain.as_numpy("pixels"))
+
+
 def test_tritons_client_need_not_name_outputs(triton: InferenceServerClient) -> None:
     """It then asks for all, as bytes; here with the version, and an id."""
     latent = np.zeros((3, 32), np.float32)
