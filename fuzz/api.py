@@ -22,7 +22,8 @@ from hypothesis.strategies import SearchStrategy
 from schemathesis.cli import schemathesis as command
 
 from fuzz.png_mutator import content_of, picture
-from service.api.uploads import FORM, IMAGE_TYPES, IMAGES
+from service.api.uploads import FALSE, FORM, IMAGE_TYPES, IMAGES, TRUE
+from service.oip.schemas import MAX_OUTPUTS
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 SERVER = (
@@ -133,16 +134,17 @@ def infer_schema(tensor: dict[str, Any], outputs: list[str]) -> dict[str, Any]:
             "additionalProperties": False,
         }
 
+    parameters = exact({"binary_data": {"type": ["boolean", "null"]}})
     output = exact(
         {
             "name": {"enum": outputs},
-            "parameters": exact({"binary_data": {"type": ["boolean", "null"]}}),
+            "parameters": {"anyOf": [parameters, {"type": "null"}]},
         },
         "name",
     )
     return exact(
         {
-            "id": {"type": "string"},
+            "id": {"type": ["string", "null"]},
             "inputs": {
                 "type": "array",
                 "items": exact(
@@ -151,7 +153,11 @@ def infer_schema(tensor: dict[str, Any], outputs: list[str]) -> dict[str, Any]:
                 "minItems": 1,
                 "maxItems": 1,
             },
-            "outputs": {"type": "array", "items": output},
+            "outputs": {
+                "type": ["array", "null"],
+                "items": output,
+                "maxItems": MAX_OUTPUTS,
+            },
         },
         "inputs",
     )
@@ -164,6 +170,11 @@ def before_load_schema(_: schemathesis.HookContext, raw_schema: dict[str, Any]) 
     Nor can it say that a tensor's numbers fit its shape. A walk has ends or waypoints.
     """
     schemas = raw_schema["components"]["schemas"]
+    allow_one(schemas["GenerateRequest"], "digit")
+    allow_one(schemas["TraverseRequest"], "dimensions")
+    for schema in schemas.values():
+        if schema.get("additionalProperties") is False:
+            allow_null(schema)
     schemas["Image"] = {"type": "string", "format": "image"}
     walk = schemas["InterpolateRequest"]
     walk["anyOf"] = [given(start="object", end="object"), given(waypoints="array")]
@@ -190,10 +201,54 @@ def before_load_schema(_: schemathesis.HookContext, raw_schema: dict[str, Any]) 
             answers[f"{method.upper()} {path}"] = (
                 Counter()
             )  # or one that is never called would not be missed
+            for body in operation.get("requestBody", {}).get("content", {}).values():
+                for field in body["schema"].get("properties", {}).values():
+                    allow_spellings(field)
+            for parameter in operation.get("parameters", []):
+                allow_spellings(parameter["schema"])
             parameters = operation.get("parameters", [])
             parameters[:] = [
                 each for each in parameters if each["name"] not in {"samples", "seed"}
             ]  # need sample
+
+
+def allow_null(schema: dict[str, Any]) -> None:
+    """Let each field that may be absent be null: the service takes both for the same.
+
+    A point has one of its forms; the others may be null.
+    """
+    null = {"type": "null"}
+    optional = {
+        name: field
+        for name, field in schema["properties"].items()
+        if name not in schema.get("required", [])
+    }
+    if schema.pop("maxProperties", None):
+        del schema["minProperties"]
+        nulls = dict.fromkeys(optional, null)
+        schema["anyOf"] = [
+            {"required": [name], "properties": nulls | {name: field}}
+            for name, field in optional.items()
+        ]
+    for name, field in optional.items():
+        schema["properties"][name] = {"anyOf": [field, null]}
+
+
+def allow_one(schema: dict[str, Any], name: str) -> None:
+    """Let a field that is described as a list be one item of it without a list."""
+    field = schema["properties"][name]
+    item = field.get("anyOf", [field])[0]["$ref"].removesuffix("s")
+    schema["properties"][name] = {"anyOf": [field, {"$ref": item}]}
+
+
+def allow_spellings(field: dict[str, Any]) -> None:
+    """Let a field of a form or a query be empty, and a boolean have its spellings."""
+    if "items" in field:
+        return
+    described = dict(field)
+    words = ["", *TRUE, *FALSE] if field.get("type") == "boolean" else [""]
+    field.clear()
+    field["anyOf"] = [described, {"enum": words}]
 
 
 def given(**types: str) -> dict[str, Any]:

@@ -82,7 +82,11 @@ class Request(BaseModel):
             if isinstance(value, list):
                 check_length(value, name, least, limits_of(info).max_items)
         if None in body.values():
-            return {name: value for name, value in body.items() if value is not None}
+            return {
+                name: value
+                for name, value in body.items()
+                if value is not None or name not in cls.model_fields
+            }
         return body
 
     @property

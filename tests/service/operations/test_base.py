@@ -41,6 +41,14 @@ def test_a_null_field_is_the_same_as_an_absent_one(client: Client, path: str) ->
 
 
 @pytest.mark.parametrize("path", OPERATIONS)
+def test_a_null_field_that_is_unknown_is_rejected(client: Client, path: str) -> None:
+    """It is a misspelt name."""
+    errors = client.post(path, {"imagse": None}).json()["errors"]
+
+    assert "#/imagse" in {error["pointer"] for error in errors}
+
+
+@pytest.mark.parametrize("path", OPERATIONS)
 def test_a_rejected_request_counts_no_image(client: Client, path: str) -> None:
     """Neither one that is invalid nor one for which there is no room."""
     document = client.get("/openapi.json").json()
