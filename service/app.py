@@ -33,6 +33,7 @@ from service.operations.limits import Limits
 from service.server.middleware import RequestMiddleware
 from service.settings import Settings
 
+MAX_PENDING_FILES = 32  # images of the most pixels that wait to be decoded: 1.3 s
 # FastAPI would look for a provider at each request; ``tracing`` makes the spans.
 NO_TELEMETRY: TelemetryConfig = {
     "tracing": False,
@@ -53,7 +54,9 @@ def create_app(
     """
     state = AppState(
         model=served_model(settings, backend),
-        scheduler=BatchScheduler(settings.max_pending_images),
+        scheduler=BatchScheduler(
+            settings.max_pending_images, MAX_PENDING_FILES * settings.max_image_pixels
+        ),
         body_budget=BodyBudget(settings.max_body_bytes),
         access_log=access_log,
         api_keys=settings.keys(),

@@ -175,6 +175,7 @@ class OperationRoute(APIRoute):
             compute=partial(self.operation, request),
             finish=partial(writer, request) if writer else self.finish,
             timings=context,
+            pixels=partial(model.codec.count_pixels, contents),
         )
         context.read = perf_counter() - started
         return request, job
