@@ -1,5 +1,6 @@
 """Request bodies: JSON, an image, or a form with files, each read as one dict."""
 
+import asyncio
 import re
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -49,23 +50,69 @@ class Body(NamedTuple):
 class BodyBudget:
     """Bytes of bodies in memory: counted from their arrival until the response.
 
-    bytes: their number; whoever acquires some subtracts them when the body is gone.
+    bytes: their number. Each request subtracts its ``held_bytes`` at its end.
     """
 
     def __init__(self, max_body_bytes: int) -> None:
         self.bytes = 0
         self._max_bytes = MAX_BODIES * max_body_bytes
+        self._unfinished: dict[RequestContext, asyncio.Task[None]] = {}
 
-    def acquire(self, count: int) -> None:
-        """Count more bytes. Raises ProblemError if there are too many."""
-        if self.bytes + count > self._max_bytes:
-            raise ProblemError(
-                OVERLOADED,
-                f"bodies of {self.bytes} bytes are waiting; {count} more would "
-                f"exceed {self._max_bytes} ({MAX_BODIES} times VAE_MAX_BODY_BYTES)",
-                RETRY_AFTER,
+    def acquire(self, count: int, context: RequestContext) -> None:
+        """Count more bytes of a request.
+
+        If there are too many, the largest unfinished body is rejected: this one, by a
+        ProblemError, or another, whose task is cancelled.
+        """
+        while self.bytes + count > self._max_bytes:
+            largest = max(
+                self._unfinished, key=lambda each: each.held_bytes, default=context
             )
+            if largest.held_bytes <= context.held_bytes + count:
+                raise self._overloaded(count)
+            self._evict(largest)
         self.bytes += count
+        context.held_bytes += count
+
+    def _evict(self, context: RequestContext) -> None:
+        self.bytes -= context.held_bytes
+        context.held_bytes = 0
+        self._unfinished.pop(context).cancel()
+
+    def _overloaded(self, count: int) -> ProblemError:
+        return ProblemError(
+            OVERLOADED,
+            f"bodies of {self.bytes} bytes are waiting; {count} more would exceed "
+            f"{self._max_bytes} ({MAX_BODIES} times VAE_MAX_BODY_BYTES)",
+            RETRY_AFTER,
+        )
+
+    async def read_rest(
+        self, first: bytes, receive: Receive, context: RequestContext, limit: int
+    ) -> bytes | None:
+        """Return a body whose first piece has come, or None if the client has gone.
+
+        Raises ProblemError, also if the body is evicted meanwhile.
+        """
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a server runs requests in tasks
+        pieces = bytearray(first)
+        self._unfinished[context] = task
+        try:
+            while (message := await receive())["type"] == "http.request":
+                piece = message.get("body", b"")
+                count_bytes(piece, context, limit, self)
+                pieces += piece
+                if not message.get("more_body", False):
+                    return bytes(pieces)
+        except asyncio.CancelledError:
+            if context in self._unfinished:
+                raise
+            task.uncancel()
+            raise self._overloaded(len(pieces)) from None
+        finally:
+            self._unfinished.pop(context, None)
+        return None
 
 
 async def read_body(
@@ -75,19 +122,25 @@ async def read_body(
 
     Bytes are counted as they arrive: the header's length is not trusted. Raises
     ProblemError for more than ``limit`` bytes, or if the budget is exceeded.
-    ``context.bytes_in`` must be subtracted from the budget after the response.
     """
-    pieces = bytearray()
-    while (message := await receive())["type"] == "http.request":
-        piece: bytes = message.get("body", b"")
-        budget.acquire(len(piece))
-        context.bytes_in += len(piece)
-        if context.bytes_in > limit:
-            raise too_large(f"more than {limit}", limit)
-        if not message.get("more_body", False):
-            return bytes(pieces) + piece if pieces else piece  # mostly one piece
-        pieces += piece
-    return None
+    message = await receive()
+    if message["type"] != "http.request":
+        return None
+    body: bytes = message.get("body", b"")
+    count_bytes(body, context, limit, budget)
+    if message.get("more_body", False):
+        return await budget.read_rest(body, receive, context, limit)
+    return body  # mostly it comes in one piece
+
+
+def count_bytes(
+    piece: bytes, context: RequestContext, limit: int, budget: BodyBudget
+) -> None:
+    """Count a piece of a body. Raises ProblemError if that is too much."""
+    budget.acquire(len(piece), context)
+    context.bytes_in += len(piece)
+    if context.bytes_in > limit:
+        raise too_large(f"more than {limit}", limit)
 
 
 def too_large(length: str, limit: int) -> ProblemError:

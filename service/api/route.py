@@ -103,7 +103,7 @@ class OperationRoute(APIRoute):
             await response(scope, receive, send)
             return
         finally:
-            self.state.body_budget.bytes -= context.bytes_in
+            self.state.body_budget.bytes -= context.held_bytes
         if content is None:
             return
         headers = list(content.headers)

@@ -103,6 +103,7 @@ class ImageCodec:
         total = 0
         for content in contents:
             with suppress(ImageError, *DECODING_ERRORS):
+                self._check_size(content)
                 width, height = measure(to_bytes(content))
                 total += min(width * height, self.limits.max_pixels)
         return min(total, self.limits.max_total_pixels + self.limits.max_pixels)
