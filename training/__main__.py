@@ -16,12 +16,8 @@ from rich.progress import (
 )
 
 from training.artifact import export as exporting
-from training.artifact.exported_model import (
-    ExportedModel,
-    ModelError,
-    read_measured_card,
-)
-from training.artifact.model_card import measures
+from training.artifact.exported_model import ExportedModel
+from training.artifact.model_card import ModelError, read_measured_card
 from training.artifact.summary import summary as describe
 from training.data.mnist import DataError, DataSource, fashion_mnist
 from training.evaluation import evaluate as evaluation
@@ -32,8 +28,9 @@ from training.evaluation.classifier import (
     accuracy,
     read_classifier,
     save_classifier,
-    train_classifier,
 )
+from training.evaluation.classifier_training import train_classifier
+from training.evaluation.model_readme import measures
 from training.files import make_room
 from training.fitting.recipe import (
     OptimizerName,

@@ -12,7 +12,7 @@ from service.model.onnx_autoencoder import OnnxAutoencoder
 from tests.samples import MODEL
 from training.artifact.exported_model import ExportedModel
 from training.data.mnist import DataSource, Digits
-from training.evaluation.evaluate import measure
+from training.evaluation.autoencoder_quality import autoencoder_quality
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_the_first_thousand_digits_agree_with_the_card(
     card: dict[str, Any], test_digits: Digits
 ) -> None:
     """Measured anew on a tenth of the test set, the figures are near those of the whole."""
-    quality = measure(ExportedModel(MODEL), test_digits)
+    quality = autoencoder_quality(ExportedModel(MODEL), test_digits)
 
     assert quality.squared_error_per_pixel == pytest.approx(
         card["quality"]["squared_error_per_pixel"], rel=0.1
@@ -104,7 +104,8 @@ def test_the_first_thousand_digits_agree_with_the_card(
 )
 def test_the_whole_test_set_gives_the_cards_figures(card: dict[str, Any]) -> None:
     """Measured anew, they come out the same."""
-    quality = asdict(measure(ExportedModel(MODEL), DataSource().load("t10k")))
+    test_digits = DataSource().load("t10k")
+    quality = asdict(autoencoder_quality(ExportedModel(MODEL), test_digits))
 
     assert quality == pytest.approx(
         {name: card["quality"][name] for name in quality}, rel=1e-4

@@ -13,7 +13,7 @@ from tests.samples import MODEL, FakeAutoencoder
 from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import read_statistics
 from training.data.mnist import Digits
-from training.evaluation.anomaly_quality import densities_and_scores
+from training.evaluation.out_of_distribution import image_scores
 from training.network import objective as reference
 
 
@@ -71,7 +71,7 @@ def test_the_percentile_is_where_training_put_the_score(
     """Between the quantiles of the score that was calibrated."""
     model = ExportedModel(MODEL)
     statistics = read_statistics(model)
-    _, expected = densities_and_scores(model, statistics, test_digits.pixels())
+    expected = image_scores(model, statistics, test_digits.pixels())
     percentiles = score(shipped, test_digits.images[:, 0].numpy()).anomaly_percentile
 
     assert statistics.anomaly_quantiles is not None
