@@ -1,4 +1,4 @@
-"""One case of the image reader, and what it must keep to."""
+"""One case of the image reader, and the limits that it must meet."""
 
 import resource
 import sys
@@ -15,72 +15,100 @@ from service.imaging.reader import DecodedImage, read_image, read_plain_images
 
 HEIGHT, WIDTH = 28, 28
 MAX_SECONDS = 0.1
-AGAIN = 3  # readings of a case that took longer
+REPETITIONS = 3  # of a case that took longer
 MAX_BYTES = 64 * 1024 * 1024
-MAX_PIXELS = (
-    100_000  # the time grows with them; a busy machine must not look like a slow reader
-)
-Reader = Callable[[str, int, int], NDArray[np.uint8]]
+# Few, because the time grows with them: a busy machine must not look like a slow
+# reader.
+MAX_PIXELS = 100_000
+
+Pixels = NDArray[np.uint8]
+Reader = Callable[[str, int, int], Pixels]
 
 
 @dataclass
 class Records:
-    """How many cases there were, and the worst of them."""
+    """Number of cases, and the highest costs among them."""
 
     cases: int = 0
     images: int = 0
     seconds: float = 0.0
     bytes: int = 0
 
-    def count(self, seconds: float, taken: int, *, image: bool) -> None:
-        """Count a case; tell when it was slower or larger than any before it."""
+    def count(
+        self,
+        seconds: float,
+        memory: int,
+        *,
+        image: bool,
+    ) -> None:
+        """Count a case; print the records if it sets a new one."""
         self.cases += 1
         self.images += image
-        if seconds > self.seconds or taken > self.bytes:
-            self.seconds, self.bytes = (
-                max(self.seconds, seconds),
-                max(self.bytes, taken),
-            )
+        if seconds > self.seconds or memory > self.bytes:
+            self.seconds = max(self.seconds, seconds)
+            self.bytes = max(self.bytes, memory)
             sys.stdout.write(f"{self}\n")
 
 
-def read_fitted(text: str, height: int, width: int) -> NDArray[np.uint8]:
-    """What the service reads from a text, without what it did to it; the same in a list of two."""
+def read_fitted(
+    text: str,
+    height: int,
+    width: int,
+) -> Pixels:
+    """Return the pixels that the service reads from a text.
+
+    Raise AssertionError if the fast path, in a list of two, reads other pixels.
+    """
     pixels = read_image(text, height, width, MAX_PIXELS, "auto").pixels
-    for each in read_plain_images([text, text], height, width):
-        if isinstance(each, DecodedImage) and not np.array_equal(each.pixels, pixels):
+    for image in read_plain_images([text, text], height, width):
+        if not isinstance(image, DecodedImage):
+            continue
+        if not np.array_equal(image.pixels, pixels):
             raise AssertionError("other pixels in a list")
     return pixels
 
 
-def check(read: Reader, text: str, records: Records) -> None:
-    """Read a text. Raises AssertionError when that gives no image or ImageError, or costs more than a case may.
+def check(
+    read: Reader,
+    text: str,
+    records: Records,
+) -> None:
+    """Read a text.
 
-    Seconds are the thread's own: on a busy machine the clock counts other people's work. What takes too many is read
-    again, and its best time counts: a slow case is slow each time, a machine that stands still is not. Bytes are what
-    the peak of resident memory grows by: whichever allocator asks for them, and whoever swallows its refusal.
+    Raise AssertionError if it returns no valid pixels and raises no ImageError, or if
+    it exceeds the limits of time and memory.
+
+    The time is the thread's own: on a busy machine the clock also counts the work of
+    others. A case that takes too long is read again and its lowest time counts: a slow
+    case is slow each time, a machine that stalls is not. The memory is the growth of
+    the peak of resident memory, whichever allocator asks for it and whoever catches
+    a MemoryError.
     """
-    forget_peak()
+    reset_peak()
     before = peak_bytes()
     pixels, seconds = timed(read, text)
-    taken = peak_bytes() - before
+    memory = peak_bytes() - before
     if seconds > MAX_SECONDS:
-        seconds = min(timed(read, text)[1] for _ in range(AGAIN))
+        repetitions = [timed(read, text) for _ in range(REPETITIONS)]
+        seconds = min(seconds for _, seconds in repetitions)
 
-    records.count(seconds, taken, image=pixels is not None)
-    if pixels is not None and (pixels.shape, pixels.dtype.name) != (
-        (HEIGHT, WIDTH),
-        "uint8",
-    ):
-        raise AssertionError(f"{pixels.dtype} {pixels.shape}")
+    records.count(seconds, memory, image=pixels is not None)
+    if pixels is not None:
+        check_pixels(pixels)
     if seconds > MAX_SECONDS:
         raise AssertionError(f"{seconds:.3f} s")
-    if taken > MAX_BYTES:
-        raise AssertionError(f"{taken} bytes")
+    if memory > MAX_BYTES:
+        raise AssertionError(f"{memory} bytes")
 
 
-def timed(read: Reader, text: str) -> tuple[NDArray[np.uint8] | None, float]:
-    """What is read from a text, None where it is refused, and the seconds that this took."""
+def check_pixels(pixels: Pixels) -> None:
+    """Raise AssertionError if an array is not uint8 (height, width)."""
+    if pixels.shape != (HEIGHT, WIDTH) or pixels.dtype != np.uint8:
+        raise AssertionError(f"{pixels.dtype} {pixels.shape}")
+
+
+def timed(read: Reader, text: str) -> tuple[Pixels | None, float]:
+    """Return pixels and the seconds of reading; None if the text is rejected."""
     start = time.thread_time()
     try:
         pixels = read(text, HEIGHT, WIDTH)
@@ -89,11 +117,15 @@ def timed(read: Reader, text: str) -> tuple[NDArray[np.uint8] | None, float]:
     return pixels, time.thread_time() - start
 
 
-def forget_peak() -> None:
-    """Let the peak of resident memory be what is resident now (Linux; proc(5), clear_refs)."""
+def reset_peak() -> None:
+    """Set the peak of resident memory to what is resident now.
+
+    Linux only: proc(5), clear_refs.
+    """
     Path("/proc/self/clear_refs").write_bytes(b"5")
 
 
 def peak_bytes() -> int:
-    """The peak of resident memory."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """Return the peak of resident memory."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_maxrss * 1024

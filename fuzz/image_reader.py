@@ -1,4 +1,4 @@
-"""python -m fuzz.image_reader: texts for the image reader, led on by the lines that they reach."""
+"""python -m fuzz.image_reader: fuzz the image reader, guided by code coverage."""
 
 import sys
 import warnings
@@ -10,14 +10,15 @@ import atheris
 with atheris.instrument_imports(include=["service.imaging", "PIL"]):
     from PIL import Image
 
-    Image.preinit()  # imports the formats, which Pillow does at the first picture
+    Image.preinit()  # imports the formats, which Pillow does at the first image
 
 from fuzz.case import Records, check, read_fitted
 from fuzz.file_mutator import mutate_file
 from fuzz.png_mutator import mutate_text
 
 FINDINGS = Path("build/fuzz")
-MAX_TEXT = 256 * 1024  # a bomb of 128 MiB fits into less
+MAX_TEXT = 256 * 1024  # bytes; a decompression bomb of 128 MiB fits into less
+MUTATORS = (mutate_text, mutate_file)
 OPTIONS = (
     f"-max_len={MAX_TEXT}",
     f"-artifact_prefix={FINDINGS}/",
@@ -26,19 +27,27 @@ OPTIONS = (
 
 
 def main() -> None:
-    """Fuzz as libFuzzer's options say: -max_total_time=60, or the file of a finding, to read it again."""
+    """Fuzz by libFuzzer's options, such as -max_total_time=60.
+
+    With the file of a finding as an argument, read that file once.
+    """
     records = Records()
-    warnings.simplefilter("error")  # a log line that any client can cause
+    # A warning is a failure: any client could flood the log with it.
+    warnings.simplefilter("error")
     FINDINGS.mkdir(parents=True, exist_ok=True)
 
     def read(content: bytes) -> None:
-        check(read_fitted, content.decode("latin-1"), records)
+        text = content.decode("latin-1")
+        check(read_fitted, text, records)
 
-    def mutate(text: bytes, most: int, seed: int) -> bytes:
+    def mutate(
+        text: bytes,
+        limit: int,
+        seed: int,
+    ) -> bytes:
         random = Random(seed)  # noqa: S311 - libFuzzer's seed repeats it
-        return random.choice((mutate_text, mutate_file))(
-            text, most, random, atheris.Mutate
-        )
+        mutator = random.choice(MUTATORS)
+        return mutator(text, limit, random, atheris.Mutate)
 
     atheris.Setup([*sys.argv, *OPTIONS], read, custom_mutator=mutate)
     atheris.Fuzz()

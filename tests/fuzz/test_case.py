@@ -1,4 +1,4 @@
-"""A case that is wrong, slow or large does not go by."""
+"""A case that is wrong, slow or large fails."""
 
 import time
 
@@ -22,12 +22,12 @@ IMAGE = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
 
 
 def fails(*_: object) -> NDArray[np.uint8]:
-    """A reader that forgot a kind of damage."""
+    """Raise an error other than ImageError."""
     raise ZeroDivisionError
 
 
 def is_slow(*_: object) -> NDArray[np.uint8]:
-    """A reader that counts for too long."""
+    """Use too much processor time."""
     start = time.thread_time()
     while time.thread_time() < start + 1.5 * MAX_SECONDS:
         pass
@@ -35,18 +35,18 @@ def is_slow(*_: object) -> NDArray[np.uint8]:
 
 
 def is_large(*_: object) -> NDArray[np.uint8]:
-    """A reader that takes more memory than it may, gives it back and refuses."""
+    """Use too much memory, free it and raise ImageError."""
     bytearray(b"1") * (MAX_BYTES + 1024 * 1024)
     raise ImageError("nothing to see here")
 
 
 def is_large_in_numpy(*_: object) -> NDArray[np.uint8]:
-    """A reader whose pixels are many before they are few."""
+    """Use too much memory in NumPy and return valid pixels."""
     return np.tile(IMAGE, (2 * MAX_BYTES // IMAGE.size, 1))[:HEIGHT]
 
 
 def gives_another_shape(*_: object) -> NDArray[np.uint8]:
-    """A reader that gives what the file says."""
+    """Return pixels of a wrong height."""
     return IMAGE[1:]
 
 
@@ -60,15 +60,15 @@ def gives_another_shape(*_: object) -> NDArray[np.uint8]:
         (gives_another_shape, AssertionError),
     ],
 )
-def test_a_broken_reader_is_found_out(read: Reader, error: type[Exception]) -> None:
-    """Each time: what went before hides nothing."""
+def test_a_broken_reader_fails(read: Reader, error: type[Exception]) -> None:
+    """It fails each time: an earlier case hides nothing."""
     for _ in range(3):
         with pytest.raises(error):
             check(read, "", Records())
 
 
 def test_the_reader_passes() -> None:
-    """A refusal is a case like any other."""
+    """A rejected text is a case without an image."""
     records = Records()
     check(read_fitted, "not a PNG", records)
 
