@@ -7,7 +7,7 @@ from random import Random
 import schemathesis
 from hypothesis import strategies as st
 
-from fuzz.png_chunks import content_of, picture
+from fuzz.png_chunks import content_of, new_png
 from service.api.body import PICTURES
 
 MAX_SEED = 2**32
@@ -18,7 +18,7 @@ def image(seed: int) -> str:
     """Return a base64 PNG of the model's size, with or without a data URI's prefix."""
     random = Random(seed)  # noqa: S311 - Hypothesis's number repeats it
     prefix = random.choice(PREFIXES)
-    chunks = picture(random)
+    chunks = new_png(random)
     encoded = base64.b64encode(content_of(chunks))
     return prefix + encoded.decode()
 
@@ -26,7 +26,7 @@ def image(seed: int) -> str:
 def file(seed: int) -> bytes:
     """Return a PNG of the model's size."""
     random = Random(seed)  # noqa: S311 - Hypothesis's number repeats it
-    return content_of(picture(random))
+    return content_of(new_png(random))
 
 
 def latent(numbers: list[float]) -> str:

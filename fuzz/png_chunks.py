@@ -60,7 +60,7 @@ def chunks_of(text: bytes) -> Chunks:
     return chunks
 
 
-def picture(random: Random) -> Chunks:
+def new_png(random: Random) -> Chunks:
     """Return a valid PNG of the model's size, in any pixel format."""
     depth, colour = random.choice(PIXEL_FORMATS)
     palette = []

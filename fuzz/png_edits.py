@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Callable
 from random import Random
 
-from fuzz.png_chunks import Chunks, picture, pixels
+from fuzz.png_chunks import Chunks, new_png, pixels
 from fuzz.png_extras import EXTRAS, odd_header
 
 # libFuzzer's own mutation, of content to at most so many bytes.
@@ -110,7 +110,7 @@ def drop(
     edited = chunks.copy()
     del edited[place]
     if not edited:
-        return picture(random)
+        return new_png(random)
     return edited
 
 

@@ -6,7 +6,7 @@ Valid checksums let an edit reach the code behind their verification.
 import base64
 from random import Random
 
-from fuzz.png_chunks import chunks_of, content_of, picture
+from fuzz.png_chunks import chunks_of, content_of, new_png
 from fuzz.png_edits import EDITS, Mutate
 
 PREFIXES = (b"", b"", b"data:image/png;base64,")
@@ -28,7 +28,7 @@ def mutate_text(
     if random.random() < 7 / 8:
         chunks = chunks_of(text)
     if not chunks:
-        chunks = picture(random)
+        chunks = new_png(random)
     for _ in range(random.randint(1, 4)):
         edit = random.choice(EDITS)
         chunks = edit(chunks, random, mutate)

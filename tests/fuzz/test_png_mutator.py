@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from fuzz.case import HEIGHT, WIDTH, read_fitted
-from fuzz.png_chunks import chunks_of, content_of, picture
+from fuzz.png_chunks import chunks_of, content_of, new_png
 from fuzz.png_edits import EDITS, Edit
 from fuzz.png_mutator import mutate_text
 from service.imaging.pixel_chunks import chunks
@@ -23,7 +23,7 @@ def flip(content: bytes, limit: int) -> bytes:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_new_image_is_read(seed: int) -> None:
     """Any bit depth, colour type, palette and interlacing is read."""
-    text = base64.b64encode(content_of(picture(Random(seed))))
+    text = base64.b64encode(content_of(new_png(Random(seed))))
 
     assert read_fitted(text.decode(), HEIGHT, WIDTH).shape == (HEIGHT, WIDTH)
 
@@ -35,7 +35,7 @@ def test_an_edited_image_has_valid_checksums(edit: Edit) -> None:
         random = Random(seed)
         edited = [
             (kind, content)
-            for kind, content in edit(picture(random), random, flip)
+            for kind, content in edit(new_png(random), random, flip)
             if kind != b"IEND"
         ]
 
@@ -53,7 +53,7 @@ def test_a_mutation_is_bounded_and_repeatable() -> None:
 
 def test_chunks_are_read_back() -> None:
     """A text that is not a PNG has no chunks."""
-    made = picture(Random(0))
+    made = new_png(Random(0))
 
     assert (
         chunks_of(b"data:image/png;base64," + base64.b64encode(content_of(made)))

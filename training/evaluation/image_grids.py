@@ -18,7 +18,7 @@ INTERPOLATIONS = 6
 
 
 def reconstruction_figure(model: ExportedModel, images: Floats) -> Figure:
-    """Draw the first image beside its reconstruction."""
+    """Draw the first image next to its reconstruction."""
     reconstructions = reconstruct(model, images)
     return draw(
         [images[0], reconstructions[0]],
