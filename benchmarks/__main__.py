@@ -20,7 +20,9 @@ from benchmarks.servers import servers, start
 from benchmarks.tables import Table
 from benchmarks.training_speed import training_table
 from benchmarks.workload import workloads
-from training.data.mnist import DataError, DataSource, Digits
+from training.data.digits import Digits
+from training.data.errors import DataError
+from training.data.mnist import DataSource
 
 HERE = Path(__file__).parent
 

@@ -17,7 +17,7 @@ from benchmarks.workload import Workload, reconstruct_workload
 COMPARED = ("vae-service", ONE_THREAD)
 BATCH_SIZES = tuple(2**power for power in range(9))
 CONNECTIONS = 4
-STAGES = ("decode", "infer", "encode")
+STAGES = ("read", "infer", "write")
 
 Costs = list[float]  # seconds an image, by batch size
 

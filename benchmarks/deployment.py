@@ -15,7 +15,7 @@ API_KEY = "a-key-for-the-benchmark"
 # All that the service imports from other packages: the reference for its start-up time
 # and memory. FastAPI imports the last for the first route of any application.
 LIBRARIES = (
-    "fastapi, fastapi_offline, greenlet, jiter, numpy.typing, onnxruntime, "
+    "fastapi, fastapi_offline, jiter, numpy.typing, onnxruntime, "
     "opentelemetry.trace, PIL.Image, PIL.BmpImagePlugin, PIL.GifImagePlugin, "
     "PIL.JpegImagePlugin, PIL.PngImagePlugin, PIL.WebPImagePlugin, "
     "prometheus_client.core, pydantic_settings, python_multipart, "

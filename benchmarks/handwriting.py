@@ -8,6 +8,7 @@ runs/classifier.pt.
 import io
 import sys
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from service.imaging.reader import read_image
-from service.model.latent_space import reconstruct
+from service.imaging.codec import ImageCodec, ImageLimits
+from service.imaging.pixels import ImageShape
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from training.evaluation.classifier import (
     Classifier,
@@ -38,7 +39,8 @@ ROTATIONS = {
     8: Image.Transpose.ROTATE_270,
 }
 MAX_PIXELS = 4_000_000
-FITS = ("auto", "resize")
+Fit = Literal["auto", "resize"]
+FITS: tuple[Fit, ...] = ("auto", "resize")
 
 Grey = NDArray[np.uint8]
 
@@ -47,6 +49,8 @@ def main() -> None:
     """Print the accuracy for each margin and ink, fitted and only resized."""
     images, labels = enlargeable_digits()
     autoencoder = OnnxAutoencoder.load(Path("models/mnist"))
+    shape = ImageShape(*autoencoder.card.image_shape)
+    codec = ImageCodec(shape, ImageLimits(MAX_PIXELS, MAX_PIXELS))
     try:
         classifier = read_classifier(Path("runs/classifier.pt"))
     except (OSError, ClassifierError) as error:
@@ -59,7 +63,8 @@ def main() -> None:
             files = photographs(images, margin, dark=ink == "dark")
             cells = [f"{margin}", ink]
             for fit in FITS:
-                pixels = reconstructions(autoencoder, files, fit)
+                read = read_files(codec, files, fit)
+                pixels = reconstruct(autoencoder, read)
                 accuracy = measure(classifier, pixels, labels)
                 cells.append(f"{accuracy:.3f}")
             sys.stdout.write(f"| {' | '.join(cells)} |\n")
@@ -114,16 +119,24 @@ def photograph(
     return content.getvalue()
 
 
-def reconstructions(
-    autoencoder: OnnxAutoencoder,
+def read_files(
+    codec: ImageCodec,
     files: list[bytes],
-    fit: str,
-) -> torch.Tensor:
-    """Read and reconstruct files; return pixels (count, 1, height, width)."""
-    _, height, width = autoencoder.card.image_shape
-    read = [read_image(file, height, width, MAX_PIXELS, fit).pixels for file in files]
-    pixels = torch.from_numpy(reconstruct(autoencoder, np.array(read)))
-    return pixels.reshape(-1, 1, height, width)
+    fit: Fit,
+) -> Grey:
+    """Decode files to uint8 (count, channels, height, width)."""
+    read = []
+    for file in files:
+        (image,) = codec.decode([file], fit)
+        read.append(image.pixels)
+    return np.stack(read)
+
+
+def reconstruct(autoencoder: OnnxAutoencoder, pixels: Grey) -> torch.Tensor:
+    """Return reconstructions, float32 (count, channels, height, width)."""
+    posterior = autoencoder.encode(pixels)
+    decoded = autoencoder.decode(posterior.mean)
+    return torch.from_numpy(decoded)
 
 
 def measure(

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset
 
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.network.mlp import VAE, sample_posterior
 from training.network.objective import binary_cross_entropy, kl_divergence
 

@@ -13,9 +13,10 @@ import torch
 
 from benchmarks.tables import Table, ratios
 from benchmarks.textbook_training import LEARNING_RATE, Epoch, textbook_epochs
-from training.data.mnist import Digits
+from training.data.digits import Digits
+from training.fitting.performance import fast_products, keep_freed_memory
 from training.fitting.recipe import Recipe
-from training.fitting.trainer import Trainer, fast_products, keep_freed_memory
+from training.fitting.trainer import Trainer
 from training.network.mlp import VAE
 
 MATRIX_SIZE = 2048

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from training.artifact.exported_model import ExportedModel
-from training.data.mnist import gunzip, parse_idx
+from training.data.idx import gunzip, parse_idx
 
 Images = NDArray[np.uint8]
 

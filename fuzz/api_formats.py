@@ -8,7 +8,7 @@ import schemathesis
 from hypothesis import strategies as st
 
 from fuzz.png_chunks import content_of, new_png
-from service.api.body import PICTURES
+from service.api.body import IMAGE_TYPES
 
 MAX_SEED = 2**32
 PREFIXES = ("", "data:image/png;base64,")
@@ -41,7 +41,7 @@ def register_images() -> None:
     files = seeds.map(file)
     schemathesis.openapi.format("image", seeds.map(image))
     schemathesis.openapi.format("binary", files)
-    for media_type in PICTURES:
+    for media_type in IMAGE_TYPES:
         schemathesis.openapi.media_type(media_type.decode(), files)
 
 

@@ -1,4 +1,4 @@
-"""One case of the image reader, and the limits that it must meet."""
+"""One case of the image codec, and the bounds that it must keep."""
 
 import resource
 import sys
@@ -10,122 +10,103 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from service.imaging.codec import ImageCodec, ImageLimits
 from service.imaging.errors import ImageError
-from service.imaging.reader import DecodedImage, read_image, read_plain_images
+from service.imaging.pixels import ImageShape
 
-HEIGHT, WIDTH = 28, 28
+CHANNELS, HEIGHT, WIDTH = 1, 28, 28
 MAX_SECONDS = 0.1
 REPETITIONS = 3  # of a case that took longer
 MAX_BYTES = 64 * 1024 * 1024
-# Few, because the time grows with them: a busy machine must not look like a slow
-# reader.
+# The time grows with them; a busy machine must not look like a slow decoder.
 MAX_PIXELS = 100_000
-
-Pixels = NDArray[np.uint8]
-Reader = Callable[[str, int, int], Pixels]
+CODEC = ImageCodec(
+    ImageShape(CHANNELS, HEIGHT, WIDTH),
+    ImageLimits(max_bytes=2**24, max_pixels=MAX_PIXELS),
+)
+Decoder = Callable[[str], NDArray[np.uint8]]
 
 
 @dataclass
 class Records:
-    """Number of cases, and the highest costs among them."""
+    """Number of cases so far, and the worst of them."""
 
     cases: int = 0
     images: int = 0
     seconds: float = 0.0
     bytes: int = 0
 
-    def count(
-        self,
-        seconds: float,
-        memory: int,
-        *,
-        image: bool,
-    ) -> None:
-        """Count a case; print the records if it sets a new one."""
+    def count(self, seconds: float, taken: int, *, image: bool) -> None:
+        """Count a case; print when it was slower or larger than any before it."""
         self.cases += 1
         self.images += image
-        if seconds > self.seconds or memory > self.bytes:
-            self.seconds = max(self.seconds, seconds)
-            self.bytes = max(self.bytes, memory)
+        if seconds > self.seconds or taken > self.bytes:
+            self.seconds, self.bytes = (
+                max(self.seconds, seconds),
+                max(self.bytes, taken),
+            )
             sys.stdout.write(f"{self}\n")
 
 
-def read_fitted(
-    text: str,
-    height: int,
-    width: int,
-) -> Pixels:
-    """Return the pixels that the service reads from a text.
+def decode_text(text: str) -> NDArray[np.uint8]:
+    """Return the pixels of an image in base64, uint8 (channels, height, width).
 
-    Raise AssertionError if the fast path, in a list of two, reads other pixels.
+    Raises ImageError, and AssertionError for other pixels in a list of two plain PNGs.
     """
-    pixels = read_image(text, height, width, MAX_PIXELS, "auto").pixels
-    for image in read_plain_images([text, text], height, width):
-        if not isinstance(image, DecodedImage):
-            continue
-        if not np.array_equal(image.pixels, pixels):
-            raise AssertionError("other pixels in a list")
-    return pixels
+    (image,) = CODEC.decode([text], "auto")
+    pair = [text, text]
+    if CODEC.are_plain(pair):
+        for each in CODEC.decode(pair, "auto"):
+            if not np.array_equal(each.pixels, image.pixels):
+                raise AssertionError("other pixels in a list")
+    return image.pixels
 
 
-def check(
-    read: Reader,
-    text: str,
-    records: Records,
-) -> None:
-    """Read a text.
+def check(decode: Decoder, text: str, records: Records) -> None:
+    """Decode a text, and raise AssertionError for wrong pixels or too high a cost.
 
-    Raise AssertionError if it returns no valid pixels and raises no ImageError, or if
-    it exceeds the limits of time and memory.
-
-    The time is the thread's own: on a busy machine the clock also counts the work of
-    others. A case that takes too long is read again and its lowest time counts: a slow
-    case is slow each time, a machine that stalls is not. The memory is the growth of
-    the peak of resident memory, whichever allocator asks for it and whoever catches
-    a MemoryError.
+    Neither pixels nor ImageError is a failure, too. Seconds are the thread's own: on a
+    busy machine the clock counts other people's work. A text that takes too many is
+    decoded again, and its best time counts: a slow case is slow each time, a machine
+    that stands still is not. Bytes are the growth of the peak of resident memory:
+    whichever allocator asks for them, and whoever swallows its refusal.
     """
-    reset_peak()
+    forget_peak()
     before = peak_bytes()
-    pixels, seconds = timed(read, text)
-    memory = peak_bytes() - before
+    pixels, seconds = timed(decode, text)
+    taken = peak_bytes() - before
     if seconds > MAX_SECONDS:
-        repetitions = [timed(read, text) for _ in range(REPETITIONS)]
-        seconds = min(seconds for _, seconds in repetitions)
+        seconds = min(timed(decode, text)[1] for _ in range(REPETITIONS))
 
-    records.count(seconds, memory, image=pixels is not None)
+    records.count(seconds, taken, image=pixels is not None)
     if pixels is not None:
-        check_pixels(pixels)
+        expected = ((CHANNELS, HEIGHT, WIDTH), "uint8")
+        if (pixels.shape, pixels.dtype.name) != expected:
+            raise AssertionError(f"{pixels.dtype} {pixels.shape}")
     if seconds > MAX_SECONDS:
         raise AssertionError(f"{seconds:.3f} s")
-    if memory > MAX_BYTES:
-        raise AssertionError(f"{memory} bytes")
+    if taken > MAX_BYTES:
+        raise AssertionError(f"{taken} bytes")
 
 
-def check_pixels(pixels: Pixels) -> None:
-    """Raise AssertionError if an array is not uint8 (height, width)."""
-    if pixels.shape != (HEIGHT, WIDTH) or pixels.dtype != np.uint8:
-        raise AssertionError(f"{pixels.dtype} {pixels.shape}")
-
-
-def timed(read: Reader, text: str) -> tuple[Pixels | None, float]:
-    """Return pixels and the seconds of reading; None if the text is rejected."""
+def timed(decode: Decoder, text: str) -> tuple[NDArray[np.uint8] | None, float]:
+    """Return a text's pixels, None for an ImageError, and the time in seconds."""
     start = time.thread_time()
     try:
-        pixels = read(text, HEIGHT, WIDTH)
+        pixels = decode(text)
     except ImageError:
         pixels = None
     return pixels, time.thread_time() - start
 
 
-def reset_peak() -> None:
-    """Set the peak of resident memory to what is resident now.
+def forget_peak() -> None:
+    """Reset the peak of resident memory to its present size.
 
-    Linux only: proc(5), clear_refs.
+    Linux; proc(5), clear_refs.
     """
     Path("/proc/self/clear_refs").write_bytes(b"5")
 
 
 def peak_bytes() -> int:
     """Return the peak of resident memory."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_maxrss * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,4 +1,4 @@
-"""python -m fuzz.image_reader: fuzz the image reader, guided by code coverage."""
+"""python -m fuzz.image_reader: coverage-guided fuzzing of the image codec."""
 
 import sys
 import warnings
@@ -12,13 +12,12 @@ with atheris.instrument_imports(include=["service.imaging", "PIL"]):
 
     Image.preinit()  # imports the formats, which Pillow does at the first image
 
-from fuzz.case import Records, check, read_fitted
+from fuzz.case import Records, check, decode_text
 from fuzz.file_mutator import mutate_file
 from fuzz.png_mutator import mutate_text
 
 FINDINGS = Path("build/fuzz")
 MAX_TEXT = 256 * 1024  # bytes; a decompression bomb of 128 MiB fits into less
-MUTATORS = (mutate_text, mutate_file)
 OPTIONS = (
     f"-max_len={MAX_TEXT}",
     f"-artifact_prefix={FINDINGS}/",
@@ -27,29 +26,24 @@ OPTIONS = (
 
 
 def main() -> None:
-    """Fuzz by libFuzzer's options, such as -max_total_time=60.
+    """Fuzz with libFuzzer's options.
 
-    With the file of a finding as an argument, read that file once.
+    They are for instance -max_total_time=60, or the file of a finding to repeat it.
     """
     records = Records()
-    # A warning is a failure: any client could flood the log with it.
-    warnings.simplefilter("error")
+    warnings.simplefilter("error")  # a log line that any client can cause
     FINDINGS.mkdir(parents=True, exist_ok=True)
 
-    def read(content: bytes) -> None:
-        text = content.decode("latin-1")
-        check(read_fitted, text, records)
+    def decode(content: bytes) -> None:
+        check(decode_text, content.decode("latin-1"), records)
 
-    def mutate(
-        text: bytes,
-        limit: int,
-        seed: int,
-    ) -> bytes:
+    def mutate(text: bytes, limit: int, seed: int) -> bytes:
         random = Random(seed)  # noqa: S311 - libFuzzer's seed repeats it
-        mutator = random.choice(MUTATORS)
+        mutator = random.choice((mutate_text, mutate_file))
         return mutator(text, limit, random, atheris.Mutate)
 
-    atheris.Setup([*sys.argv, *OPTIONS], read, custom_mutator=mutate)
+    arguments = sys.argv + list(OPTIONS)
+    atheris.Setup(arguments, decode, custom_mutator=mutate)
     atheris.Fuzz()
 
 

@@ -1,7 +1,6 @@
-"""python -m service: flags and environment -> model -> port -> workers."""
+"""Command line: settings -> model -> sockets -> serve."""
 
 import logging
-import socket
 import sys
 from functools import partial
 from typing import NoReturn
@@ -10,105 +9,83 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import CliApp
 
-from service.app import create_state, load_app
+from service.app import create_app, load_model
 from service.model.errors import ModelLoadError
+from service.model.onnx_autoencoder import OnnxAutoencoder
 from service.observability.logs import AccessLog, configure
 from service.observability.tracing import TracingError
-from service.server.server import BACKLOG, Server
+from service.server.process import keep_freed_memory
+from service.server.server import Server
+from service.server.sockets import ListenError, listen, url_of
 from service.server.workers import Workers
 from service.settings import Settings
 
 EXIT_NO_PORT = 1
 EXIT_BAD_SETTINGS = 2
 EXIT_BAD_MODEL = 3
-LARGEST_ARRAY = 2**25 - 2**13  # bytes; glibc's thresholds follow no larger one
 
 log = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Check settings and model, open the port, and serve until SIGTERM or Ctrl-C; both end with exit code 0."""
+    """Check settings and model, open the port, serve until SIGTERM or Ctrl-C.
+
+    Both signals end with exit code 0.
+    """
     settings = read_settings()
     if settings.print_settings:
-        sys.stdout.write("".join(f"{line}\n" for line in settings.lines()))
+        sys.stdout.writelines(f"{line}\n" for line in settings.lines())
         return
-    form = configure(settings.log_format)
     keep_freed_memory()
     try:
-        state = create_state(settings, AccessLog(form) if settings.access_log else None)
-        server = Server(settings, state, partial(load_app, settings, state))
+        server = load_server(settings)
+        listeners = listen(settings.host, settings.port, settings.workers)
     except ModelLoadError as error:
         fail(str(error), EXIT_BAD_MODEL)
-    except (ValueError, TracingError) as error:  # the file of API keys; the collector
+    except (ValueError, TracingError) as error:  # the API keys' file; the collector
         fail(str(error), EXIT_BAD_SETTINGS)
-    listeners = listen(settings.host, settings.port, settings.workers)
-    host, port = listeners[0].getsockname()[:2]
-    log.info(
-        "listening on http://%s:%d with %d workers",
-        f"[{host}]" if ":" in host else host,
-        port,
-        settings.workers,
-    )
+    except ListenError as error:
+        fail(str(error), EXIT_NO_PORT)
+    url = url_of(listeners[0])
+    log.info("listening on %s with %d workers", url, settings.workers)
     if settings.workers == 1:
         server.run(listeners)
         return
     workers = Workers(
         listeners,
         server.reload,
-        partial(state.metrics.add, "restarts"),
+        server.count_restart,
         settings.drain_delay_seconds + settings.drain_grace_seconds,
     )
     if number := workers.run():
-        server.work(number, listeners[number - 1], workers.ended)
+        server.work(number, listeners[number - 1], workers.supervisor_ended)
 
 
 def read_settings() -> Settings:
-    """Flags, then variables, then defaults; a bad value ends the process with one line."""
+    """Read flags, variables and defaults; exit with one line if one is invalid."""
     try:
         return CliApp.run(Settings)
     except ValidationError as error:
-        fail("; ".join(map(problem, error.errors())), EXIT_BAD_SETTINGS)
+        problems = map(describe, error.errors())
+        fail("; ".join(problems), EXIT_BAD_SETTINGS)
 
 
-def problem(details: ErrorDetails) -> str:
-    """A bad setting's name, if it is of one alone, and what is wrong with it."""
-    name, message = (
-        ".".join(map(str, details["loc"])),
-        details["msg"].removeprefix("Value error, "),
-    )
+def describe(error: ErrorDetails) -> str:
+    """Return a validation error as ``setting: message``."""
+    name = ".".join(map(str, error["loc"]))
+    message = error["msg"].removeprefix("Value error, ")
     return f"{name}: {message}" if name else message
 
 
-def keep_freed_memory() -> None:
-    """Let glibc keep what requests free, 64 MB at most: fresh pages took a sixth of the time of 256 images.
+def load_server(settings: Settings) -> Server:
+    """Configure the log and load the application.
 
-    Its thresholds follow the largest array that was ever freed (mallopt(3)). Nothing touches this one's pages.
+    Raises ModelLoadError, TracingError, or ValueError of the API keys' file.
     """
-    bytes(LARGEST_ARRAY)
-
-
-def listen(host: str, port: int, count: int) -> list[socket.socket]:
-    """Sockets that listen there, one for each worker; where they cannot, the process ends with one line.
-
-    The kernel spreads connections over them. From one socket for all, whichever worker runs when a client opens many
-    takes most of them, up to all, and keeps them: with a client on the same two cores, two workers had 0.95 times the
-    rate then, at worst 0.76.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    open_one = partial(socket.create_server, family=family, backlog=BACKLOG)
-    try:
-        first = open_one(
-            (host, port)
-        )  # fails where anyone listens: it does not share yet
-        if count > 1:
-            first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        address = (host, first.getsockname()[1])
-        return [first, *(open_one(address, reuse_port=True) for _ in range(1, count))]
-    except OSError as error:
-        fail(
-            f"cannot listen on {host} port {port}: {error.strerror or error}",
-            EXIT_NO_PORT,
-        )
+    log_format = configure(settings.log_format)
+    access_log = AccessLog(log_format) if settings.access_log else None
+    app = create_app(settings, OnnxAutoencoder.load(settings.model), access_log)
+    return Server(settings, app, partial(load_model, settings))
 
 
 def fail(message: str, code: int) -> NoReturn:

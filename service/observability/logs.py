@@ -1,6 +1,7 @@
-"""The log on standard error: a line an event, for people on a terminal and as JSON elsewhere.
+"""The log on standard error: one line per event, as text on a terminal, else as JSON.
 
-Events go through ``logging``. A line a request would cost too much that way, so that ``AccessLog`` writes them itself.
+Events go through ``logging``. That would cost too much for a line per request, so
+``AccessLog`` writes these itself.
 """
 
 import asyncio
@@ -14,30 +15,34 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
-Form = Literal["text", "json"]
+from typing_extensions import override
+
+Format = Literal["text", "json"]
 FLUSH_SECONDS = 0.1
-MAX_BYTES = 4096  # a write to a pipe of no more than this is never mixed with another process's (POSIX PIPE_BUF)
+# A pipe never interleaves writes of this size with another process's (PIPE_BUF).
+MAX_WRITE_BYTES = 4096
 
 
-def configure(form: Literal["auto", "text", "json"]) -> Form:
-    """Send all events to standard error in one form; give the form that ``auto`` stands for there."""
-    if form == "auto":
-        form = "text" if sys.stderr.isatty() else "json"
-    text = logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S")
+def configure(log_format: Literal["auto", "text", "json"]) -> Format:
+    """Send all events to standard error; return the format that ``auto`` stands for."""
+    if log_format == "auto":
+        log_format = "text" if sys.stderr.isatty() else "json"
     handler = logging.StreamHandler()
-    handler.setFormatter(text if form == "text" else JsonFormatter())
+    if log_format == "text":
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    else:
+        handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.getLogger("uvicorn.error").setLevel(
-        logging.ERROR
-    )  # the service tells of starts and of bad requests itself
-    return form
+    # The service itself logs starts and invalid requests.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    return log_format
 
 
 class JsonFormatter(logging.Formatter):
-    """An event as a line of JSON."""
+    """One line of JSON per event."""
 
+    @override
     def format(self, record: logging.LogRecord) -> str:
-        """See ``logging.Formatter``."""
         event = {
             "time": timestamp(record.created),
             "level": record.levelname.lower(),
@@ -49,12 +54,12 @@ class JsonFormatter(logging.Formatter):
 
 
 def timestamp(seconds: float) -> str:
-    """Seconds since 1970 as RFC 3339, to the millisecond."""
+    """Return seconds since 1970 as RFC 3339, to the millisecond."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 class RequestRecord(Protocol):
-    """What the log tells of a request."""
+    """Fields of a request that are logged."""
 
     request_id: str
     status: int
@@ -64,10 +69,10 @@ class RequestRecord(Protocol):
 
 
 class AccessLog:
-    """A line a request, written some at a time."""
+    """One line per request, several lines to a write."""
 
-    def __init__(self, form: Form) -> None:
-        self._form = form
+    def __init__(self, log_format: Format) -> None:
+        self._format = log_format
         self._lines: list[bytes] = []
         self._size = 0
         self._second = 0
@@ -81,27 +86,37 @@ class AccessLog:
         route: str,
         seconds: float,
     ) -> None:
-        """Log one request. All text must be plain: no part of it is escaped."""
-        now = time.time()
-        if int(now) != self._second:
-            self._second = int(now)
-            self._clock = timestamp(self._second)[:19]
-        if self._form == "json":
+        """Log one request. No text is escaped: all of it must be plain."""
+        if self._format == "json":
             line = (
-                f'{{"time": "{self._clock}.{int(now % 1 * 1000):03}+00:00", "level": "info", "message": "request", '
-                f'"request_id": "{record.request_id}", "client": "{client}", "method": "{method}", "route": "{route}", '
-                f'"status": {record.status}, "milliseconds": {seconds * 1000:.3f}, "images": {record.images}, '
-                f'"bytes_in": {record.bytes_in}, "bytes_out": {record.bytes_out}}}\n'
+                f'{{"time": "{self._timestamp()}", "level": "info", '
+                f'"message": "request", "request_id": "{record.request_id}", '
+                f'"client": "{client}", "method": "{method}", "route": "{route}", '
+                f'"status": {record.status}, "milliseconds": {seconds * 1000:.3f}, '
+                f'"images": {record.images}, "bytes_in": {record.bytes_in}, '
+                f'"bytes_out": {record.bytes_out}}}\n'
             )
         else:
             line = (
-                f"{time.strftime('%H:%M:%S')} {client} {method} {route} {record.status} {seconds * 1000:.2f} ms, "
-                f"{record.images} images, {record.bytes_in} B in, {record.bytes_out} B out, {record.request_id}\n"
+                f"{time.strftime('%H:%M:%S')} {client} {method} {route} "
+                f"{record.status} {seconds * 1000:.2f} ms, {record.images} images, "
+                f"{record.bytes_in} B in, {record.bytes_out} B out, "
+                f"{record.request_id}\n"
             )
         self._add(line.encode())
 
+    def _timestamp(self) -> str:
+        """Return the current time as RFC 3339; format each second only once."""
+        now = time.time()
+        second = int(now)
+        if second != self._second:
+            self._second = second
+            self._clock = timestamp(second)[:19]
+        milliseconds = int(now % 1 * 1000)
+        return f"{self._clock}.{milliseconds:03}+00:00"
+
     def _add(self, line: bytes) -> None:
-        if self._size + len(line) > MAX_BYTES:
+        if self._size + len(line) > MAX_WRITE_BYTES:
             self.flush()
         if not self._lines:
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
@@ -109,12 +124,15 @@ class AccessLog:
         self._size += len(line)
 
     def flush(self) -> None:
-        """Write what is waiting, or drop it where there is no room."""
-        if self._lines:
-            with suppress(
-                OSError
-            ):  # a log that nobody takes must not fail a request, nor hold it up
-                if select.select([], [sys.stderr.fileno()], [], 0)[1]:
-                    os.write(sys.stderr.fileno(), b"".join(self._lines))
-            self._lines.clear()
-            self._size = 0
+        """Write the waiting lines, or drop them if there is no room for them."""
+        if not self._lines:
+            return
+        content = b"".join(self._lines)
+        self._lines.clear()
+        self._size = 0
+        descriptor = sys.stderr.fileno()
+        # A log that nobody reads must neither fail a request nor hold it up.
+        with suppress(OSError):
+            _, writable, _ = select.select([], [descriptor], [], 0)
+            if writable:
+                os.write(descriptor, content)

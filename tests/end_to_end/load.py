@@ -1,4 +1,4 @@
-"""Clients that keep a server busy, each on its own connection, and note what comes back."""
+"""Clients that keep a server busy and record its responses."""
 
 import asyncio
 from collections import Counter
@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 from tests.end_to_end.connection import Answer, Connection, connect
 
-LONGEST_SECONDS = 600
+MAX_SECONDS = 600
 
 
 @dataclass
 class Load:
-    """So many clients, each sending its request again and again until told to stop.
+    """Clients that send the same request again and again, each on its own connection.
 
-    A client whose connection ends opens a new one, as HTTP has it, or ends as well if ``reconnect`` is off.
+    A client whose connection ends opens a new one; with ``reconnect`` off, it ends too.
     """
 
     port: int
@@ -28,7 +28,7 @@ class Load:
 
     @property
     def answered(self) -> int:
-        """How many answers there have been."""
+        """Number of responses so far."""
         return self.statuses.total()
 
     async def run(self) -> None:
@@ -36,13 +36,13 @@ class Load:
         await asyncio.gather(*(self._client() for _ in range(self.clients)))
 
     def stop(self) -> None:
-        """Let each client end after its answer."""
+        """Let each client end after its response."""
         self.stopping = True
 
     async def reach(self, count: int) -> None:
-        """Wait for so many answers in all. Raises TimeoutError when they do not come."""
-        async with asyncio.timeout(LONGEST_SECONDS):
-            while self.answered < count:  # noqa: ASYNC110 - an event at each answer would slow down the load
+        """Wait for a total number of responses. Raises TimeoutError."""
+        async with asyncio.timeout(MAX_SECONDS):
+            while self.answered < count:  # noqa: ASYNC110 - an event at each response would slow down the load
                 await asyncio.sleep(0.01)
 
     async def _client(self) -> None:

@@ -20,7 +20,7 @@ START_SECONDS = 60
 
 @dataclass
 class Log:
-    """What a process writes to its standard error, read by a thread so that it never has to wait."""
+    """Standard error of a process; a thread reads it, so that writing never blocks."""
 
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Log:
             self.changed.notify_all()
 
     def wait_for(self, pattern: str, seconds: float = START_SECONDS) -> re.Match[str]:
-        """The first match of a pattern in a line, once it is there."""
+        """Wait for a line that matches, and return the first match."""
         with self.changed:
             self.changed.wait_for(lambda: self.ended or self._find(pattern), seconds)
             found = self._find(pattern)
@@ -50,14 +50,15 @@ class Log:
             return found
 
     def _find(self, pattern: str) -> re.Match[str] | None:
-        return next(
-            (found for line in self.lines if (found := re.search(pattern, line))), None
-        )
+        for line in self.lines:
+            if found := re.search(pattern, line):
+                return found
+        return None
 
 
 @dataclass
 class Server:
-    """A process that answers, and where."""
+    """A running service and its URL."""
 
     process: subprocess.Popen[str]
     log: Log
@@ -65,34 +66,34 @@ class Server:
 
     @property
     def port(self) -> int:
-        """Its TCP port."""
+        """TCP port."""
         return int(self.url.rpartition(":")[2])
 
     def client(self, **options: object) -> httpx.Client:
-        """An HTTP client of it."""
+        """Return an HTTP client of the service."""
         return httpx.Client(base_url=self.url, timeout=30, **options)  # type: ignore[arg-type]  # httpx's own
 
     def workers(self) -> list[int]:
-        """The process ids of its workers."""
-        children = subprocess.run(
-            ["/usr/bin/pgrep", "-P", str(self.process.pid)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return [int(number) for number in children.stdout.split()]
+        """Return the process ids of its workers."""
+        main_thread = f"/proc/{self.process.pid}/task/{self.process.pid}"
+        children = Path(main_thread, "children").read_text()
+        return [int(number) for number in children.split()]
 
 
 @contextmanager
 def serve(
     *flags: str, through: Sequence[str] = (), **variables: str
 ) -> Iterator[Server]:
-    """Start the service on a free port, wait until it says where, and end it.
+    """Start the service on a free port, wait until it listens, stop it in the end.
 
-    through: a command that becomes the service, given as its last arguments.
+    through: a command that becomes the service, whose command line is its last
+        arguments.
     """
+    command = [*through, *COMMAND, *flags]
+    if "--port" not in flags:
+        command += ["--port", "0"]
     with subprocess.Popen(
-        [*through, *COMMAND, *(() if "--port" in flags else ("--port", "0")), *flags],
+        command,
         cwd=REPOSITORY,
         env={**os.environ, **variables},
         stdout=subprocess.DEVNULL,
@@ -101,7 +102,8 @@ def serve(
     ) as process:
         log = Log(process)
         try:
-            yield Server(process, log, log.wait_for(r"http://127\.0\.0\.1:\d+")[0])
+            url = log.wait_for(r"http://127\.0\.0\.1:\d+")[0]
+            yield Server(process, log, url)
         finally:
             process.terminate()
             process.wait(timeout=60)
@@ -109,6 +111,6 @@ def serve(
 
 
 def resident_kilobytes(process: int) -> int:
-    """The memory that a process holds."""
+    """Return the resident memory of a process in kB."""
     status = Path(f"/proc/{process}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0])

@@ -1,4 +1,4 @@
-"""A stop cuts no request: readiness falls, what is open is served, then the process ends with exit code 0."""
+"""Graceful shutdown: no request is lost, and the exit code is 0."""
 
 import asyncio
 import signal
@@ -16,8 +16,8 @@ READY = request("GET", "/readyz")
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_busy_connections_are_told_to_close_and_not_cut(workers: str) -> None:
-    """Each of 16 clients that never pause gets an answer to all it sent, the last with Connection: close."""
+def test_busy_connections_are_closed_and_not_cut(workers: str) -> None:
+    """16 clients that never pause get all responses, the last with Connection: close."""
     with serve("--workers", workers) as server:
         load = Load(server.port, DIGIT, clients=16, reconnect=False)
 
@@ -36,7 +36,7 @@ def test_busy_connections_are_told_to_close_and_not_cut(workers: str) -> None:
 
 
 def test_readiness_falls_before_the_port_closes() -> None:
-    """In the delay, readyz answers 503, and all else is served as before, new connections too."""
+    """During the delay only /readyz fails; all else works, on new connections too."""
     with serve("--workers", "1", "--drain-delay-seconds", "2") as server:
 
         async def run() -> None:
@@ -56,8 +56,8 @@ def test_readiness_falls_before_the_port_closes() -> None:
         assert server.process.wait(timeout=30) == 0
 
 
-def test_connections_that_nobody_has_taken_in_yet_are_served() -> None:
-    """They are made, and bring a request, while the process stands still until its port is to close."""
+def test_connections_that_wait_to_be_accepted_are_served() -> None:
+    """They are established, with a request, while the process is stopped (SIGSTOP)."""
     with serve("--workers", "1", "--drain-delay-seconds", "1") as server:
 
         async def run() -> list[int]:
@@ -83,8 +83,8 @@ def test_connections_that_nobody_has_taken_in_yet_are_served() -> None:
         assert server.process.wait(timeout=30) == 0
 
 
-def test_a_request_that_has_begun_to_come_in_is_served() -> None:
-    """Half of it was sent before the stop, the rest after the port was closed."""
+def test_a_request_received_in_part_is_served() -> None:
+    """Its first part is sent before the signal, the rest after the port is closed."""
     with serve("--workers", "1") as server:
 
         async def run() -> None:
@@ -94,7 +94,7 @@ def test_a_request_that_has_begun_to_come_in_is_served() -> None:
             ):
                 await begin(connection, probe)
                 server.process.send_signal(signal.SIGTERM)
-                assert await probe.ended()  # idle, it is closed once the port is
+                assert await probe.ended()  # idle: closed soon after the port
                 connection.writer.write(DIGIT[100:])
                 answer = await connection.answer()
             assert answer.status == 200
@@ -104,8 +104,8 @@ def test_a_request_that_has_begun_to_come_in_is_served() -> None:
         assert server.process.wait(timeout=30) == 0
 
 
-def test_what_does_not_end_within_the_grace_time_is_cut() -> None:
-    """The process ends in time, with exit code 0, and says what it has cut."""
+def test_requests_that_outlast_the_grace_time_are_cut() -> None:
+    """The process ends in time, with exit code 0, and logs the number of cuts."""
     with serve("--workers", "1", "--drain-grace-seconds", "0.5") as server:
 
         async def run() -> None:
@@ -122,11 +122,11 @@ def test_what_does_not_end_within_the_grace_time_is_cut() -> None:
 
         asyncio.run(run())
         assert server.process.wait(timeout=30) == 0
-        server.log.wait_for("1 connections are cut")
+        server.log.wait_for("cut 1 connections")
 
 
 async def begin(connection: Connection, probe: Connection) -> None:
-    """Send the beginning of a request, and wait until the server has looked at its sockets since."""
+    """Send the beginning of a request; wait until the server has read it."""
     connection.writer.write(DIGIT[:100])
     await connection.writer.drain()
     assert (await probe.ask(READY)).status == 200

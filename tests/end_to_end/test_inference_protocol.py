@@ -17,7 +17,7 @@ from tritonclient.utils import InferenceServerException
 from service.model.autoencoder import Floats
 from tests.end_to_end.server import Server, serve
 from tests.samples import grey_png, pixels_of
-from training.data.mnist import Digits
+from training.data.digits import Digits
 
 BATCH = 200
 OUTPUTS = {"encoder": ["mean", "log_variance"], "decoder": ["pixels"]}
@@ -185,7 +185,7 @@ def test_tritons_client_need_not_name_outputs(triton: InferenceServerClient) -> 
         (
             "decoder",
             np.zeros((20_000, 32), np.float32),
-            "the most is 2097152 (VAE_MAX_BODY_BYTES)",
+            "the limit is 2097152 (VAE_MAX_BODY_BYTES)",
         ),
         ("encoder", np.zeros((1, 32), np.float32), "must be pixels; is latent"),
         ("sampler", np.zeros((1, 32), np.float32), "Not Found"),

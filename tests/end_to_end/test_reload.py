@@ -1,4 +1,4 @@
-"""Another model is loaded beside the one that serves, and takes its place between two requests."""
+"""Hot reload: another model replaces the one in service between two requests."""
 
 import asyncio
 import json
@@ -22,12 +22,12 @@ KEY = "a-key-of-some-length"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of the model."""
+    """Folder with a copy of the model."""
     return shutil.copytree(MODEL, tmp_path / "mnist")
 
 
 def answer_of(server: Server) -> bytes:
-    """What the server makes of the digit."""
+    """Return the server's response for one digit."""
 
     async def run() -> bytes:
         async with connect(server.port) as connection:
@@ -37,7 +37,7 @@ def answer_of(server: Server) -> bytes:
 
 
 def reload_under_load(server: Server, change: Callable[[], object], said: str) -> Load:
-    """Send without a pause while the folder is changed and the server told; give all that came back."""
+    """Send SIGHUP after a change of the folder, under load; return the load."""
     load = Load(server.port, DIGIT, clients=8)
 
     async def run() -> None:
@@ -55,13 +55,13 @@ def reload_under_load(server: Server, change: Callable[[], object], said: str) -
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_good_model_takes_over_between_requests(folder: Path, workers: str) -> None:
-    """No request fails, and each answer is the old model's or the new one's, none a mixture of both."""
+def test_a_good_model_replaces_the_old_one_between_requests(
+    folder: Path, workers: str
+) -> None:
+    """No request fails; each response is the old model's or the new one's."""
     with serve("--workers", workers, "--model", str(folder)) as server:
         old = answer_of(server)
-        load = reload_under_load(
-            server, lambda: make_another(folder), "the model is loaded anew"
-        )
+        load = reload_under_load(server, lambda: make_another(folder), "model reloaded")
         new = answer_of(server)
         with server.client() as client:
             assert (
@@ -80,11 +80,13 @@ def test_a_good_model_takes_over_between_requests(folder: Path, workers: str) ->
 def test_a_bad_model_leaves_the_old_one_in_service(
     folder: Path, workers: str, damage: Damage, message: str
 ) -> None:
-    """One line in the log says what is wrong with it; no request notices."""
+    """One line in the log gives the reason; no request fails."""
     with serve("--workers", workers, "--model", str(folder)) as server:
         old = answer_of(server)
         load = reload_under_load(
-            server, lambda: damage(folder), f"the old one serves on: .*{message}"
+            server,
+            lambda: damage(folder),
+            f"the previous model stays in service: .*{message}",
         )
         with server.client() as client:
             assert client.get("/readyz").status_code == 200
@@ -99,12 +101,12 @@ def test_a_bad_model_leaves_the_old_one_in_service(
 
 
 def test_a_worker_that_is_replaced_has_the_new_model(folder: Path) -> None:
-    """What is forked after a reload serves what was loaded then."""
+    """A worker that is forked after a reload serves the reloaded model."""
     with serve("--workers", "2", "--model", str(folder)) as server:
         make_another(folder)
         expected = json.loads((folder / "model.json").read_bytes())
         server.process.send_signal(signal.SIGHUP)
-        server.log.wait_for("the model is loaded anew")
+        server.log.wait_for("model reloaded")
         shutil.rmtree(folder)
         for worker in server.workers():
             kill_and_wait(server, worker)
@@ -113,13 +115,13 @@ def test_a_worker_that_is_replaced_has_the_new_model(folder: Path) -> None:
 
 
 def kill_and_wait(server: Server, worker: int) -> None:
-    """Kill a worker, and wait until another has its place."""
+    """Kill a worker and wait until it is replaced."""
     os.kill(worker, signal.SIGKILL)
-    server.log.wait_for(f"process {worker}\\) has died and is replaced")
+    server.log.wait_for(f"process {worker}\\) died; replacing it")
 
 
-def test_the_endpoint_is_there_only_when_it_is_wanted(folder: Path) -> None:
-    """It needs a key; without the setting there is nothing at its path."""
+def test_the_endpoint_exists_only_if_enabled(folder: Path) -> None:
+    """It needs a key; without the setting it is 404."""
     with serve(
         "--workers", "2", "--model", str(folder), "--reload-endpoint", VAE_API_KEYS=KEY
     ) as server:
@@ -128,7 +130,7 @@ def test_the_endpoint_is_there_only_when_it_is_wanted(folder: Path) -> None:
             make_another(folder)
             answer = client.post("/model/reload", headers={"X-API-Key": KEY})
             assert (answer.status_code, answer.json()) == (202, {"status": "reloading"})
-        server.log.wait_for("the model is loaded anew")
+        server.log.wait_for("model reloaded")
 
     with serve("--workers", "1") as server, server.client() as client:
         assert client.post("/model/reload").status_code == 404

@@ -1,4 +1,4 @@
-"""Several processes on one port, and what happens when one of them dies."""
+"""Worker processes on one port, and their supervisor."""
 
 import asyncio
 import os
@@ -18,14 +18,14 @@ CLIENTS = 8
 
 
 def wait_for_workers(server: Server, count: int, gone: int = 0) -> None:
-    """Wait until there are so many workers, none of them the one that is gone."""
+    """Wait for a number of workers that does not include the process ``gone``."""
     end = time.monotonic() + 20
     while len(server.workers()) != count or gone in server.workers():
         assert time.monotonic() < end, server.workers()
 
 
-def test_a_killed_worker_is_back_and_the_port_was_never_closed() -> None:
-    """Killing one loses at most the requests that it was answering; within 2 s there are as many workers as before."""
+def test_a_killed_worker_is_replaced_and_the_port_stays_open() -> None:
+    """Only requests in flight are lost; after 2 s the number of workers is restored."""
     with serve("--workers", "2") as server:
         wait_for_workers(server, 2)
         load = Load(server.port, DIGIT, clients=CLIENTS)
@@ -48,7 +48,7 @@ def test_a_killed_worker_is_back_and_the_port_was_never_closed() -> None:
             return back
 
         assert asyncio.run(run()) < 2
-        server.log.wait_for("has died and is replaced")
+        server.log.wait_for("died; replacing it")
         with server.client() as client:
             assert "vae_worker_restarts_total 1.0" in client.get("/metrics").text
 
@@ -56,8 +56,8 @@ def test_a_killed_worker_is_back_and_the_port_was_never_closed() -> None:
     assert set(load.statuses) == {200}
 
 
-def test_connections_are_spread_over_workers_whichever_runs_first() -> None:
-    """One that stands still while clients connect has its share afterwards: of 64, each has 16 or more."""
+def test_connections_are_spread_over_workers_whichever_is_scheduled() -> None:
+    """A worker that is stopped while 64 clients connect later gets 16 or more."""
     with serve("--workers", "2") as server, ExitStack() as stack:
         wait_for_workers(server, 2)
         idle = {worker: sockets(worker) for worker in server.workers()}
@@ -78,7 +78,7 @@ def test_connections_are_spread_over_workers_whichever_runs_first() -> None:
 
 
 def test_a_worker_that_stops_leaves_new_connections_to_the_others() -> None:
-    """One was told to, by itself, and waits for a request that has come in by half."""
+    """It alone got SIGTERM, and waits for the rest of a request."""
     with serve("--workers", "2") as server:
         wait_for_workers(server, 2)
 
@@ -100,8 +100,8 @@ def test_a_worker_that_stops_leaves_new_connections_to_the_others() -> None:
         assert asyncio.run(run()) == {200}
 
 
-def test_what_waits_for_a_worker_that_has_died_is_served_before_a_stop() -> None:
-    """Though the stop comes before the process that watches has seen the death."""
+def test_connections_of_a_dead_worker_are_served_before_a_stop() -> None:
+    """They are, even if SIGTERM arrives before the supervisor has seen the death."""
     with serve("--workers", "2") as server:
         wait_for_workers(server, 2)
         victim = server.workers()[0]
@@ -132,22 +132,22 @@ def test_what_waits_for_a_worker_that_has_died_is_served_before_a_stop() -> None
 
 
 def wait_for_end(process: int) -> None:
-    """Wait until a process has ended, and nobody has asked after it."""
+    """Wait until a process has ended and is a zombie."""
     end = time.monotonic() + 20
     while ") Z " not in (status := Path(f"/proc/{process}/stat").read_text()):
         assert time.monotonic() < end, status
 
 
 def sockets(process: int) -> int:
-    """How many a process has open."""
+    """Return the number of sockets that a process has open."""
     return sum(
         "socket:" in str(file.resolve())
         for file in Path(f"/proc/{process}/fd").iterdir()
     )
 
 
-def test_a_child_of_others_is_no_worker() -> None:
-    """As process 1 of a container is given those whose parents have ended: it is forgotten, and all goes on."""
+def test_an_orphan_is_not_a_worker() -> None:
+    """Process 1 of a container inherits orphans: they are reaped and not replaced."""
     with serve(
         "--workers", "2", through=["sh", "-c", 'true & exec "$@"', "sh"]
     ) as server:
@@ -155,13 +155,13 @@ def test_a_child_of_others_is_no_worker() -> None:
             assert client.get("/readyz").status_code == 200
         os.kill(
             server.workers()[-1], signal.SIGKILL
-        )  # until a child ends, nobody asks after the ended ones
-        server.log.wait_for("has died and is replaced")
+        )  # children are reaped when one ends
+        server.log.wait_for("died; replacing it")
         wait_for_workers(server, 2)
 
 
-def test_workers_end_with_the_process_that_watches_them() -> None:
-    """However it dies: a killed service leaves no process behind, and none that is busy with waiting for its end."""
+def test_workers_end_with_their_supervisor() -> None:
+    """A killed supervisor leaves no process behind, and none that spins meanwhile."""
     with serve("--workers", "2", "--drain-delay-seconds", "1") as server:
         wait_for_workers(server, 2)
         times = [Path(f"/proc/{worker}/schedstat") for worker in server.workers()]
@@ -169,9 +169,7 @@ def test_workers_end_with_the_process_that_watches_them() -> None:
         server.process.kill()
         server.process.wait(timeout=30)
         taken = 0
-        while (
-            not server.log.ended
-        ):  # it ends when the last process that writes to it does
+        while not server.log.ended:  # it ends with the last process that holds it
             taken = max(
                 taken,
                 *(
@@ -185,14 +183,14 @@ def test_workers_end_with_the_process_that_watches_them() -> None:
 
 
 def nanoseconds(path: Path) -> int:
-    """Processor time that a process has taken, 0 once it has ended."""
+    """Return the processor time of a process, 0 once it has ended."""
     with suppress(OSError):
         return int(path.read_text().split()[0])
     return 0
 
 
 def test_metrics_count_for_all_workers() -> None:
-    """Whichever worker answers, it tells the sum."""
+    """Every worker reports the sum."""
     with serve("--workers", "2") as server:
         load = Load(server.port, DIGIT, clients=CLIENTS)
 

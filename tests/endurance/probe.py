@@ -1,7 +1,9 @@
-"""python -m tests.endurance.probe PORT: ask twenty times a second whether a service is ready, until input ends.
+"""Readiness probe: python -m tests.endurance.probe PORT.
 
-Prints the seconds that each answer took, inf for one that is not 200, and the seconds by which this process woke up
-late before it: what the machine itself is late by. A process of its own, for the one that makes the load is busy.
+Sends GET /readyz twenty times a second until standard input ends. Prints the seconds
+until each response, inf for one that is not 200, and the seconds by which this process
+woke up late before it: the machine's own delay. A separate process, as the one that
+makes the load is busy.
 """
 
 import asyncio
@@ -16,7 +18,7 @@ PERIOD = 0.05  # seconds
 
 
 async def main(port: int) -> None:
-    """Ask until told to stop."""
+    """Probe until standard input ends."""
     stop = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
     async with connect(port) as connection:
         while not stop.done():

@@ -1,4 +1,4 @@
-"""Ten times what the service can do, for half a minute."""
+"""Overload: ten times the capacity, for half a minute."""
 
 import asyncio
 import subprocess
@@ -18,7 +18,7 @@ from tests.samples import REPOSITORY, card_examples
 
 IMAGES = 256
 FIRST, SECOND = card_examples()[:2]
-# Little to send and much to compute, so that one client can ask for ten times the capacity.
+# Small to send and costly to compute: one client can ask for ten times the capacity.
 LARGE = request(
     "POST",
     "/interpolate",
@@ -33,7 +33,7 @@ CONNECTIONS = 200
 
 @dataclass
 class Seen:
-    """What came back; times in seconds, memory in kB."""
+    """Measurements; times in seconds, memory in kB."""
 
     before: float = 0
     after: float = 0
@@ -47,25 +47,25 @@ class Seen:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """One worker, as it comes."""
+    """Service with one worker."""
     with serve(
         "--workers", "1", "--max-pending-images", str(MAX_PENDING_IMAGES)
     ) as server:
         yield server
 
 
-def test_overload_is_refused_and_what_is_taken_in_is_answered_soon(
+def test_overload_is_rejected_and_admitted_requests_are_answered_soon(
     server: Server,
 ) -> None:
-    """What is taken in waits about as long as the queue is; probes are answered; memory and speed stay."""
+    """Admitted requests wait about as long as the queue; probes, memory and speed hold."""
     with probes(server.port) as lines:
         seen = asyncio.run(overload(server))
     probed, late = zip(*(map(float, line.split()) for line in lines), strict=True)
-    noise = percentile(late)  # of this machine, whatever else runs on it
+    noise = percentile(late)  # of the machine
     accepted_rate = len(seen.accepted) / SECONDS
     queue = (
         MAX_PENDING_IMAGES / IMAGES / accepted_rate
-    )  # time to answer all that may be waiting (Little's law)
+    )  # time to answer a full queue (Little's law)
     figures = (
         f"{seen.capacity:.0f} requests/s at most, {seen.sent / SECONDS:.0f} sent, {accepted_rate:.0f} answered; "
         f"accepted p50 {median(seen.accepted):.3f} s, p99 {percentile(seen.accepted):.3f} s, queue {queue:.3f} s; "
@@ -77,7 +77,7 @@ def test_overload_is_refused_and_what_is_taken_in_is_answered_soon(
     assert seen.refused > 0, figures
     assert seen.sent > 0.7 * TIMES * seen.capacity * SECONDS, (
         figures
-    )  # this machine can make the load
+    )  # the machine can make the load
     assert accepted_rate > seen.capacity / 5, figures
     assert percentile(seen.accepted) < 4 * queue + 3 * noise, figures
     assert percentile(probed) < 0.1 + noise, figures
@@ -87,13 +87,13 @@ def test_overload_is_refused_and_what_is_taken_in_is_answered_soon(
 
 
 def percentile(seconds: Sequence[float]) -> float:
-    """The 99th percentile."""
+    """Return the 99th percentile."""
     return quantiles(seconds, n=100)[98]
 
 
 @contextmanager
 def probes(port: int) -> Iterator[list[str]]:
-    """Ask the probe all the while; what it found is there in the end, line by line."""
+    """Run the probe meanwhile; its output lines are in the list in the end."""
     lines: list[str] = []
     with subprocess.Popen(
         [sys.executable, "-m", "tests.endurance.probe", str(port)],
@@ -107,7 +107,7 @@ def probes(port: int) -> Iterator[list[str]]:
 
 
 async def overload(server: Server) -> Seen:
-    """Measure the capacity, flood the service, and look at its speed before and after."""
+    """Measure capacity, flood the service, measure latency before and after."""
     seen = Seen()
     async with AsyncExitStack() as stack:
         connections = [
@@ -124,19 +124,19 @@ async def overload(server: Server) -> Seen:
 
 
 async def digit_seconds(connection: Connection) -> float:
-    """The median time of a request for one digit."""
+    """Return the median time of a request for one digit."""
     return median([(await timed(connection, DIGIT))[1] for _ in range(200)])
 
 
 async def timed(connection: Connection, content: bytes) -> tuple[int, float]:
-    """Status and duration of a request."""
+    """Return status and duration of a request."""
     started = time.perf_counter()
     answer = await connection.ask(content)
     return answer.status, time.perf_counter() - started
 
 
 async def capacity(connections: list[Connection]) -> float:
-    """Requests a second that are answered when there are always as many as are taken in."""
+    """Return the rate of responses with as many requests as are admitted at once."""
     seconds = 3
     answered = 0
     end = time.perf_counter() + seconds
@@ -152,7 +152,7 @@ async def capacity(connections: list[Connection]) -> float:
 
 
 async def flood(connections: list[Connection], seen: Seen) -> None:
-    """Send at a rate that does not wait for answers, each request on a connection that is free."""
+    """Send at a fixed rate (an open loop), each request on a free connection."""
     free = deque(connections)
     rate = TIMES * seen.capacity
 
@@ -176,7 +176,7 @@ async def flood(connections: list[Connection], seen: Seen) -> None:
 
 
 async def watch(process: int, seen: Seen) -> None:
-    """Note how much memory the service holds, each second."""
+    """Record the resident memory of the service each second."""
     while True:
         seen.memory.append(resident_kilobytes(process))
         await asyncio.sleep(1)

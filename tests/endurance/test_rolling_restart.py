@@ -1,16 +1,13 @@
-"""Two instances behind a reverse proxy, restarted one after the other again and again, under load."""
+"""Rolling restarts of two instances behind a reverse proxy, under load."""
 
 import asyncio
 import re
-import shutil
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-
-import pytest
 
 from tests.end_to_end.connection import connect, request
 from tests.end_to_end.load import Load
@@ -20,8 +17,8 @@ from tests.samples import card_examples
 ROUNDS = 10
 FEWEST_REQUESTS = 20_000
 DIGIT = request("POST", "/reconstruct", {"images": card_examples()[:1]})
-# As its documentation advises for health checks and connections that are used again; what has been sent is not
-# repeated: a request that the service cut would be seen.
+# Health checks and reused connections, as its documentation advises. No request is
+# retried once sent: one that the service cut would be seen.
 CONFIGURATION = """
 global
     stats socket {folder}/stats level admin
@@ -40,12 +37,12 @@ backend instances
     server first 127.0.0.1:{first}
     server second 127.0.0.1:{second}
 """
-# A little longer than the proxy needs to see that readiness has fallen.
+# A little longer than the proxy needs to see that readiness fails.
 FLAGS = ("--workers", "1", "--drain-delay-seconds", "1")
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
+    """Return ports that nobody listens on."""
     with ExitStack() as stack:
         sockets = [
             stack.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -55,11 +52,10 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def proxy(folder: Path, port: int, instances: list[int]) -> Iterator[None]:
-    """HAProxy in front of two instances."""
-    binary = shutil.which("haproxy")
-    if binary is None:
-        pytest.skip("haproxy is not installed: apt-get install haproxy")
+def proxy(
+    haproxy: str, folder: Path, port: int, instances: list[int]
+) -> Iterator[None]:
+    """Run HAProxy in front of two instances."""
     path = folder / "haproxy.cfg"
     path.write_text(
         CONFIGURATION.format(
@@ -67,7 +63,7 @@ def proxy(folder: Path, port: int, instances: list[int]) -> Iterator[None]:
         )
     )
     with subprocess.Popen(
-        [binary, "-f", str(path)], stderr=subprocess.DEVNULL
+        [haproxy, "-f", str(path)], stderr=subprocess.DEVNULL
     ) as process:
         try:
             yield
@@ -76,11 +72,11 @@ def proxy(folder: Path, port: int, instances: list[int]) -> Iterator[None]:
 
 
 async def wait_until_up(folder: Path, names: set[str]) -> None:
-    """Wait until the proxy finds that these instances are well."""
+    """Wait until the proxy considers these instances up."""
     while True:
         try:
             reader, writer = await asyncio.open_unix_connection(folder / "stats")
-        except OSError:  # it is only just starting
+        except OSError:  # it is starting
             await asyncio.sleep(0.01)
             continue
         writer.write(b"show stat\n")
@@ -91,11 +87,11 @@ async def wait_until_up(folder: Path, names: set[str]) -> None:
         await asyncio.sleep(0.01)
 
 
-def test_a_rolling_restart_loses_no_request(tmp_path: Path) -> None:
+def test_a_rolling_restart_loses_no_request(haproxy: str, tmp_path: Path) -> None:
     """Ten restarts of each of two instances; every request is answered with 200."""
     port, *instances = free_ports(3)
     with ExitStack() as stack:
-        stack.enter_context(proxy(tmp_path, port, instances))
+        stack.enter_context(proxy(haproxy, tmp_path, port, instances))
         running = [ExitStack() for _ in instances]
         for one in running:
             stack.push(one)

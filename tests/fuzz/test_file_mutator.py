@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from fuzz.case import HEIGHT, WIDTH, read_fitted
+from fuzz.case import CHANNELS, HEIGHT, WIDTH, decode_text
 from fuzz.file_mutator import file_in, mutate_file, new_file
 from service.imaging.errors import ImageError
 from tests.fuzz.test_png_mutator import SEEDS, flip
@@ -16,7 +16,7 @@ def test_a_new_file_is_read(seed: int) -> None:
     """Any format, mode, size and number of frames is read; a small one may be blank."""
     text = base64.b64encode(new_file(Random(seed)))
     try:
-        assert read_fitted(text.decode(), HEIGHT, WIDTH).shape == (HEIGHT, WIDTH)
+        assert decode_text(text.decode()).shape == (CHANNELS, HEIGHT, WIDTH)
     except ImageError as error:
         assert str(error).startswith("a blank picture")  # noqa: PT017 - not always raised
 

@@ -5,12 +5,12 @@ from random import Random
 
 import pytest
 
-from fuzz.case import HEIGHT, WIDTH, read_fitted
+from fuzz.case import CHANNELS, HEIGHT, WIDTH, decode_text
 from fuzz.png_chunks import chunks_of, content_of, new_png
 from fuzz.png_edits import EDITS, Edit
 from fuzz.png_mutator import mutate_text
-from service.imaging.pixel_chunks import chunks
 from service.imaging.plain_png import END, SIGNATURE
+from service.imaging.png_chunks import chunks
 
 SEEDS = range(100)
 
@@ -25,7 +25,7 @@ def test_a_new_image_is_read(seed: int) -> None:
     """Any bit depth, colour type, palette and interlacing is read."""
     text = base64.b64encode(content_of(new_png(Random(seed))))
 
-    assert read_fitted(text.decode(), HEIGHT, WIDTH).shape == (HEIGHT, WIDTH)
+    assert decode_text(text.decode()).shape == (CHANNELS, HEIGHT, WIDTH)
 
 
 @pytest.mark.parametrize("edit", EDITS)

@@ -24,9 +24,10 @@ from training.artifact.model_card import (
 from training.artifact.onnx_graphs import decoder_graph, encoder_graph
 from training.artifact.parity import max_difference
 from training.artifact.readme import NOT_MEASURED, write_measures
-from training.data.mnist import DataSource, Digits
-from training.files import make_room, write_file
-from training.fitting.trainer import trained_model
+from training.data.digits import Digits
+from training.data.mnist import DataSource
+from training.files import create_writable_folder, write_file
+from training.fitting.checkpoint import trained_model
 from training.network.mlp import VAE
 from training.network.objective import Objective
 
@@ -56,7 +57,7 @@ def export(
     model, state = trained_model(checkpoint)
     encoder, decoder = encoder_graph(model), decoder_graph(model)
     difference = check_parity(model, encoder, decoder, test)
-    make_room(folder)
+    create_writable_folder(folder)
     statistics = fit_statistics(model, state, train, test)
     files = {
         ENCODER_FILE: encoder.SerializeToString(),

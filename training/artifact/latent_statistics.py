@@ -40,7 +40,7 @@ class LatentStatistics:
     weights: float32 (count,), of sum 1.
     classes: int64 (count,), the class of each.
     means: float32 (count, latent).
-    factors: float32 (count, latent, latent), the lower Cholesky factors of the covariances.
+    cholesky: float32 (count, latent, latent), the covariances' lower Cholesky factors.
     anomaly_quantiles, class_temperature: set by ``training.artifact.anomaly.calibrate``;
         None until then.
     """
@@ -48,7 +48,7 @@ class LatentStatistics:
     weights: Floats
     classes: Labels
     means: Floats
-    factors: Floats
+    cholesky: Floats
     anomaly_quantiles: Floats | None = None
     class_temperature: Floats | None = None
 
@@ -60,7 +60,7 @@ class LatentStatistics:
             weights / weights.sum(),
             self.classes[mine],
             self.means[mine],
-            self.factors[mine],
+            self.cholesky[mine],
         )
 
     def sample(
@@ -83,7 +83,7 @@ class LatentStatistics:
         shape = count, self.means.shape[1]
         noise = temperature * random.standard_normal(shape, dtype=np.float32)
         latents: Floats = self.means[chosen] + np.einsum(
-            "nij,nj->ni", self.factors[chosen], noise
+            "nij,nj->ni", self.cholesky[chosen], noise
         )
         return latents
 
@@ -104,12 +104,12 @@ class LatentStatistics:
 
     def distribution(self) -> MixtureSameFamily:
         """Return the mixture of all Gaussians, in float64."""
-        weights, means, factors = (
+        weights, means, cholesky = (
             torch.from_numpy(part).double()
-            for part in (self.weights, self.means, self.factors)
+            for part in (self.weights, self.means, self.cholesky)
         )
         return MixtureSameFamily(
-            Categorical(weights), MultivariateNormal(means, scale_tril=factors)
+            Categorical(weights), MultivariateNormal(means, scale_tril=cholesky)
         )
 
     def to_bytes(self) -> bytes:
@@ -143,14 +143,14 @@ def fit(
                 np.linalg.cholesky(mixture.covariances_),
             )
         )
-    weights, classes, means, factors = (
+    weights, classes, means, cholesky = (
         np.concatenate(part) for part in zip(*parts, strict=True)
     )
     return LatentStatistics(
         weights.astype(np.float32),
         classes,
         means.astype(np.float32),
-        factors.astype(np.float32),
+        cholesky.astype(np.float32),
     )
 
 

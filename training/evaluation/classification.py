@@ -9,7 +9,7 @@ from training.artifact.anomaly import class_log_probabilities, one_hot
 from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import LatentStatistics
 from training.artifact.model_card import ModelError
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.evaluation.inference import posterior_means
 
 CONFIDENCE_BINS = 15

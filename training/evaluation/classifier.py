@@ -11,7 +11,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.files import read_saved, write_file
 
 FEATURES = 128

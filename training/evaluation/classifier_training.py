@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.optim import Adam
 from torch.optim.lr_scheduler import OneCycleLR
 
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.evaluation.classifier import Classifier
 
 EPOCHS = 12

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from training.artifact.model_card import Card
 from training.evaluation.figures import new_figure
-from training.fitting.trainer import EpochResult
+from training.fitting.checkpoint import EpochResult
 
 STEEP_SHARE = 20  # the first twentieth of a run is the steep part of its curve
 

@@ -12,7 +12,8 @@ from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import LatentStatistics, read_statistics
 from training.artifact.model_card import Card, write_card
 from training.artifact.readme import write_measures
-from training.data.mnist import DataError, Digits
+from training.data.digits import Digits
+from training.data.errors import DataError
 from training.evaluation.autoencoder_quality import autoencoder_quality
 from training.evaluation.classification import classification_quality
 from training.evaluation.classifier import Classifier

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from training.artifact.exported_model import ExportedModel, Floats
 from training.artifact.latent_statistics import Labels
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.evaluation.inference import posterior_means
 
 NEIGHBORS = 15

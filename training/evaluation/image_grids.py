@@ -8,7 +8,7 @@ from numpy.random import Generator
 
 from training.artifact.exported_model import ExportedModel, Floats
 from training.artifact.latent_statistics import LatentStatistics
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.evaluation.figures import new_figure
 
 ROWS = 8

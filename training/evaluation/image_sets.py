@@ -9,7 +9,7 @@ from torch import Tensor
 
 from training.artifact.exported_model import ExportedModel, Floats
 from training.artifact.latent_statistics import LatentStatistics
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.evaluation.inference import posterior_means
 
 REDUCED_TEMPERATURE = 0.7  # draws latents closer to the mean of each Gaussian

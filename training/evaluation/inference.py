@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from training.artifact.exported_model import Floats
-from training.data.mnist import Digits
+from training.data.digits import Digits
 
 
 class Autoencoder(Protocol):

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 
 from training.artifact.exported_model import ExportedModel
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.evaluation.figures import new_figure
 from training.evaluation.inference import posterior_means
 

@@ -7,9 +7,9 @@ from rich.progress import track
 from torch import Generator, Tensor
 
 from training.artifact.exported_model import ExportedModel
-from training.data.mnist import Digits
+from training.data.binarize import binarize
+from training.data.digits import Digits
 from training.evaluation.inference import Autoencoder, decode, encode
-from training.fitting.trainer import binarize
 from training.network.mlp import sample_posterior
 from training.network.objective import (
     PROBABILITY_EPSILON,

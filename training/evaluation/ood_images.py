@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.data.mnist import Digits
+from training.data.digits import Digits
 
 SEED = 0
 

@@ -12,7 +12,7 @@ from training.artifact.anomaly import anomaly_scores
 from training.artifact.exported_model import ExportedModel, Floats
 from training.artifact.latent_statistics import LatentStatistics
 from training.artifact.model_card import ModelError
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.evaluation.inference import decode, encode
 from training.evaluation.ood_images import out_of_distribution_images
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import read_statistics
 from training.artifact.model_card import Card
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.evaluation.curves import loss_curves, rate_distortion_curve
 from training.evaluation.figures import save
 from training.evaluation.image_grids import (
@@ -21,7 +21,7 @@ from training.evaluation.image_grids import (
     reconstruction_grid,
 )
 from training.evaluation.latent_map import latent_map
-from training.fitting.trainer import EpochResult
+from training.fitting.checkpoint import EpochResult
 
 EVALUATION_SEED = 4
 MAPPED_DIGITS = 3000  # more take minutes to lay out, and cover each other

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import LatentStatistics
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.evaluation.classifier import (
     Classifier,
     agreement,

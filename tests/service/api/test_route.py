@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
+from service.api.body import parse_json
 from service.api.errors import ProblemError
-from service.api.json_route import parse_json
 from tests.samples import FIRST, FakeAutoencoder
 from tests.service.conftest import Client
 
@@ -101,4 +101,4 @@ def test_a_prefix_that_a_proxy_adds_is_left_out(
 def test_depth_and_digits_are_bounded(content: bytes, detail: str) -> None:
     """By the parser, and its refusal says so."""
     with pytest.raises(ProblemError, match=detail):
-        parse_json(content, most=1000)
+        parse_json(content, max_parts=1000)

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from service.api.admission import LARGE
-from service.api.route import JSON
+from service.api.body import JSON, Body
 from service.api.state import AppState
-from service.app import create_app, create_state
+from service.app import create_app
 from service.model.autoencoder import Floats
-from service.oip.routes import infer_routes
+from service.model.batching import OFFLOAD_FROM_COST
+from service.observability.request_context import RequestContext
+from service.oip.infer import infer_routes
 from service.settings import Settings
 from tests.samples import FIRST, FakeAutoencoder
 from tests.service.conftest import Client
-from tests.service.operations.test_latent_operations import LIMITS
 
 Json = dict[str, Any]
 IMAGE = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
@@ -26,15 +26,9 @@ PATHS = ["/v2/models/{}", "/v2/models/{}/versions/1"]
 
 
 @pytest.fixture
-def state(settings: Settings) -> AppState:
-    """What the application shares with its server."""
-    return create_state(settings)
-
-
-@pytest.fixture
-def client(settings: Settings, autoencoder: FakeAutoencoder, state: AppState) -> Client:
-    """A client of the application around the fake."""
-    return Client(create_app(settings, autoencoder, state))
+def state(client: Client) -> AppState:
+    """Return the state of the client's application."""
+    return client.app.state
 
 
 def pixels(batch: int = 1, **other: object) -> Json:
@@ -368,10 +362,10 @@ def test_whole_numbers_may_be_written_as_fractions(
     )
     body, content = binary_pixels(np.zeros((1, 1, 2, 3), np.float32), 24.0)
     assert infer_bytes(client, body, content).status_code == 200
-    state.admission.take_images(2047)
+    state.scheduler.pending_images += 2047
     answer = client.post("/v2/models/encoder/infer", pixels(2, shape=[2.0, 1, 2, 3]))
-    state.admission.give_images(2047)
-    check_refusal(answer, 503, "overloaded", "2 more would be over 2048")
+    state.scheduler.pending_images -= 2047
+    check_refusal(answer, 503, "overloaded", "2 more would exceed 2048")
 
 
 def test_a_batch_is_one_call_of_the_graph(
@@ -421,7 +415,7 @@ INVALID: list[tuple[str, Json, str, str]] = [
     ("encoder", pixels(shape=[2, 1, 2, 3]), "#/inputs/0/data", "must have 12 numbers"),
     ("encoder", pixels(data=IMAGE[:5]), "#/inputs/0/data", "must have 6 numbers"),
     ("encoder", pixels(data=[*IMAGE, 0]), "#/inputs/0/data", "must have 6 numbers"),
-    ("encoder", pixels(data=None), "#/inputs/0/data", "must have 6 numbers"),
+    ("encoder", pixels(data=None), "#/inputs/0/data", "Field required"),
     ("encoder", pixels(data="AAAA"), "#/inputs/0/data", "must have 6 numbers"),
     (
         "encoder",
@@ -646,22 +640,22 @@ def test_a_body_that_is_too_large_is_refused(client: Client) -> None:
     answer = infer_bytes(client, {}, bytes(4096))
 
     check_refusal(
-        answer, 413, "body-too-large", "the most is 4096 (VAE_MAX_BODY_BYTES)"
+        answer, 413, "body-too-large", "the limit is 4096 (VAE_MAX_BODY_BYTES)"
     )
 
 
 def test_items_are_admitted_as_images(client: Client, state: AppState) -> None:
     """They count among those that wait, and are refused beyond the limit."""
-    state.admission.take_images(2040)
+    state.scheduler.pending_images += 2040
     infer(client, "encoder", pixels(8))
     answer = client.post("/v2/models/encoder/infer", pixels(9))
-    state.admission.give_images(2040)
+    state.scheduler.pending_images -= 2040
 
     check_refusal(
-        answer, 503, "overloaded", "2040 images are waiting; 9 more would be over 2048"
+        answer, 503, "overloaded", "2040 images are waiting; 9 more would exceed 2048"
     )
     assert answer.headers["retry-after"] == "1"
-    assert state.admission.pending_images == 0
+    assert state.scheduler.pending_images == 0
 
 
 def test_a_model_that_does_not_compute_is_a_problem(
@@ -680,7 +674,7 @@ def test_a_model_that_does_not_compute_is_a_problem(
 
 @pytest.mark.parametrize("path", [*PATHS])
 def test_items_and_times_are_counted_by_route(
-    client: Client, autoencoder: FakeAutoencoder, state: AppState, path: str
+    client: Client, state: AppState, path: str
 ) -> None:
     """Each route has a label of its own; what is not there has none."""
     route = f"{path.format('encoder')}/infer"
@@ -692,7 +686,7 @@ def test_items_and_times_are_counted_by_route(
         "/v2/models/anything",
     ):
         client.get(asked)
-    page = state.metrics.text(autoencoder.card).decode()
+    page = state.metrics.text({}).decode()
 
     assert "infer;dur=" in answer.headers["server-timing"]
     assert f'vae_images_total{{route="{route}"}} 5.0' in page
@@ -717,7 +711,7 @@ def test_keys_are_needed_but_for_the_probes(
     settings = settings.model_copy(
         update={"api_keys": (SecretStr("a-key-of-some-length"),)}
     )
-    client = Client(create_app(settings, autoencoder, create_state(settings)))
+    client = Client(create_app(settings, autoencoder))
 
     assert (
         client.get("/v2/health/live").status_code
@@ -753,16 +747,20 @@ def test_it_agrees_with_encode(client: Client) -> None:
     )
 
 
-@pytest.mark.parametrize(("batch", "large"), [(16, False), (17, True)])
-def test_many_tensors_are_large_work(
+@pytest.mark.parametrize(("batch", "is_heavy"), [(16, False), (17, True)])
+def test_many_tensors_are_heavy_work(
+    settings: Settings,
     autoencoder: FakeAutoencoder,
-    state: AppState,
     batch: int,
-    large: bool,  # noqa: FBT001 - a case
+    is_heavy: bool,  # noqa: FBT001 - a case
 ) -> None:
-    """Sooner than as many pictures: to read their numbers takes longer."""
-    encoder, *_ = infer_routes(autoencoder, LIMITS, state.admission)
-    task = encoder.parse(json.dumps(pixels(batch)).encode(), JSON, {"headers": []})
+    """Fewer of them than of images: it takes longer to read their numbers."""
+    settings = settings.model_copy(update={"max_items": 256})
+    state = create_app(settings, autoencoder).state
+    encoder, *_ = infer_routes(state)
+    content = json.dumps(pixels(batch)).encode()
+    context = RequestContext("test")
+    _, job = encoder.make_job(Body(content), JSON, state.model, context)
 
-    assert task.images == batch
-    assert (task.weight >= LARGE) is large
+    assert job.images == batch
+    assert (job.cost >= OFFLOAD_FROM_COST) is is_heavy

@@ -20,7 +20,7 @@ STATISTICS = LatentStatistics(
     weights=np.array([0.2, 0.3, 0.5], dtype=np.float32),
     classes=np.array([3, 3, 8]),
     means=np.array([[0, 0], [4, 0], [10, -10]], dtype=np.float32),
-    factors=np.array(
+    cholesky=np.array(
         [[[1, 0], [0, 1]], [[2, 0], [1, 1]], [[1, 0], [0, 3]]], dtype=np.float32
     ),
 )
@@ -28,7 +28,7 @@ STATISTICS = LatentStatistics(
 
 def density(latent: list[float], index: int) -> float:
     """Return one two-dimensional Gaussian's density by the textbook formula."""
-    covariance = STATISTICS.factors[index] @ STATISTICS.factors[index].T
+    covariance = STATISTICS.cholesky[index] @ STATISTICS.cholesky[index].T
     away = np.array(latent) - STATISTICS.means[index]
     return float(
         np.exp(-0.5 * away @ np.linalg.inv(covariance) @ away)

@@ -17,8 +17,9 @@ from training.artifact import export as exporting
 from training.artifact.exported_model import ExportedModel
 from training.artifact.model_card import ModelError
 from training.artifact.readme import END, NOT_MEASURED, START
-from training.data.mnist import DataSource, Digits
-from training.fitting.trainer import trained_model
+from training.data.digits import Digits
+from training.data.mnist import DataSource
+from training.fitting.checkpoint import trained_model
 
 FILES = ("encoder.onnx", "decoder.onnx", "statistics.npz")
 

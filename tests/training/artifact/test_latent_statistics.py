@@ -14,7 +14,7 @@ TWO = LatentStatistics(
     weights=np.array([0.25, 0.75], dtype=np.float32),
     classes=np.array([3, 8]),
     means=np.array([[0, 0], [10, -10]], dtype=np.float32),
-    factors=np.array([[[1, 0], [0, 1]], [[2, 0], [1, 1]]], dtype=np.float32),
+    cholesky=np.array([[[1, 0], [0, 1]], [[2, 0], [1, 1]]], dtype=np.float32),
 )
 
 
@@ -30,7 +30,7 @@ def test_one_gaussian_has_the_aggregated_posteriors_covariance(
 
     assert statistics.weights.tolist() == [1]
     expected = np.cov(mean, rowvar=False) + np.diag(np.exp(log_variance).mean(axis=0))
-    assert statistics.factors[0] @ statistics.factors[0].T == pytest.approx(
+    assert statistics.cholesky[0] @ statistics.cholesky[0].T == pytest.approx(
         expected, rel=0.2, abs=0.3
     )
 

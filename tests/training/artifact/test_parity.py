@@ -7,8 +7,8 @@ import torch
 
 from training.artifact.onnx_graphs import decoder_graph, encoder_graph
 from training.artifact.parity import max_difference, max_or_nan
-from training.data.mnist import Digits
-from training.fitting.trainer import trained_model
+from training.data.digits import Digits
+from training.fitting.checkpoint import trained_model
 
 
 def test_a_changed_weight_is_found(checkpoint: Path, test_digits: Digits) -> None:

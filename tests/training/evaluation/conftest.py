@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import pytest
-import torch
 
-from tests.training.conftest import SMALL
+from tests.training.conftest import CPU, SMALL
 from training.artifact.export import export
 from training.artifact.exported_model import ExportedModel
-from training.data.mnist import DataSource, Digits
+from training.data.digits import Digits
+from training.data.mnist import DataSource
 from training.fitting.trainer import Trainer
 
 
@@ -22,7 +22,7 @@ def binarized(
     """Return a model of binarised digits, and its loss in the last epoch."""
     folder = tmp_path_factory.mktemp("binarized")
     recipe = replace(SMALL, objective="bernoulli", binarize=True)
-    trainer = Trainer(train_digits, recipe, torch.device("cpu"))
+    trainer = Trainer(train_digits, recipe, CPU)
     *_, last = trainer.epochs()
     trainer.save(folder / "checkpoint.pt")
     export(

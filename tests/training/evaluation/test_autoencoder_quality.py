@@ -9,9 +9,9 @@ from typing_extensions import override
 
 from tests.samples import MODEL
 from training.artifact.exported_model import ExportedModel, Floats
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.evaluation.autoencoder_quality import autoencoder_quality
-from training.fitting.trainer import trained_model
+from training.fitting.checkpoint import trained_model
 from training.network.objective import kl_divergence, squared_error
 
 USED = (np.arange(32) < 16).astype(np.float32)

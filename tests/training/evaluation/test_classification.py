@@ -10,7 +10,7 @@ from tests.samples import MODEL
 from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import read_statistics
 from training.artifact.model_card import ModelError
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.evaluation.classification import (
     calibration_error,
     classification_quality,

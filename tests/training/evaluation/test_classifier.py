@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.training.conftest import OTHER_CONTENTS
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.evaluation.classifier import (
     Classifier,
     ClassifierError,

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.evaluation.classifier_training import augment, train_classifier
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from training.evaluation.curves import loss_curves, rate_distortion_curve
-from training.fitting.trainer import EpochResult
+from training.fitting.checkpoint import EpochResult
 
 
 def test_loss_curves_show_every_epoch() -> None:

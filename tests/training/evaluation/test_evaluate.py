@@ -7,7 +7,8 @@ import pytest
 
 from training.artifact.exported_model import ExportedModel
 from training.artifact.readme import END, START
-from training.data.mnist import DataError, Digits
+from training.data.digits import Digits
+from training.data.errors import DataError
 from training.evaluation.autoencoder_quality import autoencoder_quality
 from training.evaluation.classifier import Classifier
 from training.evaluation.evaluate import check, evaluate

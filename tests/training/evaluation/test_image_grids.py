@@ -5,7 +5,8 @@ import pytest
 
 from tests.samples import MODEL
 from training.artifact.exported_model import ExportedModel
-from training.data.mnist import DataError, Digits
+from training.data.digits import Digits
+from training.data.errors import DataError
 from training.evaluation.image_grids import interpolate, reconstruction_grid
 
 

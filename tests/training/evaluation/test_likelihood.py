@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Independent, MultivariateNormal
 
 from training.artifact.exported_model import ExportedModel, Floats
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.evaluation.autoencoder_quality import autoencoder_quality
 from training.evaluation.likelihood import (
     bernoulli_log_likelihood,

@@ -2,7 +2,7 @@
 
 import torch
 
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.evaluation.ood_images import out_of_distribution_images, side_by_side
 
 

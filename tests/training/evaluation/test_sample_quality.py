@@ -7,7 +7,7 @@ import torch
 
 from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import read_statistics
-from training.data.mnist import Digits
+from training.data.digits import Digits
 from training.evaluation.classifier import Classifier, accuracy
 from training.evaluation.image_sets import (
     CLASS_SAMPLES,

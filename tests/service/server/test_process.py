@@ -1,0 +1,35 @@
+"""Preparation of the process."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+REQUESTS = """
+import resource
+import numpy as np
+from service.server.process import keep_freed_memory
+
+def pages():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+keep_freed_memory()
+for request in range(20):
+    if request == 10:
+        before = pages()
+    arrays = [np.ones(500_000) for _ in range(8)]
+print(pages() - before)
+"""
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="it tunes glibc's allocator"
+)
+def test_the_memory_of_a_request_serves_the_next() -> None:
+    """Allocating and freeing arrays of 4 MB again and again takes hardly a page."""
+    done = subprocess.run(
+        [sys.executable, "-c", REQUESTS], capture_output=True, text=True, check=True
+    )
+
+    assert int(done.stdout) < 100
