@@ -1,5 +1,7 @@
 """Preparation of the process, before it serves."""
 
+import gc
+
 # In bytes. glibc's thresholds follow no larger array.
 LARGEST_ARRAY = 2**25 - 2**13
 
@@ -12,3 +14,15 @@ def keep_freed_memory() -> None:
     touched.
     """
     bytes(LARGEST_ARRAY)
+
+
+def freeze_objects() -> None:
+    """Exclude all present objects from garbage collection, except for garbage.
+
+    A full collection of the loaded application stops the process for 50 ms, and its
+    end takes 0.3 s instead of 0.03 s. A collection would also write to the memory that
+    workers share.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import os
-import select
 import signal
 import socket
+from asyncio import Task
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,13 +19,21 @@ from typing_extensions import override
 from service.api.middleware import RequestMiddleware
 from service.api.state import AppState
 from service.model.errors import ModelLoadError
+from service.server.process import freeze_objects
 from service.server.protocol import HttpProtocol
-from service.server.sockets import BACKLOG
+from service.server.sockets import (
+    BACKLOG,
+    accept_waiting,
+    allow_new_connections,
+    drop_new_connections,
+)
 from service.server.workers import WATCHED_SIGNALS
 from service.settings import Settings
 
+# Time for handshakes that have begun: about a round trip.
+HANDSHAKE_SECONDS = 0.1
 # Time for an idle connection to bring a request that was sent before the port closed.
-LINGER_SECONDS = 0.5
+LINGER_SECONDS = 0.4
 POLL_SECONDS = 0.02
 
 log = logging.getLogger(__name__)
@@ -46,6 +54,7 @@ class Server(uvicorn.Server):
         self._state = state
         self._load = load
         self._app = load()
+        freeze_objects()
         # One load after another: the last one that was requested counts.
         self._loader = ThreadPoolExecutor(max_workers=1)
         self._supervisor_ended: int | None = None
@@ -89,6 +98,8 @@ class Server(uvicorn.Server):
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        for listener in sockets or []:
+            allow_new_connections(listener)  # a worker before this one closed the port
         await super().startup(sockets)
         self._state.admission.turns.at_hand = self.server_state.tasks
         loop = asyncio.get_running_loop()
@@ -119,6 +130,7 @@ class Server(uvicorn.Server):
             )
             succeeded = False
         else:
+            freeze_objects()  # the old application is garbage once no request has it
             log.info("model reloaded")
             succeeded = True
         if os.getpid() == self._state.main_process:  # it decides for all workers
@@ -150,7 +162,46 @@ class Server(uvicorn.Server):
             self._state.access_log.flush()
 
     async def _close_port(self, listeners: list[socket.socket]) -> None:
-        await self._accept_waiting(listeners)
+        """Close the port once all established connections are accepted.
+
+        Closing a socket resets the connections that wait in it. As long as new ones
+        come, some always wait: a client that opens one for each request comes back
+        with each response. So the kernel drops attempts to connect first, where it
+        can, and handshakes that have begun get their time.
+        """
+        connecting: list[Task[object]] = []
+        filtered = [drop_new_connections(listener) for listener in listeners]
+        if all(filtered):
+            loop = asyncio.get_running_loop()
+            end = loop.time() + HANDSHAKE_SECONDS
+            while loop.time() < end:
+                connecting += self._accept_waiting(listeners)
+                await asyncio.sleep(POLL_SECONDS)
+        connecting += self._accept_waiting(listeners)
+        self._close_listeners(listeners)  # nothing may be awaited in between
+        await asyncio.gather(*connecting, return_exceptions=True)
+
+    def _accept_waiting(self, listeners: list[socket.socket]) -> list[Task[object]]:
+        """Accept all waiting connections; return the tasks that begin to serve them.
+
+        The event loop itself would accept one in each turn.
+        """
+        loop = asyncio.get_running_loop()
+        tasks: list[Task[object]] = []
+        for listener in listeners:
+            for accepted in accept_waiting(listener):
+                connect = loop.connect_accepted_socket(self._new_connection, accepted)
+                tasks.append(asyncio.create_task(connect))
+        return tasks
+
+    def _new_connection(self) -> HttpProtocol:
+        return self._protocol(
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+
+    def _close_listeners(self, listeners: list[socket.socket]) -> None:
         for listener in listeners:
             # The main process holds the socket too: without a shutdown it would
             # still be given connections.
@@ -160,17 +211,6 @@ class Server(uvicorn.Server):
             server.close()
         for listener in listeners:
             listener.close()
-
-    async def _accept_waiting(self, listeners: list[socket.socket]) -> None:
-        """Accept the connections that are already established.
-
-        The event loop accepts one from each listener in a turn.
-        """
-        for _ in range(BACKLOG):
-            readable, _, _ = select.select(listeners, [], [], 0)
-            if not readable:
-                return
-            await asyncio.sleep(0)
 
     async def _finish_connections(self) -> None:
         """Wait for open requests, close idle connections, cut what remains."""

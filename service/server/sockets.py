@@ -1,9 +1,27 @@
-"""Listening sockets."""
+"""Listening sockets: open them, and close them without losing a connection."""
 
+import ctypes
 import socket
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 
 BACKLOG = 2048
+
+# Linux, asm-generic/socket.h; Python's socket module does not have them.
+SO_ATTACH_FILTER = 26
+SO_DETACH_FILTER = 27
+# Classic BPF: drop every TCP packet whose SYN flag is set. Each instruction is code,
+# jump if true, jump if false, operand. Connections that were accepted inherit the
+# filter; their packets have no SYN.
+DROP_SYN_FILTER = (
+    (0x30, 0, 0, 13),  # load byte 13 of the TCP header, its flags
+    (0x45, 0, 1, 0x02),  # skip the next instruction unless SYN is set
+    (0x06, 0, 0, 0),  # drop the packet
+    (0x06, 0, 0, 0xFFFFFFFF),  # pass all of it
+)
 
 
 class ListenError(Exception):
@@ -34,6 +52,44 @@ def listen(host: str, port: int, count: int) -> list[socket.socket]:
         reason = error.strerror or str(error)
         raise ListenError(f"cannot listen on {host} port {port}: {reason}") from error
     return [first, *others]
+
+
+def drop_new_connections(listener: socket.socket) -> bool:
+    """Make the kernel ignore attempts to connect; return False if it cannot (macOS).
+
+    Handshakes that have begun still complete. Clients repeat their SYN after a second
+    and find the port closed then. Needs no privilege.
+    """
+    if sys.platform != "linux":
+        return False
+    packed = [struct.pack("HBBI", *instruction) for instruction in DROP_SYN_FILTER]
+    program = ctypes.create_string_buffer(b"".join(packed))
+    # struct sock_fprog: number of instructions, and their address
+    option = struct.pack("HP", len(DROP_SYN_FILTER), ctypes.addressof(program))
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, option)
+    except OSError:  # a sandbox may refuse it
+        return False
+    return True
+
+
+def allow_new_connections(listener: socket.socket) -> None:
+    """Undo ``drop_new_connections``, of this process or of another."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # there is no filter
+            listener.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
+
+
+def accept_waiting(listener: socket.socket) -> Iterator[socket.socket]:
+    """Accept connections of a non-blocking listener until none is waiting."""
+    while True:
+        try:
+            accepted, _ = listener.accept()
+        except ConnectionAbortedError:  # the client has gone
+            continue
+        except OSError:  # none is waiting, or no descriptor is left
+            return
+        yield accepted
 
 
 def url_of(listener: socket.socket) -> str:
