@@ -28,6 +28,7 @@ from service.api.middleware import POLICY, SECURITY_HEADERS
 from service.api.state import AppState
 from service.observability.metrics import OTHER
 from service.observability.request_context import RequestContext, context_of, request_id
+from service.server.sockets import end_output, has_unread_input
 from service.settings import Settings
 
 CONTINUE = b"HTTP/1.1 100"
@@ -44,6 +45,7 @@ class OneWrite:
         self._transport = transport
         self._head = b""
         self.is_closing = transport.is_closing
+        self.get_extra_info = transport.get_extra_info
 
     def write(self, data: bytes) -> None:
         """Send bytes, or keep them if they are a head."""
@@ -59,6 +61,10 @@ class OneWrite:
         """Send a head that has no body."""
         if self._head:
             self.write(b"")
+
+    def has_unsent(self) -> bool:
+        """Check if the client has not taken all output."""
+        return self._transport.get_write_buffer_size() > 0
 
     def close(self) -> None:
         """Send what is kept, and close."""
@@ -255,9 +261,18 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def shutdown(self) -> None:
-        """Close the connection if it is idle; a request that is coming in or being answered is not cut."""
-        if not self._arriving:
-            super().shutdown()
+        """Close the connection if it is idle; no request that arrives is cut.
+
+        A request may be in the socket, where the event loop has not read it yet. The
+        event loop would close the socket a turn later, when another may have arrived.
+        """
+        transport = self.transport
+        descriptor = transport.get_extra_info("socket").fileno()
+        if self._arriving or has_unread_input(descriptor):
+            return
+        super().shutdown()
+        if transport.is_closing() and not transport.has_unsent():  # type: ignore[attr-defined]  # see connection_made
+            end_output(descriptor)
 
     def cut(self) -> None:
         """End the connection, though its request is not answered yet."""

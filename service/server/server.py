@@ -216,9 +216,8 @@ class Server(uvicorn.Server):
         """Wait for open requests, close idle connections, cut what remains."""
         connections = self.server_state.connections
         await self._wait_while(lambda: connections, LINGER_SECONDS)
-        for connection in list(connections):
-            connection.shutdown()
-        await self._wait_while(lambda: connections, self._settings.drain_grace_seconds)
+        grace_seconds = self._settings.drain_grace_seconds
+        await self._wait_while(self._close_idle_connections, grace_seconds)
         if not connections:
             return
         log.warning("cut %d connections: drain_grace_seconds is over", len(connections))
@@ -226,6 +225,12 @@ class Server(uvicorn.Server):
             assert isinstance(connection, HttpProtocol)  # noqa: S101 - for the type
             connection.cut()
         await asyncio.sleep(POLL_SECONDS)  # their requests are cancelled meanwhile
+
+    def _close_idle_connections(self) -> bool:
+        """Close connections without a request; return whether any are open."""
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        return bool(self.server_state.connections)
 
     async def _wait_while(
         self, condition: Callable[[], object], seconds: float

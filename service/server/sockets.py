@@ -1,11 +1,14 @@
 """Listening sockets: open them, and close them without losing a connection."""
 
 import ctypes
+import os
 import socket
 import struct
 import sys
+import termios
 from collections.abc import Iterator
 from contextlib import suppress
+from fcntl import ioctl
 from functools import partial
 
 BACKLOG = 2048
@@ -90,6 +93,21 @@ def accept_waiting(listener: socket.socket) -> Iterator[socket.socket]:
         except OSError:  # none is waiting, or no descriptor is left
             return
         yield accepted
+
+
+def has_unread_input(descriptor: int) -> bool:
+    """Check if a connection's socket holds bytes that were not read yet."""
+    count = ioctl(descriptor, termios.FIONREAD, bytes(4))
+    return any(count)
+
+
+def end_output(descriptor: int) -> None:
+    """Tell a connection's peer at once that no more output follows (send FIN)."""
+    with (
+        socket.socket(fileno=os.dup(descriptor)) as duplicate,
+        suppress(OSError),
+    ):  # the peer has gone
+        duplicate.shutdown(socket.SHUT_WR)
 
 
 def url_of(listener: socket.socket) -> str:
