@@ -1,9 +1,27 @@
 """Preparation of the process, before it serves."""
 
 import gc
+import os
+import sys
 
 # In bytes. glibc's thresholds follow no larger array.
 LARGEST_ARRAY = 2**25 - 2**13
+
+
+def open_standard_streams() -> None:
+    """Open the null device for standard streams that were closed at the start.
+
+    A socket or a file would get the descriptor otherwise, and be written to.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)
 
 
 def keep_freed_memory() -> None:

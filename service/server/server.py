@@ -23,6 +23,7 @@ from service.server.process import freeze_objects
 from service.server.protocol import HttpProtocol
 from service.server.sockets import (
     BACKLOG,
+    Listeners,
     accept_waiting,
     allow_new_connections,
     drop_new_connections,
@@ -60,7 +61,7 @@ class Server(uvicorn.Server):
         self._supervisor_ended: int | None = None
         super().__init__(self._uvicorn_config())
 
-    def work(self, number: int, listener: socket.socket, supervisor_ended: int) -> None:
+    def work(self, number: int, listeners: Listeners, supervisor_ended: int) -> None:
         """Serve as worker ``number`` until a signal.
 
         supervisor_ended: a file descriptor that becomes readable when the supervisor
@@ -68,7 +69,7 @@ class Server(uvicorn.Server):
         """
         self._state.metrics.write_to(number)
         self._supervisor_ended = supervisor_ended
-        self.run([listener])
+        self.run(listeners)
 
     def _uvicorn_config(self) -> uvicorn.Config:
         settings = self._settings
@@ -161,7 +162,7 @@ class Server(uvicorn.Server):
         if self._state.access_log:
             self._state.access_log.flush()
 
-    async def _close_port(self, listeners: list[socket.socket]) -> None:
+    async def _close_port(self, listeners: Listeners) -> None:
         """Close the port once all established connections are accepted.
 
         Closing a socket resets the connections that wait in it. As long as new ones
@@ -181,7 +182,7 @@ class Server(uvicorn.Server):
         self._close_listeners(listeners)  # nothing may be awaited in between
         await asyncio.gather(*connecting, return_exceptions=True)
 
-    def _accept_waiting(self, listeners: list[socket.socket]) -> list[Task[object]]:
+    def _accept_waiting(self, listeners: Listeners) -> list[Task[object]]:
         """Accept all waiting connections; return the tasks that begin to serve them.
 
         The event loop itself would accept one in each turn.
@@ -201,7 +202,7 @@ class Server(uvicorn.Server):
             app_state=self.lifespan.state,
         )
 
-    def _close_listeners(self, listeners: list[socket.socket]) -> None:
+    def _close_listeners(self, listeners: Listeners) -> None:
         for listener in listeners:
             # The main process holds the socket too: without a shutdown it would
             # still be given connections.

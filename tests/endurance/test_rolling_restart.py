@@ -4,7 +4,6 @@ import asyncio
 import re
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
@@ -15,7 +14,7 @@ import pytest
 
 from tests.end_to_end.connection import connect, request
 from tests.end_to_end.load import Load
-from tests.end_to_end.server import Server, serve
+from tests.end_to_end.server import Server, free_ports, serve
 from tests.samples import card_examples
 
 FIRST, SECOND = card_examples()[:2]
@@ -85,16 +84,6 @@ class Instances:
     ports: list[int]
     flags: tuple[str, ...]
     wait: Callable[[], Awaitable[None]]
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on."""
-    with ExitStack() as stack:
-        sockets = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-            for _ in range(count)
-        ]
-        return [listener.getsockname()[1] for listener in sockets]
 
 
 @contextmanager

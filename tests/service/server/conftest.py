@@ -45,7 +45,7 @@ def play(server: Server) -> Callable[[Scenario], None]:
 @asynccontextmanager
 async def serving(server: Server) -> AsyncIterator[tuple[str, int]]:
     """Serve meanwhile; yield the address."""
-    listeners = listen("127.0.0.1", 0, 1)
+    (listeners,) = listen("127.0.0.1", 0, 1)
     address = listeners[0].getsockname()
     task = asyncio.create_task(server.serve(listeners))
     try:
