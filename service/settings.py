@@ -14,6 +14,19 @@ from service.cpus import MAX_CPUS, available_cpus
 from service.setting_types import ApiKeys, HostNames, Origins, Proxies, read_keys
 
 PREFIX = "VAE_"
+PACKAGE = Path(__file__).parent
+SHIPPED_MODEL = Path("models/mnist")
+
+
+def shipped_model(package: Path = PACKAGE) -> Path:
+    """Return the folder of the model that ships with the service.
+
+    It is in the installed package; in a checkout it is next to the package.
+    """
+    installed = package / SHIPPED_MODEL
+    if installed.is_dir():
+        return installed
+    return package.parent / SHIPPED_MODEL
 
 
 class Settings(BaseSettings):
@@ -48,7 +61,9 @@ class Settings(BaseSettings):
         "affinity and the cgroup quota allow.",
     )
     model: Path = Field(
-        Path("models/mnist"), description="Folder of the exported model."
+        shipped_model(),
+        description="Folder of the exported model; by default the MNIST model that "
+        "ships with the service.",
     )
     root_path: str = Field(
         "",

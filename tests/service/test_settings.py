@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from service.settings import Settings, as_text
+from service.settings import Settings, as_text, shipped_model
 from tests.samples import REPOSITORY
 
 KEY, OTHER_KEY = "sixteen-letters!", "another-key-of-enough-letters"
@@ -224,9 +224,38 @@ def test_settings_are_printed_as_variables_without_secrets(
     assert Settings(api_keys=settings.api_keys) == settings
 
 
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [
+        ("site-packages/service/models/mnist", "site-packages/service/models/mnist"),
+        ("checkout/models/mnist", "checkout/models/mnist"),
+    ],
+)
+def test_the_default_model_is_found_from_the_package(
+    tmp_path: Path, folder: str, expected: str
+) -> None:
+    """In the installed package, else in the checkout."""
+    (tmp_path / folder).mkdir(parents=True)
+    package = tmp_path / Path(folder).parts[0] / "service"
+
+    assert shipped_model(package) == tmp_path / expected
+
+
+def test_the_default_model_does_not_depend_on_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service starts in any folder."""
+    monkeypatch.chdir(tmp_path)
+
+    assert (Settings().model / "model.json").is_file()
+
+
+DEFAULTS = {"workers": "the processors", "model": "the model that ships"}
+
+
 def row(name: str, field: FieldInfo) -> str:
     """Return a setting's row of the table in docs/operating.md."""
-    default = "the processors" if field.default_factory else as_text(field.default)
+    default = DEFAULTS.get(name, as_text(field.default))
     return f"| `VAE_{name.upper()}` | {default} | {field.description} |"
 
 
