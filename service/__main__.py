@@ -14,9 +14,9 @@ from service.model.errors import ModelLoadError
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from service.observability.logs import AccessLog, configure
 from service.observability.tracing import TracingError
-from service.server.process import keep_freed_memory
+from service.server.process import keep_freed_memory, open_standard_streams
 from service.server.server import Server
-from service.server.sockets import ListenError, listen, url_of
+from service.server.sockets import ListenError, listen, urls_of
 from service.server.workers import Workers
 from service.settings import Settings
 
@@ -32,6 +32,7 @@ def main() -> None:
 
     Both signals end with exit code 0.
     """
+    open_standard_streams()
     settings = read_settings()
     if settings.print_settings:
         sys.stdout.writelines(f"{line}\n" for line in settings.lines())
@@ -46,10 +47,10 @@ def main() -> None:
         fail(str(error), EXIT_BAD_SETTINGS)
     except ListenError as error:
         fail(str(error), EXIT_NO_PORT)
-    url = url_of(listeners[0])
-    log.info("listening on %s with %d workers", url, settings.workers)
+    urls = urls_of(listeners[0])
+    log.info("listening on %s with %d workers", urls, settings.workers)
     if settings.workers == 1:
-        server.run(listeners)
+        server.run(listeners[0])
         return
     workers = Workers(
         listeners,

@@ -36,6 +36,7 @@ from service.server.middleware import (
     request_id,
 )
 from service.server.parser import CONNECT, RequestParser
+from service.server.sockets import end_output, has_unread_input
 from service.server.transport import ResponseTransport
 from service.settings import Settings
 
@@ -179,8 +180,18 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def shutdown(self) -> None:
-        if not self._arriving:  # a request that is arriving is not cut
-            super().shutdown()
+        """Close the connection if it is idle; no request that arrives is cut.
+
+        A request may be in the socket, where the event loop has not read it yet. The
+        event loop would close the socket a turn later, when another may have arrived.
+        """
+        transport = self.transport
+        descriptor = transport.get_extra_info("socket").fileno()
+        if self._arriving or has_unread_input(descriptor):
+            return
+        super().shutdown()
+        if transport.is_closing() and not transport.has_unsent():  # type: ignore[attr-defined]  # see connection_made
+            end_output(descriptor)
 
     def cut(self) -> None:
         """Close the connection although its request has not been answered."""

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import os
-import select
 import signal
 import socket
+from asyncio import Task
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,13 +18,22 @@ from typing_extensions import override
 from service.api.state import ServedModel
 from service.model.errors import ModelLoadError
 from service.server.middleware import RequestMiddleware
+from service.server.process import freeze_objects
 from service.server.protocol import HttpProtocol
-from service.server.sockets import BACKLOG
+from service.server.sockets import (
+    BACKLOG,
+    Listeners,
+    accept_waiting,
+    allow_new_connections,
+    drop_new_connections,
+)
 from service.server.workers import WATCHED_SIGNALS
 from service.settings import Settings
 
+# Time for handshakes that have begun: about a round trip.
+HANDSHAKE_SECONDS = 0.1
 # Time for an idle connection to bring a request that was sent before the port closed.
-LINGER_SECONDS = 0.5
+LINGER_SECONDS = 0.4
 POLL_SECONDS = 0.02
 
 log = logging.getLogger(__name__)
@@ -45,12 +54,13 @@ class Server(uvicorn.Server):
         self._app = app
         self._state = app.state
         self._load = load
+        freeze_objects()
         # One load after another: the last one that was requested counts.
         self._loader = ThreadPoolExecutor(max_workers=1)
         self._supervisor_ended: int | None = None
         super().__init__(self._uvicorn_config())
 
-    def work(self, number: int, listener: socket.socket, supervisor_ended: int) -> None:
+    def work(self, number: int, listeners: Listeners, supervisor_ended: int) -> None:
         """Serve as worker ``number`` until a signal.
 
         supervisor_ended: a file descriptor that becomes readable when the supervisor
@@ -58,7 +68,7 @@ class Server(uvicorn.Server):
         """
         self._state.use_metrics_row(number)
         self._supervisor_ended = supervisor_ended
-        self.run([listener])
+        self.run(listeners)
 
     def _uvicorn_config(self) -> uvicorn.Config:
         settings = self._settings
@@ -81,6 +91,8 @@ class Server(uvicorn.Server):
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        for listener in sockets or []:
+            allow_new_connections(listener)  # a worker before this one closed the port
         await super().startup(sockets)
         self._state.scheduler.in_flight = self.server_state.tasks
         loop = asyncio.get_running_loop()
@@ -113,6 +125,7 @@ class Server(uvicorn.Server):
             succeeded = False
         else:
             self._state.model, self._state.api_keys = model, keys
+            freeze_objects()  # the old application is garbage once no request has it
             log.info("model reloaded")
             succeeded = True
         if os.getpid() == self._state.main_process:  # it decides for all workers
@@ -147,8 +160,49 @@ class Server(uvicorn.Server):
         if self._state.access_log:
             self._state.access_log.flush()
 
-    async def _close_port(self, listeners: list[socket.socket]) -> None:
-        await self._accept_waiting(listeners)
+    async def _close_port(self, listeners: Listeners) -> None:
+        """Close the port once all established connections are accepted.
+
+        Closing a socket resets the connections that wait in it. As long as new ones
+        come, some always wait: a client that opens one for each request comes back
+        with each response. So the kernel drops attempts to connect first, where it
+        can, and handshakes that have begun get their time.
+        """
+        connecting: list[Task[object]] = []
+        filtered = [drop_new_connections(listener) for listener in listeners]
+        if all(filtered):
+            loop = asyncio.get_running_loop()
+            end = loop.time() + HANDSHAKE_SECONDS
+            while loop.time() < end:
+                connecting += self._accept_waiting(listeners)
+                await asyncio.sleep(POLL_SECONDS)
+        connecting += self._accept_waiting(listeners)
+        self._close_listeners(listeners)  # nothing may be awaited in between
+        await asyncio.gather(*connecting, return_exceptions=True)
+
+    def _accept_waiting(self, listeners: Listeners) -> list[Task[object]]:
+        """Accept all waiting connections; return the tasks that begin to serve them.
+
+        The event loop itself would accept one in each turn.
+        """
+        loop = asyncio.get_running_loop()
+        tasks: list[Task[object]] = []
+        for listener in listeners:
+            for accepted in accept_waiting(listener):
+                connect = loop.connect_accepted_socket(self._new_connection, accepted)
+                tasks.append(asyncio.create_task(connect))
+        return tasks
+
+    def _new_connection(self) -> HttpProtocol:
+        return HttpProtocol(
+            self._settings,
+            self._state,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+
+    def _close_listeners(self, listeners: Listeners) -> None:
         for listener in listeners:
             # The main process holds the socket too: without a shutdown it would
             # still be given connections.
@@ -159,24 +213,12 @@ class Server(uvicorn.Server):
         for listener in listeners:
             listener.close()
 
-    async def _accept_waiting(self, listeners: list[socket.socket]) -> None:
-        """Accept the connections that are already established.
-
-        The event loop accepts one from each listener in a turn.
-        """
-        for _ in range(BACKLOG):
-            readable, _, _ = select.select(listeners, [], [], 0)
-            if not readable:
-                return
-            await asyncio.sleep(0)
-
     async def _finish_connections(self) -> None:
         """Wait for open requests, close idle connections, cut what remains."""
         connections = self.server_state.connections
         await self._wait_while(lambda: connections, LINGER_SECONDS)
-        for connection in list(connections):
-            connection.shutdown()
-        await self._wait_while(lambda: connections, self._settings.drain_grace_seconds)
+        grace_seconds = self._settings.drain_grace_seconds
+        await self._wait_while(self._close_idle_connections, grace_seconds)
         if not connections:
             return
         log.warning("cut %d connections: drain_grace_seconds is over", len(connections))
@@ -184,6 +226,12 @@ class Server(uvicorn.Server):
             assert isinstance(connection, HttpProtocol)  # noqa: S101 - for the type
             connection.cut()
         await asyncio.sleep(POLL_SECONDS)  # their requests are cancelled meanwhile
+
+    def _close_idle_connections(self) -> bool:
+        """Close connections without a request; return whether any are open."""
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        return bool(self.server_state.connections)
 
     async def _wait_while(
         self, condition: Callable[[], object], seconds: float

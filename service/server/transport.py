@@ -15,6 +15,7 @@ class ResponseTransport:
         self._transport = transport
         self._head = b""
         self.is_closing = transport.is_closing
+        self.get_extra_info = transport.get_extra_info
 
     def write(self, data: bytes) -> None:
         """Send bytes, or hold them back if they are the head of a final response."""
@@ -30,6 +31,10 @@ class ResponseTransport:
         """Send a head that no body follows."""
         if self._head:
             self.write(b"")
+
+    def has_unsent(self) -> bool:
+        """Return whether the client has not taken all output."""
+        return self._transport.get_write_buffer_size() > 0
 
     def close(self) -> None:
         """Send what is held back, then close."""

@@ -3,10 +3,11 @@
 import logging
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from service.server.sockets import Listeners, close
 
 WATCHED_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
@@ -27,9 +28,9 @@ class Worker:
 
 
 class Workers:
-    """Supervisor of one worker process for each listening socket.
+    """Supervisor of worker processes, each with listening sockets of its own.
 
-    Connections to a socket whose worker died wait for its successor.
+    Connections to the sockets of a worker that died wait for its successor.
 
     reload: loads the application in this process, from which later workers are
         forked; returns whether it succeeded.
@@ -39,7 +40,7 @@ class Workers:
 
     def __init__(
         self,
-        listeners: Sequence[socket.socket],
+        listeners: Sequence[Listeners],
         reload: Callable[[], bool],
         restarted: Callable[[], None],
         stop_seconds: float,
@@ -83,9 +84,9 @@ class Workers:
             self._workers[process] = Worker(number, time.monotonic())
             return False
         os.close(self._write_end)
-        for index, listener in enumerate(self._listeners, start=1):
+        for index, listeners in enumerate(self._listeners, start=1):
             if index != number:
-                listener.close()
+                close(listeners)
         return True
 
     def _replace_dead(self) -> int:
@@ -116,8 +117,8 @@ class Workers:
 
     def _stop(self) -> None:
         """Stop all workers, by force if they take too long."""
-        for listener in self._listeners:
-            listener.close()
+        for listeners in self._listeners:
+            close(listeners)
         self._send(signal.SIGTERM)
         end = time.monotonic() + self._stop_seconds + STOP_MARGIN_SECONDS
         while self._workers and time.monotonic() < end:
