@@ -1,6 +1,8 @@
 """Transport that sends the head and the body of a response in one write."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 CONTINUE = b"HTTP/1.1 100"
 
@@ -9,12 +11,33 @@ class ResponseTransport:
     """Transport that holds the head of a response back until its body follows.
 
     Head and body then take one system call and one packet instead of two.
+
+    resume: called when uvicorn wants more input; calls ``read`` when there is none left
+        that was read before.
     """
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, resume: Callable[[], None]
+    ) -> None:
         self._transport = transport
         self._head = b""
+        self.reading_paused = False
+        self.resume_reading = resume
         self.is_closing = transport.is_closing
+
+    def get_extra_info(self, name: str) -> Any:  # noqa: ANN401 - as asyncio's
+        """Return the transport's own information."""
+        return self._transport.get_extra_info(name)
+
+    def pause_reading(self) -> None:
+        """Read nothing from the socket."""
+        self.reading_paused = True
+        self._transport.pause_reading()
+
+    def read(self) -> None:
+        """Read from the socket again."""
+        self.reading_paused = False
+        self._transport.resume_reading()
 
     def write(self, data: bytes) -> None:
         """Send bytes, or hold them back if they are the head of a final response."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from statistics import median
 
 import pytest
@@ -17,7 +17,7 @@ from tests.end_to_end.connection import (
     with_connection,
 )
 from tests.end_to_end.load import Load
-from tests.end_to_end.server import Server, serve
+from tests.end_to_end.server import Server, resident_kilobytes, serve
 from tests.samples import card_examples
 
 SMALL_LIMITS = {
@@ -162,6 +162,7 @@ def test_headers_behind_another_request_are_limited(server: Server) -> None:
 
     async def talk(connection: Connection) -> None:
         assert (await connection.ask(DIGIT + long)).status == 200
+        check_problem(await connection.answer(), 431, "headers-too-large", "1024")
         assert await connection.ended()
 
     with_connection(server.port, talk)
@@ -258,6 +259,41 @@ def test_bodies_together_are_bounded(server: Server) -> None:
     with server.client() as client:
         response = client.post("/encode", json={"images": card_examples()[:1]})
     assert response.status_code == 200
+
+
+def test_pipelined_requests_cost_neither_memory_nor_time() -> None:
+    """One client sends small requests for two seconds and reads no responses.
+
+    The worker's memory stays the same, and probes on other connections are answered.
+    """
+    sent = request("GET", "/livez") * 5000
+
+    async def run(server: Server) -> tuple[int, float]:
+        async with connect(server.port) as flood, connect(server.port) as probe:
+            flood.writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is a transport that reads
+            assert (await probe.ask(READY)).status == 200
+            before = resident_kilobytes(server.process.pid)
+            sending = asyncio.create_task(send_for(flood, sent, 2))
+            seconds = await median_seconds(probe, READY)
+            await sending
+            after = resident_kilobytes(server.process.pid)
+            flood.writer.transport.abort()
+            return after - before, seconds
+
+    with serve("--workers", "1") as server:
+        kilobytes, seconds = asyncio.run(run(server))
+
+    assert kilobytes < 8000
+    assert seconds < 0.05
+
+
+async def send_for(connection: Connection, content: bytes, seconds: float) -> None:
+    """Send content again and again, until the time is over or the connection is cut."""
+    with suppress(TimeoutError, OSError):
+        async with asyncio.timeout(seconds):
+            while True:
+                connection.writer.write(content)
+                await connection.writer.drain()
 
 
 def test_a_client_that_leaves_with_requests_behind_is_no_error(server: Server) -> None:
