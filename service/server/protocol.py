@@ -80,7 +80,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        self._socket = ResponseTransport(transport, self._resume_reading)
+        self._socket = ResponseTransport(transport, self._resume_reading, self._close)
         super().connection_made(self._socket)  # type: ignore[arg-type]  # has all methods that uvicorn calls
         self._wait_for_request(None)
 
@@ -95,9 +95,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        free = not self._socket.reading_paused and self._may_parse()
-        if free and is_one_piece(data):  # nearly always: one request in one packet
-            self._parse(data)
+        is_next = not self._socket.reading_paused and self._may_parse()
+        if is_next and not self._arriving and is_one_piece(data):
+            self._parse(data)  # nearly always: one request in one packet
         else:
             self._input.append(data)
             self._parse_input()
@@ -111,15 +111,19 @@ class HttpProtocol(HttpToolsProtocol):
     def _parse_input(self) -> None:
         """Parse input until a request waits for its response or input runs out.
 
-        At most one piece's length is parsed in a turn of the event loop. While input is
-        left, nothing is read.
+        At most two pieces' length is parsed in a turn of the event loop, and a body of
+        known length, which takes one call. While input is left, nothing is read.
         """
-        left = len(self._input)
-        end = left - MAX_PIECE_BYTES
-        while left > max(end, 0) and self._may_parse():
-            self._parse(self._input.take_piece(self._body_left()))
-            left = len(self._input)
-        if left:
+        budget = MAX_PIECE_BYTES
+        while self._input and self._may_parse():
+            body_left = self._body_left()
+            if budget <= 0 and not body_left:
+                break
+            piece = self._input.take_piece(body_left)
+            if not body_left:
+                budget -= len(piece)
+            self._parse(piece)
+        if self._input:
             self._socket.pause_reading()
             if self._may_parse():
                 self.loop.call_soon(self._parse_input)
@@ -235,6 +239,24 @@ class HttpProtocol(HttpToolsProtocol):
         if not self._arriving and not self._input:  # no request that arrives is cut
             super().shutdown()
 
+    def _close(self) -> None:
+        is_sending = self._arriving or self._input
+        if is_sending or self._socket.has_unsent():
+            self._linger()
+        else:
+            self._socket.end()
+
+    def _linger(self) -> None:
+        """Close the connection once its client has stopped sending."""
+        self._stop_clock()
+        self._unset_keepalive_if_required()
+        self._input.clear()
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True  # nobody waits for the application any more
+            cycle.message_event.set()
+        self._socket.linger(self.loop, self._settings.request_timeout_seconds)
+
     def cut(self) -> None:
         """Close the connection although its request has not been answered."""
         self._end(DRAINING, "the service has stopped before the request was answered")
@@ -242,8 +264,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def send_400_response(self, msg: str) -> None:
-        if not self.transport.is_closing():  # else it has been rejected already
-            self._end(BAD_REQUEST, msg)
+        self._end(BAD_REQUEST, msg)
 
     def _check_head_size(self) -> None:
         # The line's beginning may have come in one piece with the request before.
@@ -281,6 +302,8 @@ class HttpProtocol(HttpToolsProtocol):
 
         Send a problem, unless a response before it is not complete yet.
         """
+        if self.transport.is_closing():
+            return
         cycle = self.cycle
         if self._in_headers and cycle is not None and not cycle.response_complete:
             # The request before this one: its response ends the connection.
@@ -316,7 +339,8 @@ class HttpProtocol(HttpToolsProtocol):
         document = problem(kind, detail, request_id=context.request_id)
         body = document.model_dump_json(exclude_defaults=True).encode()
         self.transport.write(problem_head(kind, context.request_id, len(body)) + body)
-        self.transport.close()
+        self._socket.flush()
+        self._linger()
         if self._in_headers:
             context.bytes_out = len(body)
             client = self.client[0] if self.client else "-"

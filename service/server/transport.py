@@ -1,8 +1,11 @@
 """Transport that sends the head and the body of a response in one write."""
 
 import asyncio
+from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from typing import Any
+
+from service.server.lingering_close import LingeringClose
 
 CONTINUE = b"HTTP/1.1 100"
 
@@ -14,15 +17,20 @@ class ResponseTransport:
 
     resume: called when uvicorn wants more input; calls ``read`` when there is none left
         that was read before.
+    close: called when the connection is to end; calls ``end`` or ``linger``.
     """
 
     def __init__(
-        self, transport: asyncio.Transport, resume: Callable[[], None]
+        self,
+        transport: asyncio.Transport,
+        resume: Callable[[], None],
+        close: Callable[[], None],
     ) -> None:
         self._transport = transport
         self._head = b""
         self.reading_paused = False
         self.resume_reading = resume
+        self._close = close
         self.is_closing = transport.is_closing
 
     def get_extra_info(self, name: str) -> Any:  # noqa: ANN401 - as asyncio's
@@ -54,10 +62,27 @@ class ResponseTransport:
         if self._head:
             self.write(b"")
 
+    def has_unsent(self) -> bool:
+        """Check if the client has not taken all output."""
+        return self._transport.get_write_buffer_size() > 0
+
     def close(self) -> None:
-        """Send what is held back, then close."""
+        """Send what is held back, then let the owner close."""
         self.flush()
+        if not self.is_closing():
+            self._close()
+
+    def end(self) -> None:
+        """Close once all output is sent."""
         self._transport.close()
+
+    def linger(self, loop: AbstractEventLoop, seconds: float) -> None:
+        """Close once all output is sent and the client has stopped sending.
+
+        For the owner the transport is closing from now on.
+        """
+        self.is_closing = lambda: True
+        LingeringClose(self._transport, loop, seconds)
 
     def abort(self) -> None:
         """Close without sending what is left."""

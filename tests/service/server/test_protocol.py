@@ -1,14 +1,17 @@
 """The protocol of a connection, without a socket."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import hypothesis
 import pytest
 import uvicorn
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
-from typing_extensions import override
 from uvicorn.server import ServerState
 
 from service.api.state import AppState
@@ -16,47 +19,10 @@ from service.app import create_state
 from service.server.protocol import HttpProtocol
 from service.server.unparsed_input import MAX_PIECE_BYTES
 from service.settings import Settings
+from tests.service.server.fake_transport import FakeTransport
 
 GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
 CHUNKED_HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-class FakeTransport(asyncio.Transport):
-    """Transport that notes what is done with it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = b""
-        self._reading = True
-        self._closing = False
-
-    @override
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written += data
-
-    @override
-    def pause_reading(self) -> None:
-        self._reading = False
-
-    @override
-    def resume_reading(self) -> None:
-        self._reading = True
-
-    @override
-    def is_reading(self) -> bool:
-        return self._reading
-
-    @override
-    def is_closing(self) -> bool:
-        return self._closing
-
-    @override
-    def close(self) -> None:
-        self._closing = True
-
-    @override
-    def abort(self) -> None:
-        self._closing = True
 
 
 @dataclass
@@ -79,6 +45,14 @@ class App:
         await self.may_answer.wait()
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body"})
+
+    async def answer_slowly(self) -> None:
+        """Answer every request some turns of the event loop after it was read."""
+        while True:
+            self.may_answer.set()
+            await turns(1)
+            self.may_answer.clear()
+            await turns(7)
 
 
 @dataclass
@@ -117,7 +91,7 @@ def connect(settings: Settings, state: AppState) -> Connected:
     options: dict[str, Any] = {"ws": "none", "log_config": None, "lifespan": "off"}
     config = uvicorn.Config(app, timeout_keep_alive=75, access_log=False, **options)
     protocol = HttpProtocol(settings, state, config, ServerState(), {})
-    transport = FakeTransport()
+    transport = FakeTransport(protocol)
     protocol.connection_made(transport)
     return Connected(protocol, transport, app)
 
@@ -141,6 +115,42 @@ def test_a_request_is_parsed_when_the_one_before_it_is_answered(run: Run) -> Non
         assert connected.app.paths == [f"/{i}" for i in range(100)]
         assert connected.statuses == [204] * 100
         assert connected.transport.is_reading()
+
+    run(test)
+
+
+REQUESTS = {
+    b"GET": b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"POST": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\n\r\n GET / HTTP/",
+    b"chunks": CHUNKED_HEAD + b"7\r\n HTTP/1\r\n1\r\nx\r\n0\r\nA: b\r\n\r\n",
+    b"offer": b"POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n"
+    b"Content-Length: 4\r\n\r\nbody",
+}
+
+
+@given(
+    st.lists(st.sampled_from(sorted(REQUESTS.values())), min_size=1, max_size=8),
+    st.lists(st.integers(1, 200), min_size=1, max_size=20),
+)
+@hypothesis.settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_request_is_answered_whatever_the_packets(
+    run: Run, requests: list[bytes], packet_sizes: list[int]
+) -> None:
+    """The stream is cut anywhere, and packets come before responses or after them."""
+
+    async def test(connected: Connected) -> None:
+        answering = asyncio.create_task(connected.app.answer_slowly())
+        stream = b"".join(requests)
+        for size in itertools.islice(itertools.cycle(packet_sizes), 10_000):
+            if connected.transport.is_reading():
+                packet, stream = stream[:size], stream[size:]
+                connected.protocol.data_received(packet)
+            await turns(1 + size % 5)
+            if not stream:
+                break
+        await turns(200)
+        answering.cancel()
+        assert connected.statuses == [204] * len(requests)
 
     run(test)
 
@@ -235,6 +245,6 @@ def test_what_does_not_look_like_a_request_is_never_one(
         await turns()
         assert connected.app.paths == ["/0"]
         assert connected.statuses == [204]
-        assert connected.transport.is_closing()
+        assert connected.transport.output_ended
 
     run(test)
