@@ -4,13 +4,12 @@ The only file that depends on uvicorn's private protocol classes.
 """
 
 import asyncio
-from asyncio import AbstractEventLoop, TimerHandle
+import logging
+from asyncio import TimerHandle
 from typing import Any
 
-import uvicorn
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-from uvicorn.server import ServerState
 
 from service.api.errors import (
     BAD_REQUEST,
@@ -23,6 +22,7 @@ from service.api.errors import (
 )
 from service.api.state import AppState
 from service.observability.request_context import RequestContext
+from service.server.connection_memory import ConnectionMemory
 from service.server.middleware import (
     POLICY,
     SECURITY_HEADERS,
@@ -39,6 +39,8 @@ from service.server.unparsed_input import (
     is_one_piece,
 )
 from service.settings import Settings
+
+log = logging.getLogger(__name__)
 
 HEADER_SEPARATORS = len(b": \r\n")
 PROBLEM_HEADERS = b"".join(
@@ -59,15 +61,14 @@ class HttpProtocol(HttpToolsProtocol):
         self,
         settings: Settings,
         state: AppState,
-        config: uvicorn.Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: AbstractEventLoop | None = None,
+        memory: ConnectionMemory,
+        **options: Any,  # noqa: ANN401 - what uvicorn gives its protocols
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+        super().__init__(**options)
         self.parser: RequestParser = RequestParser(self)
         self._settings = settings
         self._state = state
+        self._memory = memory
         self._input = UnparsedInput()
         self._arriving = False  # a request has begun and is not complete
         self._in_headers = True
@@ -91,6 +92,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._write_deadline is not None:
             self._write_deadline.cancel()
         self._input.clear()
+        self._memory.remove(self)
         super().connection_lost(exc)
 
     @override
@@ -129,6 +131,30 @@ class HttpProtocol(HttpToolsProtocol):
                 self.loop.call_soon(self._parse_input)
         elif self._socket.reading_paused and not self.flow.read_paused:
             self._socket.read()
+        self._count_memory()
+
+    def _count_memory(self) -> None:
+        if self._input or self.flow.write_paused:
+            self._memory.add(self)
+        else:
+            self._memory.remove(self)
+
+    def held_bytes(self) -> int:
+        """Return the bytes of input not parsed yet and of output not sent yet."""
+        return len(self._input) + self._socket.unsent_bytes()
+
+    def drop(self) -> None:
+        """End the connection at once, because its client reads too little."""
+        log.warning(
+            "connection of %s dropped: it held %d bytes that the client did not read, "
+            "and all connections together too many",
+            self._client_address(),
+            self.held_bytes(),
+        )
+        self._socket.abort()
+
+    def _client_address(self) -> str:
+        return self.client[0] if self.client else "-"
 
     def _may_parse(self) -> bool:
         flow = self.flow
@@ -221,12 +247,14 @@ class HttpProtocol(HttpToolsProtocol):
         self._write_deadline = self.loop.call_later(
             self._settings.request_timeout_seconds, self.transport.abort
         )
+        self._count_memory()
 
     @override
     def resume_writing(self) -> None:
         if self._write_deadline is not None:
             self._write_deadline.cancel()
         super().resume_writing()
+        self._count_memory()
         if self._input:
             self.loop.call_soon(self._parse_input)
 
@@ -241,7 +269,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _close(self) -> None:
         is_sending = self._arriving or self._input
-        if is_sending or self._socket.has_unsent():
+        if is_sending or self._socket.unsent_bytes():
             self._linger()
         else:
             self._socket.end()
@@ -343,8 +371,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._linger()
         if self._in_headers:
             context.bytes_out = len(body)
-            client = self.client[0] if self.client else "-"
-            count_request(self._state, context, client, "-", 0)
+            count_request(self._state, context, self._client_address(), "-", 0)
 
     def _context(self) -> RequestContext:
         if self._in_headers:

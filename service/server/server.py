@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from service.api.state import ServedModel
 from service.model.errors import ModelLoadError
+from service.server.connection_memory import ConnectionMemory
 from service.server.middleware import RequestMiddleware
 from service.server.protocol import HttpProtocol
 from service.server.sockets import BACKLOG
@@ -62,9 +63,10 @@ class Server(uvicorn.Server):
 
     def _uvicorn_config(self) -> uvicorn.Config:
         settings = self._settings
+        memory = ConnectionMemory(settings.max_body_bytes)
         return uvicorn.Config(
             self._app,
-            http=partial(HttpProtocol, settings, self._state),  # type: ignore[arg-type]  # uvicorn only calls it
+            http=partial(HttpProtocol, settings, self._state, memory),  # type: ignore[arg-type]  # uvicorn only calls it
             loop="uvloop",
             lifespan="off",
             ws="none",

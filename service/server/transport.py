@@ -28,6 +28,7 @@ class ResponseTransport:
     ) -> None:
         self._transport = transport
         self._head = b""
+        self._last_written = 0
         self.reading_paused = False
         self.resume_reading = resume
         self._close = close
@@ -55,6 +56,7 @@ class ResponseTransport:
         elif data.startswith(b"HTTP/1.1 ") and not data.startswith(CONTINUE):
             self._head = data
             return
+        self._last_written = len(data)
         self._transport.write(data)
 
     def flush(self) -> None:
@@ -62,9 +64,13 @@ class ResponseTransport:
         if self._head:
             self.write(b"")
 
-    def has_unsent(self) -> bool:
-        """Check if the client has not taken all output."""
-        return self._transport.get_write_buffer_size() > 0
+    def unsent_bytes(self) -> int:
+        """Return the bytes in memory of output that the client has not taken yet.
+
+        What is written in one call is in memory until all of it is sent.
+        """
+        unsent = self._transport.get_write_buffer_size()
+        return max(unsent, self._last_written) if unsent else 0
 
     def close(self) -> None:
         """Send what is held back, then let the owner close."""

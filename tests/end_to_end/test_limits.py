@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
+from functools import partial
 from statistics import median
 
 import pytest
@@ -109,6 +111,42 @@ def test_a_client_that_reads_no_responses_is_cut(server: Server) -> None:
                 await connection.writer.drain()
 
     with_connection(server.port, talk)
+
+
+def test_responses_that_nobody_reads_are_bounded() -> None:
+    """Beyond 32 times VAE_MAX_BODY_BYTES, the oldest such connections are dropped.
+
+    40 clients ask for 4 MB each and read nothing. One that reads gets all of it.
+    """
+    latents = {"name": "latent", "shape": [256, 32], "datatype": "FP32"}
+    body = {"inputs": [latents | {"data": [0.5] * 256 * 32}]}
+
+    def asked(name: str) -> bytes:
+        path = "/v2/models/decoder/infer"
+        return request("POST", path, body, X_Request_ID=name)
+
+    flags = ("--workers", "1", "--max-body-bytes", "65536")
+    with serve(*flags) as server, ExitStack() as stack:
+        with_connection(server.port, partial(read_all, asked("first")))
+        before = resident_kilobytes(server.process.pid)
+        for number in range(40):
+            client = stack.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", server.port))
+            client.sendall(asked(f"unread-{number}"))
+            server.log.wait_for(f"unread-{number}")
+        server.log.wait_for("connection of 127.0.0.1 dropped")
+        with_connection(server.port, partial(read_all, asked("last")))
+        after = resident_kilobytes(server.process.pid)
+
+    assert after - before < 40_000
+
+
+async def read_all(content: bytes, connection: Connection) -> None:
+    """Send a request and read its response of megabytes."""
+    answer = await connection.ask(content)
+    assert answer.status == 200
+    assert len(answer.body) > 1_000_000
 
 
 @pytest.mark.parametrize("requests", [0, 1])

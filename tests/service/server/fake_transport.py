@@ -11,7 +11,7 @@ class FakeTransport(asyncio.Transport):
     def __init__(self, protocol: asyncio.BaseProtocol) -> None:
         super().__init__()
         self._protocol = protocol
-        self.written = b""
+        self.writes: list[bytes] = []
         self.output_ended = False
         self.unsent = 0
         self._reading = True
@@ -19,7 +19,7 @@ class FakeTransport(asyncio.Transport):
 
     @override
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written += data
+        self.writes.append(bytes(data))
 
     @override
     def write_eof(self) -> None:

@@ -15,10 +15,12 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from service.api.state import AppState
-from service.app import create_state
+from service.app import create_app
+from service.server.connection_memory import ConnectionMemory
 from service.server.protocol import HttpProtocol
 from service.server.unparsed_input import MAX_PIECE_BYTES
 from service.settings import Settings
+from tests.samples import FakeAutoencoder
 from tests.service.server.fake_transport import FakeTransport
 
 GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -66,7 +68,7 @@ class Connected:
     @property
     def statuses(self) -> list[int]:
         """The statuses of the responses so far."""
-        lines = self.transport.written.split(b"\r\n")
+        lines = b"".join(self.transport.writes).split(b"\r\n")
         return [int(line.split()[1]) for line in lines if line.startswith(b"HTTP/1.1 ")]
 
 
@@ -75,9 +77,9 @@ Run = Callable[[Test], None]
 
 
 @pytest.fixture
-def run(settings: Settings) -> Run:
+def run(settings: Settings, autoencoder: FakeAutoencoder) -> Run:
     """Run a test in an event loop, with a connection."""
-    state = create_state(settings)
+    state = create_app(settings, autoencoder).state
 
     async def connect_and_test(test: Test) -> None:
         await test(connect(settings, state))
@@ -90,7 +92,9 @@ def connect(settings: Settings, state: AppState) -> Connected:
     app = App()
     options: dict[str, Any] = {"ws": "none", "log_config": None, "lifespan": "off"}
     config = uvicorn.Config(app, timeout_keep_alive=75, access_log=False, **options)
-    protocol = HttpProtocol(settings, state, config, ServerState(), {})
+    memory = ConnectionMemory(settings.max_body_bytes)
+    server: dict[str, Any] = {"server_state": ServerState(), "app_state": {}}
+    protocol = HttpProtocol(settings, state, memory, config=config, **server)
     transport = FakeTransport(protocol)
     protocol.connection_made(transport)
     return Connected(protocol, transport, app)
