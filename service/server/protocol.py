@@ -4,18 +4,12 @@ The only file that depends on uvicorn's private protocol classes.
 """
 
 import asyncio
-from asyncio import AbstractEventLoop, TimerHandle
+import logging
+from asyncio import TimerHandle
 from typing import Any
 
-import uvicorn
 from typing_extensions import override
-from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
-from uvicorn.server import ServerState
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.api.errors import (
     BAD_REQUEST,
@@ -28,6 +22,7 @@ from service.api.errors import (
 )
 from service.api.state import AppState
 from service.observability.request_context import RequestContext
+from service.server.connection_memory import ConnectionMemory
 from service.server.middleware import (
     POLICY,
     SECURITY_HEADERS,
@@ -38,7 +33,15 @@ from service.server.middleware import (
 from service.server.parser import CONNECT, RequestParser
 from service.server.sockets import end_output, has_unread_input
 from service.server.transport import ResponseTransport
+from service.server.unparsed_input import (
+    MAX_PIECE_BYTES,
+    Piece,
+    UnparsedInput,
+    is_one_piece,
+)
 from service.settings import Settings
+
+log = logging.getLogger(__name__)
 
 HEADER_SEPARATORS = len(b": \r\n")
 PROBLEM_HEADERS = b"".join(
@@ -50,34 +53,37 @@ class HttpProtocol(HttpToolsProtocol):
     """Connection whose requests must arrive in time and with headers of bounded size.
 
     uvicorn's own waits for the rest of a request without limit, and answers input that
-    is not HTTP in plain text.
+    is not HTTP in plain text. It parses all that it reads at once, whatever number of
+    requests that is; this one parses a request when the one before it is answered, so
+    that uvicorn's queue of requests stays empty and ``cycle`` is the one in progress.
     """
 
     def __init__(
         self,
         settings: Settings,
         state: AppState,
-        config: uvicorn.Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: AbstractEventLoop | None = None,
+        memory: ConnectionMemory,
+        **options: Any,  # noqa: ANN401 - what uvicorn gives its protocols
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+        super().__init__(**options)
         self.parser: RequestParser = RequestParser(self)
         self._settings = settings
         self._state = state
+        self._memory = memory
+        self._input = UnparsedInput()
         self._arriving = False  # a request has begun and is not complete
         self._in_headers = True
         # Since the request began, or since a piece of its body: then of trailers.
         self._header_bytes = 0
+        self._body_bytes = 0
         self._deadline: TimerHandle | None = None
         self._write_deadline: TimerHandle | None = None
-        self._answering: RequestResponseCycle | None = None
+        self._socket: ResponseTransport
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        super().connection_made(transport)
-        self.transport = ResponseTransport(transport)  # type: ignore[assignment]  # has all methods that uvicorn calls
+        self._socket = ResponseTransport(transport, self._resume_reading, self._close)
+        super().connection_made(self._socket)  # type: ignore[arg-type]  # has all methods that uvicorn calls
         self._wait_for_request(None)
 
     @override
@@ -86,24 +92,96 @@ class HttpProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if self._write_deadline is not None:
             self._write_deadline.cancel()
-        # uvicorn reports it to the last request only, which may wait behind this one.
-        if self._answering is not None and not self._answering.response_complete:
-            self._answering.disconnected = True
-            self._answering.message_event.set()
+        self._input.clear()
+        self._memory.remove(self)
         super().connection_lost(exc)
 
     @override
-    def _start_asgi_task(
-        self, cycle: RequestResponseCycle, app: ASGI3Application
-    ) -> None:
-        self._answering = cycle
-        super()._start_asgi_task(cycle, app)
-
-    @override
     def data_received(self, data: bytes) -> None:
+        is_next = not self._socket.reading_paused and self._may_parse()
+        if is_next and not self._arriving and is_one_piece(data):
+            self._parse(data)  # nearly always: one request in one packet
+        else:
+            self._input.append(data)
+            self._parse_input()
+
+    def _resume_reading(self) -> None:
+        if self._input:
+            self.loop.call_soon(self._parse_input)
+        else:
+            self._socket.read()
+
+    def _parse_input(self) -> None:
+        """Parse input until a request waits for its response or input runs out.
+
+        At most two pieces' length is parsed in a turn of the event loop, and a body of
+        known length, which takes one call. While input is left, nothing is read.
+        """
+        budget = MAX_PIECE_BYTES
+        while self._input and self._may_parse():
+            body_left = self._body_left()
+            if budget <= 0 and not body_left:
+                break
+            piece = self._input.take_piece(body_left)
+            if not body_left:
+                budget -= len(piece)
+            self._parse(piece)
+        if self._input:
+            self._socket.pause_reading()
+            if self._may_parse():
+                self.loop.call_soon(self._parse_input)
+        elif self._socket.reading_paused and not self.flow.read_paused:
+            self._socket.read()
+        self._count_memory()
+
+    def _count_memory(self) -> None:
+        if self._input or self.flow.write_paused:
+            self._memory.add(self)
+        else:
+            self._memory.remove(self)
+
+    def held_bytes(self) -> int:
+        """Return the bytes of input not parsed yet and of output not sent yet."""
+        return len(self._input) + self._socket.unsent_bytes()
+
+    def drop(self) -> None:
+        """End the connection at once, because its client reads too little."""
+        log.warning(
+            "connection of %s dropped: it held %d bytes that the client did not read, "
+            "and all connections together too many",
+            self._client_address(),
+            self.held_bytes(),
+        )
+        self._socket.abort()
+
+    def _client_address(self) -> str:
+        return self.client[0] if self.client else "-"
+
+    def _may_parse(self) -> bool:
+        flow = self.flow
+        if flow.read_paused or self._is_answering() or self._socket.is_closing():
+            return False
+        # A client that reads no responses gets no further ones.
+        return self._arriving or not flow.write_paused
+
+    def _is_answering(self) -> bool:
+        """Check if a complete request waits for the end of its response."""
+        cycle = self.cycle
+        return not (cycle is None or cycle.more_body or cycle.response_complete)
+
+    def _body_left(self) -> int:
+        """Return the bytes of the body that are to come; 0 if its length is unknown."""
+        if self._in_headers or not self._arriving:
+            return 0
+        for name, value in self.headers:
+            if name == b"content-length":
+                return int(value) - self._body_bytes
+        return 0
+
+    def _parse(self, data: Piece) -> None:
         self._header_bytes += len(data)
         idle = self.timeout_keep_alive_task
-        super().data_received(data)
+        super().data_received(data)  # type: ignore[arg-type]  # it goes to our parser
         if self.transport.is_closing():
             return
         if not self._arriving:
@@ -113,28 +191,28 @@ class HttpProtocol(HttpToolsProtocol):
         elif self._header_bytes > self._settings.max_header_bytes:
             self._reject_headers()
         elif self._deadline is None:
-            self._deadline = self.loop.call_later(
-                self._settings.request_timeout_seconds, self._time_out
-            )
+            self._start_clock()
 
     @override
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._arriving = self._in_headers = True
+        self._body_bytes = 0
 
     @override
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._in_headers:  # trailers are dropped: nobody reads them
-            super().on_header(name, value)
+        if not self._in_headers:  # trailers are dropped: nobody reads them
+            return
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     @override
     def on_headers_complete(self) -> None:
-        size = len(self.url)
-        for name, value in self.headers:
-            size += len(name) + len(value) + HEADER_SEPARATORS
-        if size > self._settings.max_header_bytes:
-            self._reject_headers()
+        if self._is_answering():  # what does not look like a request, yet parses as one
             raise ConnectionAbortedError  # ends the parser's work on this connection
+        self._check_head_size()
         if self.parser.has_offer():
             return
         if self.parser.get_method() == CONNECT:  # what follows would not be HTTP
@@ -145,6 +223,7 @@ class HttpProtocol(HttpToolsProtocol):
     @override
     def on_body(self, body: bytes) -> None:
         self._header_bytes = 0
+        self._body_bytes += len(body)
         super().on_body(body)
 
     @override
@@ -158,8 +237,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def on_response_complete(self) -> None:
-        self.transport.flush()  # type: ignore[attr-defined]  # see connection_made
+        self._socket.flush()
         super().on_response_complete()
+        if self._input:
+            self.loop.call_soon(self._parse_input)
 
     @override
     def pause_writing(self) -> None:
@@ -167,12 +248,16 @@ class HttpProtocol(HttpToolsProtocol):
         self._write_deadline = self.loop.call_later(
             self._settings.request_timeout_seconds, self.transport.abort
         )
+        self._count_memory()
 
     @override
     def resume_writing(self) -> None:
         if self._write_deadline is not None:
             self._write_deadline.cancel()
         super().resume_writing()
+        self._count_memory()
+        if self._input:
+            self.loop.call_soon(self._parse_input)
 
     @override
     def timeout_keep_alive_handler(self) -> None:
@@ -185,13 +270,30 @@ class HttpProtocol(HttpToolsProtocol):
         A request may be in the socket, where the event loop has not read it yet. The
         event loop would close the socket a turn later, when another may have arrived.
         """
-        transport = self.transport
-        descriptor = transport.get_extra_info("socket").fileno()
-        if self._arriving or has_unread_input(descriptor):
+        descriptor = self._socket.get_extra_info("socket").fileno()
+        if self._arriving or self._input or has_unread_input(descriptor):
             return
         super().shutdown()
-        if transport.is_closing() and not transport.has_unsent():  # type: ignore[attr-defined]  # see connection_made
+        if self._socket.is_closing() and not self._socket.unsent_bytes():
             end_output(descriptor)
+
+    def _close(self) -> None:
+        is_sending = self._arriving or self._input
+        if is_sending or self._socket.unsent_bytes():
+            self._linger()
+        else:
+            self._socket.end()
+
+    def _linger(self) -> None:
+        """Close the connection once its client has stopped sending."""
+        self._stop_clock()
+        self._unset_keepalive_if_required()
+        self._input.clear()
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True  # nobody waits for the application any more
+            cycle.message_event.set()
+        self._socket.linger(self.loop, self._settings.request_timeout_seconds)
 
     def cut(self) -> None:
         """Close the connection although its request has not been answered."""
@@ -200,8 +302,19 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def send_400_response(self, msg: str) -> None:
-        if not self.transport.is_closing():  # else it has been rejected already
-            self._end(BAD_REQUEST, msg)
+        self._end(BAD_REQUEST, msg)
+
+    def _check_head_size(self) -> None:
+        # The line's beginning may have come in one piece with the request before.
+        upper_bound = self._header_bytes + len(self.url)
+        if upper_bound <= self._settings.max_header_bytes:
+            return
+        size = len(self.url)
+        for name, value in self.headers:
+            size += len(name) + len(value) + HEADER_SEPARATORS
+        if size > self._settings.max_header_bytes:
+            self._reject_headers()
+            raise ConnectionAbortedError
 
     def _reject_headers(self) -> None:
         limit = f"{self._settings.max_header_bytes} bytes (VAE_MAX_HEADER_BYTES)"
@@ -209,7 +322,15 @@ class HttpProtocol(HttpToolsProtocol):
             HEADERS_TOO_LARGE, f"line and headers, or trailers, have more than {limit}"
         )
 
+    def _start_clock(self) -> None:
+        self._deadline = self.loop.call_later(
+            self._settings.request_timeout_seconds, self._time_out
+        )
+
     def _time_out(self) -> None:
+        if self._is_answering():  # the rest is not read before that
+            self._start_clock()
+            return
         seconds = self._settings.request_timeout_seconds
         limit = f"{seconds:g} s (VAE_REQUEST_TIMEOUT_SECONDS)"
         self._end(REQUEST_TIMEOUT, f"the request was not complete after {limit}")
@@ -219,11 +340,13 @@ class HttpProtocol(HttpToolsProtocol):
 
         Send a problem, unless a response before it is not complete yet.
         """
+        if self.transport.is_closing():
+            return
         cycle = self.cycle
         if self._in_headers and cycle is not None and not cycle.response_complete:
             # The request before this one: its response ends the connection.
             cycle.keep_alive = False
-        elif not self._in_headers and (self.pipeline or cycle.response_started):
+        elif not self._in_headers and cycle.response_started:
             self.transport.close()
         else:
             self._send_problem(kind, detail)
@@ -254,11 +377,11 @@ class HttpProtocol(HttpToolsProtocol):
         document = problem(kind, detail, request_id=context.request_id)
         body = document.model_dump_json(exclude_defaults=True).encode()
         self.transport.write(problem_head(kind, context.request_id, len(body)) + body)
-        self.transport.close()
+        self._socket.flush()
+        self._linger()
         if self._in_headers:
             context.bytes_out = len(body)
-            client = self.client[0] if self.client else "-"
-            count_request(self._state, context, client, "-", 0)
+            count_request(self._state, context, self._client_address(), "-", 0)
 
     def _context(self) -> RequestContext:
         if self._in_headers:

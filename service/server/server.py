@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from service.api.state import ServedModel
 from service.model.errors import ModelLoadError
+from service.server.connection_memory import ConnectionMemory
 from service.server.middleware import RequestMiddleware
 from service.server.process import freeze_objects
 from service.server.protocol import HttpProtocol
@@ -54,6 +55,8 @@ class Server(uvicorn.Server):
         self._app = app
         self._state = app.state
         self._load = load
+        memory = ConnectionMemory(settings.max_body_bytes)
+        self._protocol = partial(HttpProtocol, settings, app.state, memory)
         freeze_objects()
         # One load after another: the last one that was requested counts.
         self._loader = ThreadPoolExecutor(max_workers=1)
@@ -74,7 +77,7 @@ class Server(uvicorn.Server):
         settings = self._settings
         return uvicorn.Config(
             self._app,
-            http=partial(HttpProtocol, settings, self._state),  # type: ignore[arg-type]  # uvicorn only calls it
+            http=self._protocol,  # type: ignore[arg-type]  # uvicorn only calls it
             loop="uvloop",
             lifespan="off",
             ws="none",
@@ -194,9 +197,7 @@ class Server(uvicorn.Server):
         return tasks
 
     def _new_connection(self) -> HttpProtocol:
-        return HttpProtocol(
-            self._settings,
-            self._state,
+        return self._protocol(
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,

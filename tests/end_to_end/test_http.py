@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -158,6 +160,27 @@ def test_what_is_not_http_is_rejected(
         server.log.wait_for(answer.headers["x-request-id"])
 
     with_connection(server.port, talk)
+
+
+@pytest.mark.parametrize("megabytes", [2, 5, 20])
+def test_a_client_that_sends_all_first_reads_the_rejection(
+    server: Server, megabytes: int
+) -> None:
+    """Urllib asks for the connection's end and sees no broken pipe, in any of 8 tries.
+
+    The service goes on reading what it drops, so that the kernel does not reset the
+    connection before the client has read the response.
+    """
+    body = bytes(megabytes * 1024 * 1024 + 1)
+    headers = {"Content-Type": "application/json"}
+    url = f"{server.url}/encode"
+
+    for _ in range(8):
+        sent = Request(url, body, headers)  # noqa: S310 - the URL is the test server's
+        with pytest.raises(HTTPError) as error:
+            urlopen(sent, timeout=30)  # noqa: S310
+        assert error.value.code == 413
+        error.value.close()
 
 
 BAD_CHUNK = b"2\r\n{}\r\nzz\r\n"

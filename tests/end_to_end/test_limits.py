@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack, suppress
+from functools import partial
 from statistics import median
 
 import pytest
@@ -17,7 +19,7 @@ from tests.end_to_end.connection import (
     with_connection,
 )
 from tests.end_to_end.load import Load
-from tests.end_to_end.server import Server, serve
+from tests.end_to_end.server import Server, resident_kilobytes, serve
 from tests.samples import card_examples
 
 SMALL_LIMITS = {
@@ -111,6 +113,42 @@ def test_a_client_that_reads_no_responses_is_cut(server: Server) -> None:
     with_connection(server.port, talk)
 
 
+def test_responses_that_nobody_reads_are_bounded() -> None:
+    """Beyond 32 times VAE_MAX_BODY_BYTES, the oldest such connections are dropped.
+
+    40 clients ask for 4 MB each and read nothing. One that reads gets all of it.
+    """
+    latents = {"name": "latent", "shape": [256, 32], "datatype": "FP32"}
+    body = {"inputs": [latents | {"data": [0.5] * 256 * 32}]}
+
+    def asked(name: str) -> bytes:
+        path = "/v2/models/decoder/infer"
+        return request("POST", path, body, X_Request_ID=name)
+
+    flags = ("--workers", "1", "--max-body-bytes", "65536")
+    with serve(*flags) as server, ExitStack() as stack:
+        with_connection(server.port, partial(read_all, asked("first")))
+        before = resident_kilobytes(server.process.pid)
+        for number in range(40):
+            client = stack.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", server.port))
+            client.sendall(asked(f"unread-{number}"))
+            server.log.wait_for(f"unread-{number}")
+        server.log.wait_for("connection of 127.0.0.1 dropped")
+        with_connection(server.port, partial(read_all, asked("last")))
+        after = resident_kilobytes(server.process.pid)
+
+    assert after - before < 40_000
+
+
+async def read_all(content: bytes, connection: Connection) -> None:
+    """Send a request and read its response of megabytes."""
+    answer = await connection.ask(content)
+    assert answer.status == 200
+    assert len(answer.body) > 1_000_000
+
+
 @pytest.mark.parametrize("requests", [0, 1])
 @pytest.mark.parametrize("lines", [0, 40])
 def test_an_idle_connection_is_closed(
@@ -162,6 +200,7 @@ def test_headers_behind_another_request_are_limited(server: Server) -> None:
 
     async def talk(connection: Connection) -> None:
         assert (await connection.ask(DIGIT + long)).status == 200
+        check_problem(await connection.answer(), 431, "headers-too-large", "1024")
         assert await connection.ended()
 
     with_connection(server.port, talk)
@@ -258,6 +297,41 @@ def test_bodies_together_are_bounded(server: Server) -> None:
     with server.client() as client:
         response = client.post("/encode", json={"images": card_examples()[:1]})
     assert response.status_code == 200
+
+
+def test_pipelined_requests_cost_neither_memory_nor_time() -> None:
+    """One client sends small requests for two seconds and reads no responses.
+
+    The worker's memory stays the same, and probes on other connections are answered.
+    """
+    sent = request("GET", "/livez") * 5000
+
+    async def run(server: Server) -> tuple[int, float]:
+        async with connect(server.port) as flood, connect(server.port) as probe:
+            flood.writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is a transport that reads
+            assert (await probe.ask(READY)).status == 200
+            before = resident_kilobytes(server.process.pid)
+            sending = asyncio.create_task(send_for(flood, sent, 2))
+            seconds = await median_seconds(probe, READY)
+            await sending
+            after = resident_kilobytes(server.process.pid)
+            flood.writer.transport.abort()
+            return after - before, seconds
+
+    with serve("--workers", "1") as server:
+        kilobytes, seconds = asyncio.run(run(server))
+
+    assert kilobytes < 8000
+    assert seconds < 0.05
+
+
+async def send_for(connection: Connection, content: bytes, seconds: float) -> None:
+    """Send content again and again, until the time is over or the connection is cut."""
+    with suppress(TimeoutError, OSError):
+        async with asyncio.timeout(seconds):
+            while True:
+                connection.writer.write(content)
+                await connection.writer.drain()
 
 
 def test_a_client_that_leaves_with_requests_behind_is_no_error(server: Server) -> None:
