@@ -160,6 +160,9 @@ class ImagesRequest(FitRequest):
         return {"Two images": {"images": inputs.images[:2]}}
 
 
+OF_SAMPLES = {"samples", "seed"}
+
+
 class SamplesRequest(ImagesRequest):
     """Base of requests that may ask for samples from the posterior."""
 
@@ -183,13 +186,13 @@ class SamplesRequest(ImagesRequest):
         The default of ``samples`` is accepted: some clients write defaults out.
         """
         if not self.sample:
-            for name in ("samples", "seed"):
-                given = name in self.model_fields_set
-                if given and (name, getattr(self, name)) != ("samples", 1):
+            for name in OF_SAMPLES & self.model_fields_set:
+                if (name, getattr(self, name)) != ("samples", 1):
                     raise field_error(
                         (name,), "sample", "must be absent unless sample is true"
                     )
-        check_image_count(self.image_count, "samples", info)
+        elif self.samples > 1:
+            check_image_count(self.image_count, "samples", info)
         return self
 
     @property
