@@ -52,6 +52,9 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 BINARY = {"type": "string", "format": "binary"}
 VARY = (b"vary", b"accept")
+# Names, arrays and objects in JSON: a term is an object of two to four names, and a data
+# URL has a colon.
+MEMBERS_OF_ITEM = 6
 OTHER_PARTS = 64  # JSON values and names of a body besides its items
 
 
@@ -187,9 +190,10 @@ class OperationRoute(APIRoute):
         """
         limits = model.limits
         if body.content_type == JSON:
-            # Each item may have a latent's numbers and a few values besides.
-            max_parts = limits.max_items * (limits.latent_size + 5) + OTHER_PARTS
-            fields = parse_json(body.content, max_parts)
+            # Each item may have a latent's numbers besides.
+            max_members = limits.max_items * MEMBERS_OF_ITEM + OTHER_PARTS
+            max_parts = limits.max_items * limits.latent_size + max_members
+            fields = parse_json(body.content, max_parts, max_members)
         else:
             fields = read_upload(
                 body.content, body.content_type, limits.max_items, len(self.options)

@@ -9,6 +9,7 @@ import mmap
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, product
+from typing import NamedTuple
 
 import numpy as np
 from prometheus_client import CollectorRegistry, generate_latest
@@ -26,7 +27,8 @@ from service.observability.request_context import RequestContext
 OTHER = "other"
 # nginx's status of a client that left before its response; no response carries it.
 CLIENT_GONE = 499
-SUCCESSES = (200, 202, 206, 304, 307)
+SUCCESS = 200
+SUCCESSES = (SUCCESS, 202, 206, 304, 307)
 CLIENT_ERRORS = (400, 401, 404, 405, 406, 408, 413, 415, 416, 422, 431, CLIENT_GONE)
 SERVER_ERRORS = (500, 501, 503)
 STATUSES = SUCCESSES + CLIENT_ERRORS + SERVER_ERRORS
@@ -40,7 +42,7 @@ BATCHES = tuple(2**power for power in range(9))
 IN_FLIGHT, PENDING = 0, 1  # gauges: the first cells of a row
 # Counters with one label: kind of key, metric, label, documentation.
 COUNTERS = (
-    ("images", "vae_images", "route", "Images that requests brought or asked for."),
+    ("images", "vae_images", "route", "Images of the requests that were answered."),
     (
         "problem",
         "vae_refusals",
@@ -57,6 +59,20 @@ COUNTERS = (
 )
 
 Key = tuple[str, ...]
+
+
+class Duration(NamedTuple):
+    """Number of requests, and their time in seconds."""
+
+    requests: int
+    seconds: float
+
+
+class RouteCounts(NamedTuple):
+    """Counts of a route: images answered, and ended requests by status."""
+
+    images: int
+    durations: Mapping[int, Duration]
 
 
 class Metrics:
@@ -111,7 +127,7 @@ class Metrics:
         self._observe(("request", route, str(context.status)), SECONDS, seconds)
         if context.problem:
             self.add("problem", context.problem)
-        if context.images:
+        if context.images and context.status == SUCCESS:
             self._row[self._cell["images", route]] += context.images
             self._observe(("batch",), BATCHES, context.images)
             stages = (context.queue, context.read, context.infer, context.write)
@@ -126,6 +142,22 @@ class Metrics:
         self._row[cell + bisect_left(bounds, value)] += 1
         self._row[cell + len(bounds) + 1] += value
 
+    def route_counts(self, route: str) -> RouteCounts:
+        """Return what all workers have counted for a route."""
+        sums = self._sums()
+        durations = {}
+        for status in STATUSES:
+            cell = self._cell["request", route, str(status)]
+            end = cell + len(SECONDS) + 1
+            durations[status] = Duration(int(sum(sums[cell:end])), sums[end])
+        return RouteCounts(int(sums[self._cell["images", route]]), durations)
+
+    def _sums(self) -> list[float]:
+        """Return the cells, summed over all workers."""
+        rows = np.frombuffer(self._memory).reshape(-1, self._width)
+        sums: list[float] = rows.sum(axis=0).tolist()
+        return sums
+
     def text(self, model: Mapping[str, str]) -> bytes:
         """Return all metrics in Prometheus's text format.
 
@@ -136,8 +168,7 @@ class Metrics:
         return generate_latest(registry)
 
     def _families(self, model: Mapping[str, str]) -> Iterator[Metric]:
-        rows = np.frombuffer(self._memory).reshape(-1, self._width)
-        sums: list[float] = rows.sum(axis=0).tolist()
+        sums = self._sums()
         yield from self._histograms(sums)
         for kind, name, label, documentation in COUNTERS:
             counter = CounterMetricFamily(name, documentation, labels=[label])

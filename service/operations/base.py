@@ -31,6 +31,7 @@ from service.operations.fields import (
 )
 from service.operations.limits import MAX_UPSCALED_PIXELS, field_error, limits_of
 
+MAX_FIELDS = 100  # of an object, known or not
 Location = tuple[int | str, ...]  # of a value in a request's body
 
 
@@ -61,12 +62,21 @@ class Request(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def check_lists(cls, body: object, info: ValidationInfo) -> object:
-        """Reject a list of the wrong length before its items are read; drop nulls.
+        """Reject very many fields, and a list of the wrong length; drop nulls.
 
-        A null field is the same as an absent one.
+        This is before any field or item is read: each would be an error of its own. A
+        null field is the same as an absent one.
         """
         if not isinstance(body, dict):
             return body
+        if len(body) > MAX_FIELDS:
+            raise field_error(
+                (),
+                "fields",
+                "must have at most {limit} fields; has {count}",
+                limit=MAX_FIELDS,
+                count=len(body),
+            )
         for name, least in cls.item_lists.items():
             value = body.get(name)
             if isinstance(value, list):

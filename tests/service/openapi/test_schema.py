@@ -214,10 +214,11 @@ def test_operation_ids_are_short(schema: dict[str, Any]) -> None:
 
     assert protocol == {
         *("server_metadata", "server_live", "server_ready"),
+        *("repository_index", "statistics"),
         *(
             f"{model}_{operation}"
             for model in ("encoder", "decoder")
-            for operation in ("metadata", "ready", "infer")
+            for operation in ("metadata", "config", "statistics", "ready", "infer")
         ),
     }
 
