@@ -27,17 +27,17 @@ FORM = b"multipart/form-data"
 IMAGE_TYPES = (b"image/png", b"image/jpeg", b"image/webp", b"image/bmp", b"image/gif")
 UPLOAD_TYPES = (*IMAGE_TYPES, FORM)
 IMAGES = "images"  # field of uploaded files; all other fields are options
-JSON_SEPARATORS = b"[{:,"  # each begins a value or a name
+JSON_SEPARATORS = b"[{:,"  # a value or a name follows each
 BOOLEANS = {"true": True, "false": False}
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
-MAX_BODIES = 16  # of the largest size that may be in memory at once, in part or whole
+MAX_BODIES = 16  # bodies of the largest size that may be in memory at once
 
 
 class Body(NamedTuple):
-    """A body as it was sent.
+    """A body, and the parts of its request that decide how it is parsed.
 
-    content_type: media type that it is parsed as.
-    headers, query: of its request.
+    content_type: media type that the content is parsed as.
+    headers, query: of the request.
     """
 
     content: bytes
@@ -47,9 +47,9 @@ class Body(NamedTuple):
 
 
 class BodyBudget:
-    """Bytes of bodies in memory: counted from their arrival until the response.
+    """Budget of bytes in memory for bodies, from their arrival until the response.
 
-    bytes: their number; whoever acquires some subtracts them when the body is gone.
+    bytes: number in use; a caller of ``acquire`` subtracts its own after the response.
     """
 
     def __init__(self, max_body_bytes: int) -> None:
@@ -57,7 +57,7 @@ class BodyBudget:
         self._max_bytes = MAX_BODIES * max_body_bytes
 
     def acquire(self, count: int) -> None:
-        """Count more bytes. Raises ProblemError if there are too many."""
+        """Add bytes to those in use. Raises ProblemError if there are too many."""
         if self.bytes + count > self._max_bytes:
             raise ProblemError(
                 OVERLOADED,
@@ -73,9 +73,9 @@ async def read_body(
 ) -> bytes | None:
     """Return the body, or None if the client has gone.
 
-    Bytes are counted as they arrive: the header's length is not trusted. Raises
-    ProblemError for more than ``limit`` bytes, or if the budget is exceeded.
-    ``context.bytes_in`` must be subtracted from the budget after the response.
+    Bytes are counted as they arrive, whatever Content-Length says. Raises ProblemError
+    for more than ``limit`` bytes, or if the budget is exceeded. ``context.bytes_in``
+    must be subtracted from the budget after the response.
     """
     pieces = bytearray()
     while (message := await receive())["type"] == "http.request":
@@ -85,7 +85,7 @@ async def read_body(
         if context.bytes_in > limit:
             raise too_large(f"more than {limit}", limit)
         if not message.get("more_body", False):
-            return bytes(pieces) + piece if pieces else piece  # mostly one piece
+            return bytes(pieces) + piece if pieces else piece  # usually one piece
         pieces += piece
     return None
 
@@ -106,10 +106,10 @@ def parse_json(content: bytes, max_parts: int) -> object:
     digits, and nesting deeper than 200.
     """
     separators = len(content) - len(content.translate(None, JSON_SEPARATORS))
-    if separators > max_parts:  # 2 MiB of empty lists would take half a second
+    if separators > max_parts:  # parsing 2 MiB of empty lists takes half a second
         raise unreadable_body(
-            f"the body has {separators} values and names; the limit is {max_parts}, "
-            "by VAE_MAX_ITEMS"
+            f"the body has {separators} values and names; the limit is {max_parts} "
+            "(set by VAE_MAX_ITEMS)"
         )
     try:
         return jiter.from_json(content, allow_inf_nan=False, catch_duplicate_keys=True)
@@ -121,9 +121,9 @@ def parse_json(content: bytes, max_parts: int) -> object:
 
 
 def check_body_type(content_type: bytes, others: Sequence[bytes] = ()) -> bytes:
-    """Return ``application/json`` for JSON in UTF-8, or the type if it is another.
+    """Return ``application/json`` for JSON in UTF-8, or a type that is in ``others``.
 
-    Raises ProblemError for a type that is neither.
+    Raises ProblemError for any other type.
     """
     media_type, *parameters = (
         part.strip().lower() for part in content_type.split(b";")
@@ -147,18 +147,18 @@ def check_body_type(content_type: bytes, others: Sequence[bytes] = ()) -> bytes:
 
 
 def listed(types: Sequence[bytes]) -> str:
-    """Return the names of media types as a message has them."""
+    """Return media types as text for a message."""
     names = b", ".join(types).decode()
     return f"one of {names}" if len(types) > 1 else names
 
 
 def header_text(value: bytes) -> str:
-    """Return a header's value as a message may show it."""
+    """Return a header's value as ASCII text of bounded length for a message."""
     return value[:MAX_CHARACTERS].decode("ascii", "replace")
 
 
 def option_names(schema: type[Request]) -> list[str]:
-    """Return the fields that a query or a form may have besides files."""
+    """Return the names of the fields that a query or a form may have besides files."""
     return [name for name in schema.model_fields if name != IMAGES]
 
 
@@ -167,7 +167,7 @@ def read_upload(
 ) -> dict[str, object]:
     """Read an image or a form as a request's fields. Raises ProblemError.
 
-    An image's format is that of its first bytes, whatever its type says.
+    The content type of an image is ignored: its first bytes say its format.
     """
     media_type, parameters = parse_options_header(content_type)
     if media_type != FORM:
@@ -192,7 +192,7 @@ def read_form(
     def add_file(file: File) -> None:
         if len(images) > max_items:
             raise FormParserError(f"it has more than {max_items} files (VAE_MAX_ITEMS)")
-        file.file_object.seek(0)  # in memory, by the size below
+        file.file_object.seek(0)  # in memory, see MAX_MEMORY_FILE_SIZE
         images.append(file.file_object.read())
 
     def add_option(field: Field) -> None:
@@ -200,7 +200,7 @@ def read_form(
         if name in options:
             raise FormParserError(f"it has {name[:MAX_CHARACTERS]} twice")
         if len(options) > max_options:
-            raise FormParserError("it has more fields than there are")
+            raise FormParserError(f"it has more than {max_options} options")
         options[name] = option(field_text(field.value))
 
     in_memory = {"MAX_MEMORY_FILE_SIZE": len(content)}

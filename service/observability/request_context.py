@@ -1,4 +1,4 @@
-"""Facts about one request, from its headers to its line in the log."""
+"""Data about one request, for its headers, the metrics and the log."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ SCOPE_KEY = "vae_service.context"  # of the ASGI scope
 
 @dataclass(slots=True)
 class RequestContext:
-    """Filled in while a request is answered; times in seconds.
+    """Data about one request, filled in while it is handled; times in seconds.
 
-    route: path that the request counts for; empty until a route has been found.
+    route: path that the request is counted under; empty until a route has been found.
     status: 0 until the response has begun.
     problem: name of the problem type if the request is rejected.
     """

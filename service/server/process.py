@@ -1,14 +1,14 @@
 """Preparation of the process, before it serves."""
 
-# In bytes. glibc's thresholds follow no larger array.
+# In bytes. Larger arrays do not change glibc's thresholds.
 LARGEST_ARRAY = 2**25 - 2**13
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep up to 64 MB that requests free.
+    """Make glibc keep up to 64 MB of memory that requests free.
 
-    Getting fresh pages took a sixth of the time of 256 images. The thresholds follow
-    the largest array that was ever freed (mallopt(3)); this one's pages are never
+    Page faults took a sixth of the time of 256 images. glibc sets its thresholds by the
+    largest array that was ever freed (mallopt(3)). The pages of this one are never
     touched.
     """
     bytes(LARGEST_ARRAY)

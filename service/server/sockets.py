@@ -13,17 +13,17 @@ class ListenError(Exception):
 def listen(host: str, port: int, count: int) -> list[socket.socket]:
     """Return listening sockets of one port, one for each worker.
 
-    The kernel spreads connections over them. With one socket for all, the worker that
-    happens to run when a client opens many connections accepts most of them, up to
-    all: with a client on the same two cores, two workers then had 0.95 times the rate,
-    0.76 times at worst.
+    The kernel spreads connections over them. With one shared socket, the worker that
+    happens to run when a client opens many connections accepts most or all of them:
+    with a client on the same two cores, two workers then had 0.95 times the rate, 0.76
+    times at worst.
 
     Raises ListenError.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     open_socket = partial(socket.create_server, family=family, backlog=BACKLOG)
     try:
-        # Does not share the port yet: fails where anybody listens on it.
+        # Does not share the port yet: it fails if another process listens on the port.
         first = open_socket((host, port))
         if count == 1:
             return [first]

@@ -18,7 +18,7 @@ def test_a_new_file_is_read(seed: int) -> None:
     try:
         assert decode_text(text.decode()).shape == (CHANNELS, HEIGHT, WIDTH)
     except ImageError as error:
-        assert str(error).startswith("a blank picture")  # noqa: PT017 - it may be
+        assert str(error).startswith("a blank image")  # noqa: PT017 - it may be
 
 
 def test_a_mutation_is_no_longer_than_may_be_and_can_be_repeated() -> None:
