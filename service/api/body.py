@@ -28,17 +28,17 @@ FORM = b"multipart/form-data"
 IMAGE_TYPES = (b"image/png", b"image/jpeg", b"image/webp", b"image/bmp", b"image/gif")
 UPLOAD_TYPES = (*IMAGE_TYPES, FORM)
 IMAGES = "images"  # field of uploaded files; all other fields are options
-JSON_SEPARATORS = b"[{:,"  # each begins a value or a name
+JSON_SEPARATORS = b"[{:,"  # a value or a name follows each
 BOOLEANS = {"true": True, "false": False}
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
-MAX_BODIES = 16  # of the largest size that may be in memory at once, in part or whole
+MAX_BODIES = 16  # bodies of the largest size that may be in memory at once
 
 
 class Body(NamedTuple):
-    """A body as it was sent.
+    """A body, and the parts of its request that decide how it is parsed.
 
-    content_type: media type that it is parsed as.
-    headers, query: of its request.
+    content_type: media type that the content is parsed as.
+    headers, query: of the request.
     """
 
     content: bytes
@@ -48,9 +48,9 @@ class Body(NamedTuple):
 
 
 class BodyBudget:
-    """Bytes of bodies in memory: counted from their arrival until the response.
+    """Budget of bytes in memory for bodies, from their arrival until the response.
 
-    bytes: their number. Each request subtracts its ``held_bytes`` at its end.
+    bytes: number in use. Each request subtracts its ``held_bytes`` at its end.
     """
 
     def __init__(self, max_body_bytes: int) -> None:
@@ -161,10 +161,10 @@ def parse_json(content: bytes, max_parts: int, max_members: int) -> object:
     200 ms to reject one by one; 100,000 objects make the garbage collector take 100 ms.
     """
     separators = len(content) - len(content.translate(None, JSON_SEPARATORS))
-    if separators > max_parts:  # 2 MiB of empty lists would take half a second
+    if separators > max_parts:  # parsing 2 MiB of empty lists takes half a second
         raise unreadable_body(
-            f"the body has {separators} values and names; the limit is {max_parts}, "
-            "by VAE_MAX_ITEMS"
+            f"the body has {separators} values and names; the limit is {max_parts} "
+            "(set by VAE_MAX_ITEMS)"
         )
     members = content.count(b":") + content.count(b"[") + content.count(b"{")
     if members > max_members:
@@ -182,9 +182,9 @@ def parse_json(content: bytes, max_parts: int, max_members: int) -> object:
 
 
 def check_body_type(content_type: bytes, others: Sequence[bytes] = ()) -> bytes:
-    """Return ``application/json`` for JSON in UTF-8, or the type if it is another.
+    """Return ``application/json`` for JSON in UTF-8, or a type that is in ``others``.
 
-    Raises ProblemError for a type that is neither.
+    Raises ProblemError for any other type.
     """
     media_type, *parameters = (
         part.strip().lower() for part in content_type.split(b";")
@@ -208,18 +208,18 @@ def check_body_type(content_type: bytes, others: Sequence[bytes] = ()) -> bytes:
 
 
 def listed(types: Sequence[bytes]) -> str:
-    """Return the names of media types as a message has them."""
+    """Return media types as text for a message."""
     names = b", ".join(types).decode()
     return f"one of {names}" if len(types) > 1 else names
 
 
 def header_text(value: bytes) -> str:
-    """Return a header's value as a message may show it."""
+    """Return a header's value as ASCII text of bounded length for a message."""
     return value[:MAX_CHARACTERS].decode("ascii", "replace")
 
 
 def option_names(schema: type[Request]) -> list[str]:
-    """Return the fields that a query or a form may have besides files."""
+    """Return the names of the fields that a query or a form may have besides files."""
     return [name for name in schema.model_fields if name != IMAGES]
 
 
@@ -228,7 +228,7 @@ def read_upload(
 ) -> dict[str, object]:
     """Read an image or a form as a request's fields. Raises ProblemError.
 
-    An image's format is that of its first bytes, whatever its type says.
+    The content type of an image is ignored: its first bytes say its format.
     """
     media_type, parameters = parse_options_header(content_type)
     if media_type != FORM:
@@ -253,7 +253,7 @@ def read_form(
     def add_file(file: File) -> None:
         if len(images) > max_items:
             raise FormParserError(f"it has more than {max_items} files (VAE_MAX_ITEMS)")
-        file.file_object.seek(0)  # in memory, by the size below
+        file.file_object.seek(0)  # in memory, see MAX_MEMORY_FILE_SIZE
         images.append(file.file_object.read())
 
     def add_option(field: Field) -> None:
@@ -261,7 +261,7 @@ def read_form(
         if name in options:
             raise FormParserError(f"it has {name[:MAX_CHARACTERS]} twice")
         if len(options) > max_options:
-            raise FormParserError("it has more fields than there are")
+            raise FormParserError(f"it has more than {max_options} options")
         options[name] = option(field_text(field.value))
 
     in_memory = {"MAX_MEMORY_FILE_SIZE": len(content)}

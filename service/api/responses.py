@@ -16,7 +16,8 @@ from service.operations.base import AnimationRequest, ImageOutputRequest, Reques
 
 PNG = b"image/png"
 ANYTHING = b"*/*"
-JSON_RANGES = frozenset({ANYTHING, b"application/*", JSON})  # whole values of Accept
+# Frequent values of Accept that allow JSON.
+JSON_RANGES = frozenset({ANYTHING, b"application/*", JSON})
 WEIGHT = re.compile(rb"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 
 
@@ -75,7 +76,7 @@ def media_types_of(schema: type[Request]) -> tuple[bytes, ...]:
 def accepted_type(accept: bytes, types: Sequence[bytes]) -> bytes:
     """Return the media type that a client prefers.
 
-    Raises ProblemError where it accepts none.
+    Raises ProblemError if it accepts none.
     """
     preferred = preferred_type(accept, types)
     if preferred is None:
@@ -88,9 +89,9 @@ def accepted_type(accept: bytes, types: Sequence[bytes]) -> bytes:
 
 
 def preferred_type(accept: bytes, types: Sequence[bytes]) -> bytes | None:
-    """Return the type with the greatest weight in Accept, of equals the first.
+    """Return the type with the greatest weight in Accept, the first of equal ones.
 
-    None if no type is acceptable.
+    Return None if no type is acceptable.
     """
     weights = dict(weighted_range(part) for part in accept.lower().split(b","))
     best = max(types, key=lambda media_type: weight_of(media_type, weights))
@@ -111,7 +112,7 @@ def weighted_range(part: bytes) -> tuple[bytes, float]:
 
 
 def weight_of(media_type: bytes, weights: Mapping[bytes, float]) -> float:
-    """Return the weight of the narrowest range that has the type; 0 if none has."""
+    """Return the weight of the most specific range that matches a type, or 0."""
     group = media_type.partition(b"/")[0] + b"/*"
     for media_range in (media_type, group, ANYTHING):
         if media_range in weights:

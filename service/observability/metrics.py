@@ -1,8 +1,8 @@
-"""Metrics in memory that all workers share: each writes its own row, /metrics adds them.
+"""Metrics in memory that all workers share: one row each, which /metrics adds up.
 
-Shared memory rather than prometheus-client's files: nothing is written on a read-only
-disk, a count takes a twentieth of a microsecond, and the counts of a worker outlive it.
-See docs/decisions for the alternatives.
+Shared memory instead of prometheus-client's files: no writable disk is needed, counting
+takes 0.05 us, and the counts of a worker survive it. See docs/decisions for the
+alternatives.
 """
 
 import mmap
@@ -25,7 +25,7 @@ from typing_extensions import override
 from service.observability.request_context import RequestContext
 
 OTHER = "other"
-# nginx's status of a client that left before its response; no response carries it.
+# nginx's status for a client that left before its response; it is never sent.
 CLIENT_GONE = 499
 SUCCESS = 200
 SUCCESSES = (SUCCESS, 202, 206, 304, 307)
@@ -55,7 +55,7 @@ COUNTERS = (
         "stage",
         "Time spent waiting, reading requests, in the model, writing responses.",
     ),
-    ("reload", "vae_model_reloads", "result", "Models reloaded, or rejected."),
+    ("reload", "vae_model_reloads", "result", "Reloads of the model."),
 )
 
 Key = tuple[str, ...]
@@ -76,7 +76,7 @@ class RouteCounts(NamedTuple):
 
 
 class Metrics:
-    """Counts of all workers, and of the main process or the only one: row 0.
+    """Counts of all processes. Row 0 is the main process's, or the only one's.
 
     gauges: numbers of this process, written in place at IN_FLIGHT and PENDING.
     """
@@ -84,9 +84,9 @@ class Metrics:
     def __init__(
         self, routes: Sequence[str], problems: Sequence[str], workers: int = 1
     ) -> None:
-        """Allocate memory for the labels that there can be: routes and problem types.
+        """Allocate memory for all possible labels: routes and problem types.
 
-        The memory is shared with processes forked from here on.
+        The memory is shared with processes that are forked later.
         """
         self._workers = workers
         self._routes = set(routes) | {OTHER}
@@ -108,20 +108,20 @@ class Metrics:
         self.write_to(0)
 
     def write_to(self, row: int) -> None:
-        """Use a row as this process's own. Its counters go on, its gauges start at 0."""
+        """Count in a row. Its counters continue, its gauges start at 0."""
         cells = memoryview(self._memory).cast("d")
         self._row = cells[row * self._width : (row + 1) * self._width]
         self.gauges = self._row[:2]
         self.gauges[IN_FLIGHT] = self.gauges[PENDING] = 0
 
     def add(self, *key: str) -> None:
-        """Count one more of ("problem", name), ("reload", result) or ("restarts",)."""
+        """Increment ("problem", name), ("reload", result) or ("restarts",)."""
         self._row[self._cell[key]] += 1
 
     def count_request(self, context: RequestContext, seconds: float) -> str:
         """Count a request that has ended; return the label of its route.
 
-        A path that is no route is counted as ``other``: clients must not make labels.
+        A path without a route counts as ``other``, so that clients cannot add labels.
         """
         route = context.route if context.route in self._routes else OTHER
         self._observe(("request", route, str(context.status)), SECONDS, seconds)
@@ -137,7 +137,7 @@ class Metrics:
         return route
 
     def _observe(self, key: Key, bounds: Sequence[float], value: float) -> None:
-        """Add a value to a histogram: its bucket, and the sum behind the buckets."""
+        """Add a value to a histogram: its bucket, and the sum after the buckets."""
         cell = self._cell[key]
         self._row[cell + bisect_left(bounds, value)] += 1
         self._row[cell + len(bounds) + 1] += value
@@ -177,10 +177,10 @@ class Metrics:
                     counter.add_metric(key[1:], sums[cell])
             yield counter
         yield GaugeMetricFamily(
-            "vae_requests_in_flight", "Requests being answered.", sums[IN_FLIGHT]
+            "vae_requests_in_flight", "Requests in progress.", sums[IN_FLIGHT]
         )
         yield GaugeMetricFamily(
-            "vae_pending_images", "Images admitted and not answered.", sums[PENDING]
+            "vae_pending_images", "Images admitted and not yet answered.", sums[PENDING]
         )
         yield GaugeMetricFamily("vae_workers", "Worker processes.", self._workers)
         yield CounterMetricFamily(
@@ -225,7 +225,7 @@ class FamiliesCollector(Collector):
 
 
 def cells(key: Key) -> int:
-    """Return the number of cells of a metric; a histogram has its buckets and a sum."""
+    """Return the number of cells of a metric; a histogram has buckets and a sum."""
     if key[0] == "request":
         return len(SECONDS) + 2
     if key[0] == "batch":
@@ -236,7 +236,7 @@ def cells(key: Key) -> int:
 def buckets(
     bounds: Sequence[float], counts: Sequence[float]
 ) -> list[tuple[str, float]]:
-    """Return cumulative counts by upper bound, as Prometheus has them."""
+    """Return cumulative counts by upper bound, in Prometheus's form."""
     labels = [f"{bound:g}" for bound in bounds]
     labels.append("+Inf")
     return list(zip(labels, accumulate(counts), strict=True))

@@ -1,4 +1,4 @@
-"""The schema and its page, Swagger UI: scripts and styles come from the service."""
+"""Routes of the OpenAPI document and of Swagger UI, without any external files."""
 
 import base64
 import hashlib
@@ -14,15 +14,15 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 PAGE, SCHEMA, ASSETS = "/docs", "/openapi.json", "/docs-assets"
-ASSETS_FOLDER = files("fastapi_offline") / "static"  # Swagger UI of a kept package
+ASSETS_FOLDER = files("fastapi_offline") / "static"  # contains Swagger UI
 SWAGGER_UI = {
     "tryItOutEnabled": True,
     "displayRequestDuration": True,
     "defaultModelsExpandDepth": 0,
-    "validatorUrl": None,  # it would ask one on the internet
+    "validatorUrl": None,  # by default, one on the internet
 }
 HEAD_END = b"</head>"
-# On a telephone, a group's description would be one letter wide beside its name.
+# On a phone, a group's description would be one letter wide next to its name.
 STYLE = b"""<style>@media (max-width: 640px) {
   .swagger-ui .opblock-tag { flex-wrap: wrap }
   .swagger-ui .opblock-tag small { flex-basis: 100%; order: 1 }
@@ -64,7 +64,7 @@ def documentation_routes(app: FastAPI) -> list[BaseRoute]:
 def page_policy(page: bytes) -> str:
     """Return the content security policy of the page (W3C CSP 3).
 
-    Its inline scripts are named by their hashes.
+    Inline scripts are allowed by their hashes.
     """
     hashes = []
     for script in INLINE_SCRIPT.findall(page):

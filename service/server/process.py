@@ -25,10 +25,10 @@ def open_standard_streams() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep up to 64 MB that requests free.
+    """Make glibc keep up to 64 MB of memory that requests free.
 
-    Getting fresh pages took a sixth of the time of 256 images. The thresholds follow
-    the largest array that was ever freed (mallopt(3)); this one's pages are never
+    Page faults took a sixth of the time of 256 images. glibc sets its thresholds by the
+    largest array that was ever freed (mallopt(3)). The pages of this one are never
     touched.
     """
     bytes(LARGEST_ARRAY)
