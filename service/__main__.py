@@ -12,7 +12,7 @@ from pydantic_settings import CliApp
 from service.api.state import AppState
 from service.app import create_state, load_app
 from service.model.errors import ModelLoadError
-from service.observability.logs import AccessLog, configure
+from service.observability.logs import AccessLog, LogWriter, configure
 from service.observability.tracing import TracingError
 from service.server.process import keep_freed_memory, open_standard_streams
 from service.server.server import Server
@@ -83,8 +83,9 @@ def load_server(settings: Settings) -> tuple[AppState, Server]:
 
     Raises ModelLoadError, TracingError, or ValueError of the API keys' file.
     """
-    log_format = configure(settings.log_format)
-    access_log = AccessLog(log_format) if settings.access_log else None
+    writer = LogWriter(sys.stderr.fileno())
+    log_format = configure(settings.log_format, writer)
+    access_log = AccessLog(log_format, writer) if settings.access_log else None
     state = create_state(settings, access_log)
     return state, Server(settings, state, partial(load_app, settings, state))
 
