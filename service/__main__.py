@@ -12,7 +12,7 @@ from pydantic_settings import CliApp
 from service.app import create_app, load_model
 from service.model.errors import ModelLoadError
 from service.model.onnx_autoencoder import OnnxAutoencoder
-from service.observability.logs import AccessLog, configure
+from service.observability.logs import AccessLog, LogWriter, configure
 from service.observability.tracing import TracingError
 from service.server.process import keep_freed_memory, open_standard_streams
 from service.server.server import Server
@@ -55,11 +55,12 @@ def main() -> None:
     workers = Workers(
         listeners,
         server.reload,
-        server.count_restart,
+        server.metrics,
         settings.drain_delay_seconds + settings.drain_grace_seconds,
     )
-    if number := workers.run():
-        server.work(number, listeners[number - 1], workers.supervisor_ended)
+    if worker := workers.run():
+        own_listeners = listeners[worker.slot]
+        server.work(worker.row, own_listeners, workers.supervisor_ended)
 
 
 def read_settings() -> Settings:
@@ -83,8 +84,9 @@ def load_server(settings: Settings) -> Server:
 
     Raises ModelLoadError, TracingError, or ValueError of the API keys' file.
     """
-    log_format = configure(settings.log_format)
-    access_log = AccessLog(log_format) if settings.access_log else None
+    writer = LogWriter(sys.stderr.fileno())
+    log_format = configure(settings.log_format, writer)
+    access_log = AccessLog(log_format, writer) if settings.access_log else None
     app = create_app(settings, OnnxAutoencoder.load(settings.model), access_log)
     return Server(settings, app, partial(load_model, settings))
 

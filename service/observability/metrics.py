@@ -104,15 +104,29 @@ class Metrics:
         starts = accumulate(widths, initial=0)
         self._cell: dict[Key, int] = dict(zip(keys, starts, strict=False))
         self._width = sum(widths)
-        self._memory = mmap.mmap(-1, 8 * (workers + 1) * self._width)
+        # Two rows for each worker: it and its successor may serve at the same time.
+        rows = 1 + 2 * workers
+        self._memory = mmap.mmap(-1, 8 * rows * self._width)
         self.write_to(0)
+
+    def rows_of(self, slot: int) -> tuple[int, int]:
+        """Return the two rows of a worker's slot, which is counted from 0."""
+        return 1 + slot, 1 + self._workers + slot
 
     def write_to(self, row: int) -> None:
         """Count in a row. Its counters continue, its gauges start at 0."""
-        cells = memoryview(self._memory).cast("d")
-        self._row = cells[row * self._width : (row + 1) * self._width]
+        self.clear_gauges(row)
+        self._row = self._row_at(row)
         self.gauges = self._row[:2]
-        self.gauges[IN_FLIGHT] = self.gauges[PENDING] = 0
+
+    def clear_gauges(self, row: int) -> None:
+        """Set the gauges of a row to 0: no process, or a new one, writes to it."""
+        values = self._row_at(row)
+        values[IN_FLIGHT] = values[PENDING] = 0
+
+    def _row_at(self, row: int) -> "memoryview[float]":
+        start = row * self._width
+        return memoryview(self._memory).cast("d")[start : start + self._width]
 
     def add(self, *key: str) -> None:
         """Increment ("problem", name), ("reload", result) or ("restarts",)."""
