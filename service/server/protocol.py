@@ -9,7 +9,18 @@ from asyncio import TimerHandle
 from typing import Any
 
 from typing_extensions import override
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import (
+    ASGI3Application,
+    ASGIReceiveCallable,
+    ASGISendCallable,
+    ASGISendEvent,
+    Scope,
+)
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from service.api.errors import (
     BAD_REQUEST,
@@ -43,6 +54,8 @@ from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
+# From a request's last byte to the end of the client's side.
+MAX_HALF_CLOSE_SECONDS = 1.0
 HEADER_SEPARATORS = len(b": \r\n")
 PROBLEM_HEADERS = b"".join(
     b"%s: %s\r\n" % header for header in (*SECURITY_HEADERS, POLICY)
@@ -76,6 +89,7 @@ class HttpProtocol(HttpToolsProtocol):
         # Since the request began, or since a piece of its body: then of trailers.
         self._header_bytes = 0
         self._body_bytes = 0
+        self._complete_at = 0.0  # when the last request was, by the loop's clock
         self._deadline: TimerHandle | None = None
         self._write_deadline: TimerHandle | None = None
         self._socket: ResponseTransport
@@ -104,6 +118,19 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             self._input.append(data)
             self._parse_input()
+
+    @override
+    def eof_received(self) -> bool:  # type: ignore[override]  # as in asyncio
+        """Keep the connection open for the response if the client only ended its side.
+
+        A client that gives up closes its connection, which looks the same; but it has
+        waited for a while before.
+        """
+        waited = self.loop.time() - self._complete_at
+        is_half_closed = self._is_answering() and waited < MAX_HALF_CLOSE_SECONDS
+        if is_half_closed:
+            self.cycle.keep_alive = False
+        return is_half_closed
 
     def _resume_reading(self) -> None:
         if self._input:
@@ -221,6 +248,14 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_headers = False
 
     @override
+    def _start_asgi_task(
+        self, cycle: RequestResponseCycle, app: ASGI3Application
+    ) -> None:
+        if cycle.waiting_for_100_continue:
+            app = close_without_body(app, cycle)
+        super()._start_asgi_task(cycle, app)
+
+    @override
     def on_body(self, body: bytes) -> None:
         self._header_bytes = 0
         self._body_bytes += len(body)
@@ -231,6 +266,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self.parser.has_offer():
             return
         self._arriving = False
+        self._complete_at = self.loop.time()
         self._header_bytes = 0
         self._stop_clock()
         super().on_message_complete()
@@ -387,6 +423,28 @@ class HttpProtocol(HttpToolsProtocol):
         if self._in_headers:
             return RequestContext(request_id())
         return request_context(self.cycle.scope)  # type: ignore[arg-type]  # uvicorn's own type
+
+
+def close_without_body(
+    app: ASGI3Application, cycle: RequestResponseCycle
+) -> ASGI3Application:
+    """Return an application that closes the connection if it does not read the body.
+
+    The client waits for 100 Continue: it may keep the body back if the response comes
+    instead, and its next request would be read as the body (RFC 9110, 10.1.1).
+    """
+
+    async def respond(
+        scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        async def send_and_close(message: ASGISendEvent) -> None:
+            if cycle.waiting_for_100_continue and cycle.more_body:
+                cycle.keep_alive = False
+            await send(message)
+
+        await app(scope, receive, send_and_close)
+
+    return respond
 
 
 def problem_head(kind: ProblemType, request_id: str, body_bytes: int) -> bytes:

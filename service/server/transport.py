@@ -3,7 +3,6 @@
 import asyncio
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
-from typing import Any
 
 from service.server.lingering_close import LingeringClose
 
@@ -33,10 +32,7 @@ class ResponseTransport:
         self.resume_reading = resume
         self._close = close
         self.is_closing = transport.is_closing
-
-    def get_extra_info(self, name: str) -> Any:  # noqa: ANN401 - as asyncio's
-        """Return the transport's own information."""
-        return self._transport.get_extra_info(name)
+        self.get_extra_info = transport.get_extra_info
 
     def pause_reading(self) -> None:
         """Read nothing from the socket."""

@@ -183,6 +183,101 @@ def test_a_client_that_sends_all_first_reads_the_rejection(
         error.value.close()
 
 
+BATCH = request("POST", "/reconstruct", {"images": card_examples()[:1] * 256})
+HALF_CLOSED = {
+    "a probe": (READY, 1),
+    "a batch": (BATCH, 1),
+    "metrics": (request("GET", "/metrics"), 1),
+    "a static file": (request("GET", "/docs-assets/swagger-ui-bundle.js"), 1),
+    "pipelined": (BATCH + READY + BATCH, 3),
+}
+
+
+@pytest.mark.parametrize(("sent", "count"), HALF_CLOSED.values(), ids=HALF_CLOSED)
+@pytest.mark.parametrize("seconds", [0, 0.02])
+def test_a_half_closed_client_gets_its_responses(
+    server: Server, sent: bytes, count: int, seconds: float
+) -> None:
+    """It ends its side at once, or a little later; the last response ends the other."""
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.write(sent)
+        await asyncio.sleep(seconds)
+        connection.writer.write_eof()
+        for _ in range(count):
+            answer = await connection.answer()
+            assert answer.status == 200
+            assert answer.body
+        assert await connection.ended()
+
+    with_connection(server.port, talk)
+
+
+def test_a_client_that_ends_an_incomplete_request_gets_no_response(
+    server: Server,
+) -> None:
+    """The request can never be complete."""
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.write(DIGIT[:-1])
+        connection.writer.write_eof()
+        assert await connection.ended()
+
+    with_connection(server.port, talk)
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (HEAD.replace(b"/json", b"/xml"), 415),
+        (HEAD.replace(b"/reconstruct", b"/nothing"), 404),
+        (HEAD.replace(b"Length: ", b"Length: 99999999"), 413),
+    ],
+)
+def test_a_rejection_instead_of_100_continue_ends_the_connection(
+    server: Server, head: bytes, status: int
+) -> None:
+    """The client need not send the body: its next request must not be taken for it."""
+
+    async def talk(connection: Connection) -> None:
+        answer = await connection.ask(head + b"\r\nExpect: 100-continue\r\n\r\n")
+        assert answer.status == status
+        assert answer.headers["connection"] == "close"
+        assert await connection.ended()
+
+    with_connection(server.port, talk)
+
+
+@pytest.mark.parametrize("body", [BODY, b""], ids=["sent at once", "none"])
+def test_a_client_that_does_not_wait_for_100_continue_keeps_its_connection(
+    server: Server, body: bytes
+) -> None:
+    """Nothing of the request is left that could be taken for the next one."""
+    head = HEAD.replace(b"/reconstruct", b"/nothing")
+    length = b"Content-Length: %d\r\n" % len(body)
+    head = head.replace(b"Content-Length: %d" % len(BODY), b"Expect: 100-continue")
+
+    async def talk(connection: Connection) -> None:
+        assert (
+            await connection.ask(head + b"\r\n" + length + b"\r\n" + body)
+        ).status == 404
+        assert (await connection.ask(READY)).status == 200
+
+    with_connection(server.port, talk)
+
+
+def test_a_client_that_waits_for_100_continue_gets_it(server: Server) -> None:
+    """The body is read, and the connection goes on."""
+
+    async def talk(connection: Connection) -> None:
+        head = HEAD + b"\r\nExpect: 100-continue\r\n\r\n"
+        assert (await connection.ask(head)).status == 100
+        assert (await connection.ask(BODY)).status == 200
+        assert (await connection.ask(READY)).status == 200
+
+    with_connection(server.port, talk)
+
+
 BAD_CHUNK = b"2\r\n{}\r\nzz\r\n"
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack, suppress
@@ -33,6 +34,7 @@ DIGIT = request("POST", "/reconstruct", {"images": card_examples()[:1]})
 READY = request("GET", "/readyz")
 LATENT = {"latent": [0.0] * 32}
 LARGE = request("POST", "/interpolate", {"start": LATENT, "end": LATENT, "steps": 256})
+RESET = struct.pack("ii", 1, 0)
 CHUNKED_HEAD = (
     b"POST /reconstruct HTTP/1.1\r\nHost: a\r\n"
     b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
@@ -361,6 +363,9 @@ def test_work_for_clients_that_have_gone_is_not_done() -> None:
                 connection = await stack.enter_async_context(connect(port))
                 connection.writer.write(LARGE)
                 await connection.writer.drain()
+                client = connection.writer.get_extra_info("socket")
+                # Closing it resets the connection.
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
     with serve("--workers", "1", "--max-pending-images", "4096") as server:
         asyncio.run(ask_and_go(server.port))

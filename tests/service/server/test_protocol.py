@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 
 from service.api.state import AppState
 from service.app import create_app
+from service.server import protocol
 from service.server.connection_memory import ConnectionMemory
 from service.server.protocol import HttpProtocol
 from service.server.unparsed_input import MAX_PIECE_BYTES
@@ -94,10 +95,10 @@ def connect(settings: Settings, state: AppState) -> Connected:
     config = uvicorn.Config(app, timeout_keep_alive=75, access_log=False, **options)
     memory = ConnectionMemory(settings.max_body_bytes)
     server: dict[str, Any] = {"server_state": ServerState(), "app_state": {}}
-    protocol = HttpProtocol(settings, state, memory, config=config, **server)
-    transport = FakeTransport(protocol)
-    protocol.connection_made(transport)
-    return Connected(protocol, transport, app)
+    connection = HttpProtocol(settings, state, memory, config=config, **server)
+    transport = FakeTransport(connection)
+    connection.connection_made(transport)
+    return Connected(connection, transport, app)
 
 
 async def turns(count: int = 10) -> None:
@@ -250,5 +251,35 @@ def test_what_does_not_look_like_a_request_is_never_one(
         assert connected.app.paths == ["/0"]
         assert connected.statuses == [204]
         assert connected.transport.output_ended
+
+    run(test)
+
+
+@pytest.mark.parametrize("seconds", [10.0, 0.01])
+def test_only_a_client_that_ends_its_side_at_once_is_half_closed(
+    run: Run, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """One that gives up waiting does so later, and its work is not done."""
+    monkeypatch.setattr(protocol, "MAX_HALF_CLOSE_SECONDS", seconds)
+
+    async def test(connected: Connected) -> None:
+        connected.protocol.data_received(GET % 0)
+        await asyncio.sleep(0.05)
+        stays_open = connected.protocol.eof_received()
+        assert stays_open is (seconds > 1)
+
+    run(test)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET", CHUNKED_HEAD])
+def test_a_client_that_waits_for_nothing_is_not_half_closed(
+    run: Run, sent: bytes
+) -> None:
+    """Without a complete request there will be no response."""
+
+    async def test(connected: Connected) -> None:
+        connected.protocol.data_received(sent)
+        await turns()
+        assert not connected.protocol.eof_received()
 
     run(test)
