@@ -24,7 +24,7 @@ from fuzz.api_schema import (
     remove_dependent_parameters,
 )
 from fuzz.server import running
-from service.api.body import FORM, IMAGES
+from service.api.uploads import FORM, IMAGES
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 # Any combination is within the default limits: 8 x 16 images, each enlarged 4 x 4

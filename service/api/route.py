@@ -13,15 +13,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.body import (
     JSON,
-    UPLOAD_TYPES,
     Body,
     check_body_type,
     header_text,
-    option_names,
     parse_json,
     read_body,
-    read_query,
-    read_upload,
     too_large,
 )
 from service.api.errors import (
@@ -43,6 +39,13 @@ from service.api.responses import (
     media_types_of,
 )
 from service.api.state import AppState, ServedModel
+from service.api.uploads import (
+    IMAGE_ALIASES,
+    UPLOAD_TYPES,
+    options_of,
+    read_query,
+    read_upload,
+)
 from service.imaging.errors import ImageError
 from service.model.batching import OFFLOAD_FROM_COST, Job, RequestAutoencoder, advance
 from service.observability.request_context import SCOPE_KEY, RequestContext
@@ -81,7 +84,7 @@ class OperationRoute(APIRoute):
         self.request_type: type[Request] = types["request"]
         self.state = state
         self.media_types = media_types_of(self.request_type)
-        self.options = option_names(self.request_type)
+        self.options = options_of(self.request_type)
         to_json = TypeAdapter(types["return"]).dump_json
         self.finish: Callable[[Any], bytes | Content] = partial(
             to_json, exclude_none=True
@@ -197,7 +200,7 @@ class OperationRoute(APIRoute):
             fields = parse_json(body.content, max_parts, max_members)
         else:
             fields = read_upload(
-                body.content, body.content_type, limits.max_items, len(self.options)
+                body.content, body.content_type, limits.max_items, self.options
             )
         takes_query = self.request_type.takes_files and isinstance(fields, dict)
         if body.query and takes_query:
@@ -216,8 +219,9 @@ class OperationRoute(APIRoute):
         have images as files, those of images and forms. A body without a type is
         rejected: a page of another origin can send one without a preflight.
         """
-        others = UPLOAD_TYPES if self.request_type.takes_files else ()
-        return check_body_type(content_type, others)
+        if self.request_type.takes_files:
+            return check_body_type(content_type, UPLOAD_TYPES, IMAGE_ALIASES)
+        return check_body_type(content_type)
 
     def _check_headers(self, headers: Headers, max_body: int) -> tuple[bytes, bytes]:
         """Return the body's media type and the response's. Raises ProblemError."""

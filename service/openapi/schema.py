@@ -10,10 +10,11 @@ import numpy as np
 from fastapi import FastAPI
 
 from service.api import errors
-from service.api.body import FORM, IMAGE_TYPES, JSON, option_names
+from service.api.body import JSON
 from service.api.errors import Problem, ProblemError, ProblemType
 from service.api.route import OperationRoute
 from service.api.state import AppState, ServedModel
+from service.api.uploads import FORM, IMAGE_TYPES, options_of
 from service.imaging.codec import ImageCodec, base64_text, contact_sheet, image_grid
 from service.imaging.errors import ImageError
 from service.imaging.plain_png import write_pngs
@@ -214,7 +215,7 @@ def describe_uploads(
             ref_template="#/components/schemas/{model}"
         )
         options = {
-            name: schema["properties"][name] for name in option_names(request_type)
+            name: schema["properties"][name] for name in options_of(request_type)
         }
         described = paths[route.path]["post"]
         content = described["requestBody"]["content"]

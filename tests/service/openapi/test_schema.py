@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from service.api.body import UPLOAD_TYPES
+from service.api.uploads import UPLOAD_TYPES
 from service.app import create_app
 from service.model.errors import ModelLoadError
 from service.settings import Settings
