@@ -135,6 +135,13 @@ def test_a_body_is_never_read_as_a_request(server: Server) -> None:
         b"GET a:443 HTTP/1.1\r\nHost: a\r\n\r\n",
         b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n",
         b"CONNECT /livez HTTP/1.1\r\nHost: a\r\n\r\n" + READY,
+        b"GET /livez HTTP/1.1\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: a b\r\n\r\n",
+        b"GET /livez HTTP/0.9\r\nHost: a\r\n\r\n",
+        b"GET /livez\r\nHost: a\r\n\r\n",
+        b"GET /livez HTTP/2.0\r\nHost: a\r\n\r\n",
+        CHUNKED_HEAD.replace(b" chunked", b" gzip, chunked") + b"\r\n0\r\n\r\n",
     ],
     ids=[
         "TLS",
@@ -144,6 +151,13 @@ def test_a_body_is_never_read_as_a_request(server: Server) -> None:
         "no path",
         "a tunnel",
         "a tunnel and a request",
+        "no host",
+        "two hosts",
+        "an invalid host",
+        "HTTP/0.9",
+        "no version",
+        "HTTP/2.0",
+        "an unknown transfer coding",
     ],
 )
 def test_what_is_not_http_is_rejected(
@@ -274,6 +288,27 @@ def test_a_client_that_waits_for_100_continue_gets_it(server: Server) -> None:
         assert (await connection.ask(head)).status == 100
         assert (await connection.ask(BODY)).status == 200
         assert (await connection.ask(READY)).status == 200
+
+    with_connection(server.port, talk)
+
+
+def test_http_1_0_needs_no_host(server: Server) -> None:
+    """A health check of HAProxy or of a load balancer sends such requests."""
+
+    async def talk(connection: Connection) -> None:
+        assert (await connection.ask(b"GET /livez HTTP/1.0\r\n\r\n")).status == 200
+        assert await connection.ended()
+
+    with_connection(server.port, talk)
+
+
+def test_white_space_at_the_end_of_a_header_is_no_part_of_it(server: Server) -> None:
+    """RFC 9112, 5: an id, or an API key, is the same with and without it."""
+    sent = READY.replace(b"\r\n\r\n", b"\r\nX-Request-ID: spaced \t \r\n\r\n")
+
+    async def talk(connection: Connection) -> None:
+        answer = await connection.ask(sent)
+        assert answer.headers["x-request-id"] == "spaced"
 
     with_connection(server.port, talk)
 

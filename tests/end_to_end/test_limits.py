@@ -427,3 +427,19 @@ def test_rejections_are_counted_and_logged(server: Server) -> None:
     assert line["message"] == "request"
     with server.client() as client:
         assert 'vae_refusals_total{type="bad-request"}' in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("sent", "milliseconds"), [(b"GET /", 400), (b"GET /" + b"a" * 5000, 0.001)]
+)
+def test_the_log_has_the_time_of_a_rejected_request(
+    server: Server, sent: bytes, milliseconds: float
+) -> None:
+    """It is counted from the first byte of the request to its response."""
+
+    async def talk(connection: Connection) -> None:
+        name = (await connection.ask(sent)).headers["x-request-id"]
+        line = await asyncio.to_thread(server.log.wait_for, f'.*"{name}".*')
+        assert milliseconds < json.loads(line[0])["milliseconds"] < 5000
+
+    with_connection(server.port, talk)
