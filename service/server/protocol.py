@@ -1,4 +1,4 @@
-"""HTTP protocol of a connection: uvicorn's, with limits of time and of header size.
+"""HTTP protocol of a connection: uvicorn's, with limits of time, size and memory.
 
 The only file that depends on uvicorn's private protocol classes.
 """
@@ -18,7 +18,6 @@ from uvicorn._types import (
     Scope,
 )
 from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
     HttpToolsProtocol,
     RequestResponseCycle,
 )
@@ -27,23 +26,17 @@ from service.api.errors import (
     BAD_REQUEST,
     DRAINING,
     HEADERS_TOO_LARGE,
-    MEDIA_TYPE,
     REQUEST_TIMEOUT,
     ProblemType,
-    problem,
 )
 from service.api.state import AppState
 from service.observability.request_context import RequestContext
 from service.server.connection_memory import ConnectionMemory
 from service.server.idle_timer import IdleTimer
-from service.server.middleware import (
-    POLICY,
-    SECURITY_HEADERS,
-    count_request,
-    request_context,
-    request_id,
-)
+from service.server.middleware import count_request, request_context, request_id
 from service.server.parser import RequestParser
+from service.server.problem_message import problem_body, problem_message
+from service.server.request_clock import RequestClock
 from service.server.request_head import RequestHeadError, check_head
 from service.server.sockets import end_output, has_unread_input
 from service.server.transport import ResponseTransport
@@ -61,9 +54,6 @@ log = logging.getLogger(__name__)
 MAX_HALF_CLOSE_SECONDS = 1.0
 CONNECT = b"CONNECT"
 HEADER_SEPARATORS = len(b": \r\n")
-PROBLEM_HEADERS = b"".join(
-    b"%s: %s\r\n" % header for header in (*SECURITY_HEADERS, POLICY)
-)
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -94,7 +84,12 @@ class HttpProtocol(HttpToolsProtocol):
         self._header_bytes = 0
         self._body_bytes = 0
         self._began_at = 0.0  # when the last request did, by the performance counter
-        self._deadline: TimerHandle | None = None
+        self._clock = RequestClock(
+            self.loop,
+            settings.request_timeout_seconds,
+            self._due_body_bytes,
+            self._time_out,
+        )
         self._write_deadline: TimerHandle | None = None
         self._idle: IdleTimer
         self._socket: ResponseTransport
@@ -109,7 +104,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_clock()
+        self._clock.stop()
         self._idle.cancel()
         if self._write_deadline is not None:
             self._write_deadline.cancel()
@@ -224,8 +219,8 @@ class HttpProtocol(HttpToolsProtocol):
             return
         if self._header_bytes > self._settings.max_header_bytes:
             self._reject_headers()
-        elif self._deadline is None:
-            self._start_clock()
+        elif not self._clock.is_running():
+            self._clock.start()
 
     @override
     def on_message_begin(self) -> None:
@@ -276,7 +271,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._arriving = False
         self._idle.since = self.loop.time()
         self._header_bytes = 0
-        self._stop_clock()
+        self._clock.stop()
         super().on_message_complete()
 
     @override
@@ -332,7 +327,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _linger(self) -> None:
         """Close the connection once its client has stopped sending."""
-        self._stop_clock()
+        self._clock.stop()
         self._idle.cancel()
         self._input.clear()
         cycle = self.cycle
@@ -375,18 +370,17 @@ class HttpProtocol(HttpToolsProtocol):
             HEADERS_TOO_LARGE, f"line and headers, or trailers, have more than {limit}"
         )
 
-    def _start_clock(self) -> None:
-        self._deadline = self.loop.call_later(
-            self._settings.request_timeout_seconds, self._time_out
-        )
+    def _due_body_bytes(self) -> int | None:
+        """Return the bytes of the body so far, or None if the client need not send."""
+        if self._in_headers or self.flow.read_paused:
+            return None
+        return self._body_bytes
 
-    def _time_out(self) -> None:
+    def _time_out(self, detail: str) -> None:
         if self._is_answering():  # the rest is not read before that
-            self._start_clock()
-            return
-        seconds = self._settings.request_timeout_seconds
-        limit = f"{seconds:g} s (VAE_REQUEST_TIMEOUT_SECONDS)"
-        self._end(REQUEST_TIMEOUT, f"the request was not complete after {limit}")
+            self._clock.start()
+        else:
+            self._end(REQUEST_TIMEOUT, detail)
 
     def _end(self, kind: ProblemType, detail: str) -> None:
         """End the connection within a request.
@@ -404,11 +398,6 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             self._send_problem(kind, detail)
 
-    def _stop_clock(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
     def _send_problem(self, kind: ProblemType, detail: str) -> None:
         """Send a problem without the application, and close the connection.
 
@@ -416,9 +405,8 @@ class HttpProtocol(HttpToolsProtocol):
         """
         context = self._context()
         context.status, context.problem = kind.status, kind.name
-        document = problem(kind, detail, request_id=context.request_id)
-        body = document.model_dump_json(exclude_defaults=True).encode()
-        self.transport.write(problem_head(kind, context.request_id, len(body)) + body)
+        body = problem_body(kind, detail, context.request_id)
+        self._socket.write(problem_message(kind, context.request_id, body))
         self._socket.flush()
         self._linger()
         if self._in_headers:
@@ -452,15 +440,3 @@ def close_without_body(
         await app(scope, receive, send_and_close)
 
     return respond
-
-
-def problem_head(kind: ProblemType, request_id: str, body_bytes: int) -> bytes:
-    """Return the head of a response that is a problem and ends its connection."""
-    return b"%scontent-type: %s\r\ncontent-length: %d\r\nx-request-id: %s\r\n%s%s" % (
-        STATUS_LINE[kind.status],
-        MEDIA_TYPE.encode(),
-        body_bytes,
-        request_id.encode(),
-        PROBLEM_HEADERS,
-        b"connection: close\r\n\r\n",
-    )

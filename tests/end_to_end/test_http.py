@@ -345,13 +345,14 @@ def test_a_malformed_body_of_a_rejected_request_ends_the_connection(
     with_connection(server.port, talk)
 
 
+@pytest.mark.parametrize("bad", [b"hello\r\n\r\n", b"\x16\x03\x01", b"\0", b"G\0"])
 def test_a_bad_request_behind_another_does_not_take_its_response(
-    server: Server,
+    server: Server, bad: bytes
 ) -> None:
     """The first request is answered, then the connection ends."""
 
     async def talk(connection: Connection) -> None:
-        assert (await connection.ask(DIGIT + b"hello\r\n\r\n")).status == 200
+        assert (await connection.ask(DIGIT + bad)).status == 200
         assert await connection.ended()
 
     with_connection(server.port, talk)

@@ -90,6 +90,21 @@ def test_single_bytes_do_not_restart_the_clock(server: Server) -> None:
     with_connection(server.port, talk)
 
 
+def test_a_body_that_stops_arriving_times_out_before_its_time() -> None:
+    """A client holds its memory for seconds, not for all the time of a request."""
+    unfinished = encode_head(20_000) + bytes(19_999)
+
+    async def talk(connection: Connection) -> None:
+        started = time.monotonic()
+        answer = await connection.ask(unfinished)
+        check_problem(answer, 408, "request-timeout", "less than 240 bytes/s")
+        assert time.monotonic() - started < 15
+        assert await connection.ended()
+
+    with serve("--workers", "1") as server:
+        with_connection(server.port, talk)
+
+
 def test_each_request_has_its_own_time(server: Server) -> None:
     """The clock restarts even if each packet ends one request and begins the next."""
 
