@@ -1,6 +1,8 @@
 """Request bodies: their bytes, their media type, and JSON."""
 
 import asyncio
+import json
+from codecs import BOM_UTF8
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
@@ -141,7 +143,7 @@ def too_large(length: str, limit: int) -> ProblemError:
 
 
 def parse_json(content: bytes, max_parts: int, max_members: int) -> object:
-    """Parse JSON in UTF-8.
+    """Parse JSON in UTF-8, with or without a byte order mark.
 
     Raises ProblemError for anything else, and for more than ``max_parts`` values and
     names, or ``max_members`` names, arrays and objects, a name that an object has
@@ -161,13 +163,21 @@ def parse_json(content: bytes, max_parts: int, max_members: int) -> object:
             f"the body has {members} names, arrays and objects; the limit is "
             f"{max_members}"
         )
+    content = content.removeprefix(BOM_UTF8)
     try:
         return jiter.from_json(content, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
-        reason = str(error)[:MAX_CHARACTERS].replace(
-            "recursion limit exceeded", "nested more than 200 deep"
-        )
-        raise unreadable_body(f"not JSON: {reason}") from error
+        raise unreadable_body(f"not JSON: {reason_of(error, content)}") from error
+
+
+def reason_of(error: ValueError, content: bytes) -> str:
+    """Return the reason why content is not JSON in UTF-8, in bounded length."""
+    encoding = json.detect_encoding(content)
+    if not encoding.startswith("utf-8"):
+        return f"it is in {encoding.upper()}, and must be in UTF-8"
+    return str(error)[:MAX_CHARACTERS].replace(
+        "recursion limit exceeded", "nested more than 200 deep"
+    )
 
 
 def check_body_type(

@@ -15,15 +15,13 @@ from service.api.body import (
     JSON,
     Body,
     check_body_type,
-    header_text,
     parse_json,
     read_body,
     too_large,
 )
+from service.api.content_encoding import check_encoding, decompress
 from service.api.errors import (
-    UNSUPPORTED_MEDIA_TYPE,
     Problem,
-    ProblemError,
     invalid_image,
     invalid_request,
     problem_of,
@@ -127,14 +125,17 @@ class OperationRoute(APIRoute):
         model, scheduler = self.state.model, self.state.scheduler
         if scheduler.pending_images >= scheduler.max_pending_images:
             scheduler.check(1)  # before the body is read
-        content_type, media_type = self._check_headers(
-            scope["headers"], model.limits.max_body_bytes
+        max_bytes = model.limits.max_body_bytes
+        content_type, media_type, encoding = self._check_headers(
+            scope["headers"], max_bytes
         )
-        content = await read_body(
-            receive, context, model.limits.max_body_bytes, self.state.body_budget
-        )
+        budget = self.state.body_budget
+        content = await read_body(receive, context, max_bytes, budget)
         if content is None:
             return None
+        if encoding:
+            content = decompress(content, encoding, max_bytes)
+            budget.acquire(len(content), context)
         body = Body(content, content_type, scope["headers"], scope["query_string"])
         request, job = self.make_job(body, media_type, model, context)
         job.is_cancelled = partial(has_gone, receive)
@@ -223,8 +224,13 @@ class OperationRoute(APIRoute):
             return check_body_type(content_type, UPLOAD_TYPES, IMAGE_ALIASES)
         return check_body_type(content_type)
 
-    def _check_headers(self, headers: Headers, max_body: int) -> tuple[bytes, bytes]:
-        """Return the body's media type and the response's. Raises ProblemError."""
+    def _check_headers(
+        self, headers: Headers, max_body: int
+    ) -> tuple[bytes, bytes, bytes]:
+        """Return the body's media type, the response's, and the body's encoding.
+
+        Raises ProblemError.
+        """
         content_type = encoding = b""
         accept = ANYTHING
         length = 0
@@ -236,20 +242,17 @@ class OperationRoute(APIRoute):
             elif name == b"content-length":
                 length = int(value)  # digits, by the HTTP parser
             elif name == b"content-encoding":
-                encoding = value
+                encoding = encoding + b"," + value if encoding else value
         if content_type != JSON:
             content_type = self.check_type(content_type, headers)
         if encoding:
-            raise ProblemError(
-                UNSUPPORTED_MEDIA_TYPE,
-                f"Content-Encoding must be absent; is {header_text(encoding)}",
-            )
+            encoding = check_encoding(encoding)
         media_type = JSON
         if accept not in JSON_RANGES:
             media_type = accepted_type(accept, self.media_types)
         if length > max_body:
             raise too_large(f"{length}", max_body)
-        return content_type, media_type
+        return content_type, media_type, encoding
 
     def examples(self, inputs: ExampleInputs) -> dict[str, object]:
         """Return example bodies by title."""

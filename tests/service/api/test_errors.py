@@ -512,14 +512,16 @@ NOT_JSON: list[tuple[bytes, str]] = [
         b'{"latents": [[0, 0, 0, 0, 0, 0]], "latents": [[0, 0, 0, 0, 0, 0]]}',
         'duplicate key "latents"',
     ),
-    (b'\xef\xbb\xbf{"latents": []}', "expected value"),
-    ('{"latents": []}'.encode("utf-16"), "expected value"),
+    (b'\xef\xbb\xbf{"latents": []', "EOF"),
+    ('{"latents": []}'.encode("utf-16"), "it is in UTF-16, and must be in UTF-8"),
+    ('{"latents": []}'.encode("utf-16-be"), "it is in UTF-16-BE"),
+    ('{"latents": []}'.encode("utf-32-le"), "it is in UTF-32-LE"),
     (b'{"latents": []} x', "trailing characters"),
     (b'{"latents": [[1e999, 0, 0, 0, 0, 0]]}', "finite number"),
     (b'{"latents": [["\xff"]]}', "invalid unicode"),
     (b'{"latents": [["\\ud800"]]}', "hex escape"),
     (b'{"latents": ' + b"[" * 130 + b"]" * 130 + b"}", "valid number"),
-    (b"\x00\x01", "expected value"),
+    (b"\x01", "expected value"),
 ]
 
 
@@ -802,3 +804,26 @@ def test_a_request_brings_so_many_pixels_at_most(
         client.request("POST", "/encode", json={"images": [FIRST] * 12}).status_code
         == 200
     )
+
+
+def test_a_byte_order_mark_is_skipped(client: Client) -> None:
+    """RFC 8259, 8.1; Windows' tools write it."""
+    content = b'\xef\xbb\xbf{"latents": [[0, 0, 0, 0, 0, 0]]}'
+    headers = {"Content-Type": "application/json"}
+    response = client.request("POST", "/decode", content=content, headers=headers)
+
+    assert response.json() == client.post("/decode", {"latents": [LATENT]}).json()
+
+
+def test_a_get_that_fails_is_a_problem(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its detail tells nothing of the service's inside; the log has the error."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("service.observability.metrics.Metrics.text", fail)
+    body = problem(client, 500, "internal-error", "GET", "/metrics")
+
+    assert body["detail"] == "an internal error; the log has the details"
