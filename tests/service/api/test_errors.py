@@ -52,7 +52,7 @@ INVALID: list[tuple[str, object, str, str]] = [
     ),
     ("/reconstruct", {"images": [FIRST, FIRST, "%"]}, "#/images/2", "not base64"),
     ("/reconstruct", {"images": [FIRST, ""]}, "#/images/1", "not a PNG"),
-    ("/reconstruct", {"images": [TOO_LARGE]}, "#/images/0", "a blank picture"),
+    ("/reconstruct", {"images": [TOO_LARGE]}, "#/images/0", "a blank image"),
     (
         "/reconstruct",
         {"images": [TOO_LARGE], "fit": "none"},
@@ -321,7 +321,7 @@ INVALID: list[tuple[str, object, str, str]] = [
         "/interpolate",
         {"waypoints": [{"digit": 0}, {"digit": 3}], "end": {"digit": 1}},
         "#/end",
-        "must be absent where there are waypoints",
+        "must be absent if there are waypoints",
     ),
     (
         "/interpolate",
@@ -472,7 +472,7 @@ INVALID: list[tuple[str, object, str, str]] = [
         "/generate",
         {"digit": 3, "source": "prior"},
         "#/source",
-        "must be sampler where a digit is given",
+        "must be sampler if a digit is given",
     ),
     (
         "/generate",
@@ -680,7 +680,7 @@ def test_a_body_of_more_parts_than_make_sense_is_not_parsed(
         headers=headers,
     )
 
-    assert "the limit is 208, by VAE_MAX_ITEMS" in body["detail"]
+    assert "the limit is 208 (set by VAE_MAX_ITEMS)" in body["detail"]
 
 
 @pytest.mark.parametrize(
@@ -791,7 +791,7 @@ def test_a_request_brings_so_many_pixels_at_most(
     assert body["errors"] == [
         {
             "pointer": "#/images/8",
-            "detail": "comes after images of 800 pixels; the most is 800 (8 times VAE_MAX_IMAGE_PIXELS)",
+            "detail": "comes after images of 800 pixels; the limit is 800 (8 times VAE_MAX_IMAGE_PIXELS)",
         }
     ]
     assert (
