@@ -55,11 +55,12 @@ def main() -> None:
     workers = Workers(
         listeners,
         server.reload,
-        partial(state.metrics.add, "restarts"),
+        state.metrics,
         settings.drain_delay_seconds + settings.drain_grace_seconds,
     )
-    if number := workers.run():
-        server.work(number, listeners[number - 1], workers.supervisor_ended)
+    if worker := workers.run():
+        own_listeners = listeners[worker.slot]
+        server.work(worker.row, own_listeners, workers.supervisor_ended)
 
 
 def read_settings() -> Settings:

@@ -91,17 +91,31 @@ class Metrics:
             self._place["pending",],
         )
         self._workers = workers
+        # Two rows for each worker: it and its successor may serve at the same time.
+        rows = 1 + 2 * workers
         # Anonymous: shared with the processes that are forked from here on.
-        self._memory = mmap.mmap(-1, 8 * (workers + 1) * self._width)
+        self._memory = mmap.mmap(-1, 8 * rows * self._width)
         self._routes = set(labels)
         self.write_to(0)
 
+    def rows_of(self, slot: int) -> tuple[int, int]:
+        """Return the two rows of a worker's slot, which is counted from 0."""
+        return 1 + slot, 1 + self._workers + slot
+
     def write_to(self, row: int) -> None:
-        """Take a row as this process's own; what it says of now, not of ever, starts anew."""
-        self._row = memoryview(self._memory).cast("d")[
-            row * self._width : (row + 1) * self._width
-        ]
-        self._row[self._in_flight] = self._row[self._pending] = 0
+        """Take a row as this process's own."""
+        self._row = self._row_at(row)
+        self.clear_gauges(row)
+
+    def clear_gauges(self, row: int) -> None:
+        """Set the gauges of a row to 0: no process, or a new one, writes to it."""
+        values = self._row_at(row)
+        values[self._in_flight] = 0
+        values[self._pending] = 0
+
+    def _row_at(self, row: int) -> "memoryview[float]":
+        start = row * self._width
+        return memoryview(self._memory).cast("d")[start : start + self._width]
 
     def add(self, *key: str) -> None:
         """Count one more of ("refusal", kind), ("reload", result) or ("restarts",)."""
