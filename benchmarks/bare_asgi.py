@@ -1,4 +1,7 @@
-"""The service's own codec and model behind a bare ASGI function, one request at a time, no framework and no checks."""
+"""The service's own codec and model behind a bare ASGI function.
+
+It has no framework and no checks, and handles one request at a time.
+"""
 
 import json
 import sys
@@ -10,23 +13,25 @@ import numpy as np
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from service.imaging.reader import DecodedImage, read_plain_images
-from service.imaging.writer import base64_pngs, sheet
-from service.model.autoencoder import Pixels
+from service.imaging.codec import ImageCodec, ImageLimits, base64_pngs, image_grid
+from service.imaging.pixels import ImageShape
+from service.model.autoencoder import Floats, Pixels
+from service.model.batching import RequestAutoencoder, advance
 from service.model.interpolation import interpolate_path
-from service.model.latent_space import reconstruct
 from service.model.onnx_autoencoder import OnnxAutoencoder
+from service.observability.request_context import RequestContext
 
 Json = dict[str, Any]
 autoencoder = OnnxAutoencoder.load(Path("models/mnist"))
-_, HEIGHT, WIDTH = autoencoder.card.image_shape
+codec = ImageCodec(ImageShape(*autoencoder.card.image_shape), ImageLimits(10**6, 10**6))
 
 
 def read(texts: list[str]) -> Pixels:
-    pictures = read_plain_images(texts, HEIGHT, WIDTH)
-    return np.array(
-        [picture.pixels for picture in pictures if isinstance(picture, DecodedImage)]
-    )
+    return np.stack([image.pixels for image in codec.decode(texts, "none")])
+
+
+def write(pixels: Floats) -> list[str]:
+    return base64_pngs(image_grid(pixels))
 
 
 def encode(body: Json) -> Json:
@@ -36,41 +41,37 @@ def encode(body: Json) -> Json:
 
 
 def decode(body: Json) -> Json:
-    return {
-        "images": base64_pngs(
-            sheet(
-                autoencoder.decode(np.array(body["latents"], dtype=np.float32))
-            ).images
-        )
-    }
+    latents = np.array(body["latents"], dtype=np.float32)
+    return {"images": write(autoencoder.decode(latents))}
 
 
-def reconstruct_images(body: Json) -> Json:
-    return {
-        "images": base64_pngs(
-            sheet(reconstruct(autoencoder, read(body["images"]))).images
-        )
-    }
+def reconstruct(body: Json) -> Json:
+    mean = autoencoder.encode(read(body["images"])).mean
+    return {"images": write(autoencoder.decode(mean))}
 
 
 def interpolate(body: Json) -> Json:
     ends = autoencoder.encode(read([body["start"]["image"], body["end"]["image"]])).mean
-    weights, latents = interpolate_path(
-        autoencoder, ends, body["steps"], "linear", closed=False
-    )
-    images = base64_pngs(sheet(autoencoder.decode(latents)).images)
+    model = RequestAutoencoder(autoencoder, RequestContext(""))
+    path = interpolate_path(model, ends, body["steps"], "linear", closed=False)
+    weights, latents = advance(path)
+    images = write(autoencoder.decode(latents))
     return {"weights": weights.tolist(), "latents": latents.tolist(), "images": images}
 
 
 OPERATIONS: dict[str, Callable[[Json], Json]] = {
     "/encode": encode,
     "/decode": decode,
-    "/reconstruct": reconstruct_images,
+    "/reconstruct": reconstruct,
     "/interpolate": interpolate,
 }
 
 
-async def app(scope: Scope, receive: Receive, send: Send) -> None:
+async def app(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+) -> None:
     content, more = b"", True
     while more:
         message = await receive()

@@ -1,115 +1,146 @@
-"""Where the rooms are joined."""
+"""Composition root: builds the application from its rooms."""
 
-from fastapi_offline import FastAPIOffline
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from service import __version__
-from service.api import errors as problems
-from service.api.admission import Admission
 from service.api.auth import ApiKeyMiddleware, CorsMiddleware
-from service.api.middleware import RequestMiddleware
-from service.api.route import Shortcut
-from service.api.routes import (
-    OPERATIONS,
-    RELOAD_PATH,
-    add_reload,
-    operation_routes,
-    status_router,
-)
-from service.api.state import AppState
-from service.model.autoencoder import Autoencoder
+from service.api.body import BodyBudget
+from service.api.errors import PROBLEM_TYPES, install_handlers
+from service.api.index import index_route
+from service.api.route import Dispatcher, OperationRoute
+from service.api.routes import operation_routes
+from service.api.state import AppState, ServedModel
+from service.api.status import METRICS_PATH, probe_router, status_router
+from service.imaging.codec import ImageCodec, ImageLimits
+from service.imaging.pixels import ImageShape
+from service.model.autoencoder import Backend
+from service.model.batching import BatchScheduler
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from service.observability.logs import AccessLog
 from service.observability.metrics import Metrics
-from service.observability.tracing import telemetry, tracer_provider
-from service.oip import routes as inference_protocol
-from service.oip.routes import infer_routes, protocol_router
-from service.openapi import pages
-from service.openapi import schema as docs
-from service.operations.fields import Limits
+from service.observability.tracing import TracingMiddleware, make_tracer_provider
+from service.oip.infer import infer_routes
+from service.oip.routes import health_router, metadata_router
+from service.openapi.routes import PAGE, documentation_routes
+from service.openapi.schema import customize_openapi, example_inputs
+from service.operations.limits import Limits
+from service.server.middleware import RequestMiddleware
 from service.settings import Settings
 
-
-def create_state(settings: Settings, access_log: AccessLog | None = None) -> AppState:
-    """What applications of these settings share with their server. To be made before workers are forked.
-
-    Raises TelemetryError.
-    """
-    status_paths = [route.path for route in status_router.routes]  # type: ignore[attr-defined]
-    routes = [
-        *OPERATIONS,
-        RELOAD_PATH,
-        *status_paths,
-        *inference_protocol.PATHS,
-        *pages.PATHS,
-    ]
-    metrics = Metrics(
-        routes, [kind.name for kind in problems.PROBLEM_TYPES], settings.workers
-    )
-    admission = Admission(settings.max_pending_images, settings.max_body_bytes, metrics)
-    provider = (
-        tracer_provider(settings.otlp_endpoint) if settings.otlp_endpoint else None
-    )
-    return AppState(metrics, admission, access_log, provider)
+MAX_PENDING_FILES = 32  # images of the most pixels that wait to be decoded: 1.3 s
+# FastAPI would look for a provider at each request; ``tracing`` makes the spans.
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 
 def create_app(
-    settings: Settings, autoencoder: Autoencoder, state: AppState
+    settings: Settings, backend: Backend, access_log: AccessLog | None = None
 ) -> RequestMiddleware:
-    """The application that serves an autoencoder.
+    """Build the application that serves a model. To be called before workers are forked.
 
-    Raises ValueError if the API keys cannot be read, ModelLoadError if the model card's examples cannot.
+    Raises ValueError if the API keys cannot be read, ModelLoadError if the images in
+    the model card cannot, TracingError if traces cannot be sent.
     """
-    _, height, width = autoencoder.card.image_shape
-    limits = Limits(
-        image_height=height,
-        image_width=width,
-        latent_size=autoencoder.card.latent_size,
-        max_items=settings.max_items,
-        max_image_bytes=settings.max_image_bytes,
-        max_image_pixels=settings.max_image_pixels,
-        max_latent=settings.max_latent,
-        max_body_bytes=settings.max_body_bytes,
-        labels=tuple(autoencoder.statistics.labels),
+    state = AppState(
+        model=served_model(settings, backend),
+        scheduler=BatchScheduler(
+            settings.max_pending_images, MAX_PENDING_FILES * settings.max_image_pixels
+        ),
+        body_budget=BodyBudget(settings.max_body_bytes),
+        access_log=access_log,
+        api_keys=settings.keys(),
     )
-    app = FastAPIOffline(
+    app = FastAPI(
         title="vae-service",
         version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
         redirect_slashes=False,
-        swagger_ui_parameters=pages.SWAGGER_UI,
-        telemetry=telemetry(state.tracer_provider),
+        telemetry=NO_TELEMETRY,
     )
-    app.state.autoencoder = autoencoder
-    app.state.shared = state
-    problems.install(app)
-    routes = [
-        *operation_routes(autoencoder, limits, state),
-        *infer_routes(autoencoder, limits, state.admission),
-    ]
-    app.router.routes += routes
-    app.include_router(protocol_router(limits))
-    app.include_router(status_router)
-    if settings.reload_endpoint:
-        add_reload(app)
-    keys = settings.keys()
-    pages.complete(app)
-    docs.complete(app, limits, autoencoder, routes, keys_needed=bool(keys))
-    # Traces are made by FastAPI.
-    inner = Shortcut(app, routes) if state.tracer_provider is None else app
-    return RequestMiddleware(guarded(inner, settings, keys), state)
+    install_handlers(app)
+    routes = build_routes(settings, state, app)
+    app.router.routes = routes.in_order()
+    labels = paths(app.router.routes)
+    problems = [problem.name for problem in PROBLEM_TYPES]
+    state.start_counting(Metrics(labels, problems, settings.workers))
+    customize_openapi(app, state, routes.operations, paths(routes.probes))
+    inner: ASGIApp = Dispatcher(app, routes.operations)
+    if settings.otlp_endpoint:
+        inner = TracingMiddleware(inner, make_tracer_provider(settings.otlp_endpoint))
+    return RequestMiddleware(protect(inner, settings, state, routes), state)
 
 
-def guarded(app: ASGIApp, settings: Settings, keys: tuple[bytes, ...]) -> ASGIApp:
-    """The application behind host names, keys and origins, where they are set."""
-    if keys or settings.allowed_hosts:
-        open_paths = [
-            *(pages.PATHS if settings.docs_without_key else ()),
-            *(["/metrics"] if settings.metrics_without_key else ()),
-        ]
-        app = ApiKeyMiddleware(app, settings.allowed_hosts, keys, open_paths)
-    if (
-        settings.cors_origins
-    ):  # outermost: a browser's question before a request brings no key
+class Routes(NamedTuple):
+    """All routes, by what they need: probes need no key, operations a body."""
+
+    probes: list[BaseRoute]
+    status: list[BaseRoute]
+    documentation: list[BaseRoute]
+    operations: list[OperationRoute]
+
+    def in_order(self) -> list[BaseRoute]:
+        """Return all routes, probes first: they are answered without the others."""
+        return [route for group in self for route in group]
+
+
+def build_routes(settings: Settings, state: AppState, app: FastAPI) -> Routes:
+    """Return the routes of an application."""
+    status = status_router(state, reload_endpoint=settings.reload_endpoint)
+    return Routes(
+        probes=probe_router(state).routes + health_router(state).routes,
+        status=status.routes + metadata_router(state).routes,
+        documentation=documentation_routes(app) + [index_route(state, PAGE)],
+        operations=operation_routes(state) + infer_routes(state),
+    )
+
+
+def served_model(settings: Settings, backend: Backend) -> ServedModel:
+    """Return a model with its limits, codec and examples. Raises ModelLoadError."""
+    card = backend.card
+    shape = ImageShape(*card.image_shape)
+    limits = Limits(
+        image_shape=shape,
+        latent_size=card.latent_size,
+        max_items=settings.max_items,
+        max_body_bytes=settings.max_body_bytes,
+        max_latent=settings.max_latent,
+        labels=tuple(backend.statistics.labels),
+    )
+    codec = ImageCodec(
+        shape, ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
+    )
+    return ServedModel(backend, limits, codec, example_inputs(backend, codec))
+
+
+def load_model(settings: Settings) -> ServedModel:
+    """Load the model that the settings name. Raises ModelLoadError."""
+    return served_model(settings, OnnxAutoencoder.load(settings.model))
+
+
+def protect(
+    app: ASGIApp, settings: Settings, state: AppState, routes: Routes
+) -> ASGIApp:
+    """Put an application behind host names, keys and origins, where they are set."""
+    if state.api_keys or settings.allowed_hosts:
+        open_paths = paths(routes.documentation) if settings.docs_without_key else []
+        if settings.metrics_without_key:
+            open_paths.append(METRICS_PATH)
+        probes = paths(routes.probes)
+        app = ApiKeyMiddleware(app, state, settings.allowed_hosts, probes, open_paths)
+    if settings.cors_origins:  # outermost: a preflight brings no key
         app = CorsMiddleware(
             app,
             allow_origins=settings.cors_origins,
@@ -117,6 +148,8 @@ def guarded(app: ASGIApp, settings: Settings, keys: tuple[bytes, ...]) -> ASGIAp
             allow_headers=[
                 "Authorization",
                 "Content-Type",
+                "Inference-Header-Content-Length",
+                "traceparent",
                 "X-API-Key",
                 "X-Request-ID",
             ],
@@ -125,6 +158,6 @@ def guarded(app: ASGIApp, settings: Settings, keys: tuple[bytes, ...]) -> ASGIAp
     return app
 
 
-def load_app(settings: Settings, state: AppState) -> RequestMiddleware:
-    """The application that serves the model that the settings name. Raises ModelLoadError or ValueError."""
-    return create_app(settings, OnnxAutoencoder.load(settings.model), state)
+def paths(routes: Iterable[BaseRoute]) -> list[str]:
+    """Return the paths of routes."""
+    return [route.path for route in routes]  # type: ignore[attr-defined]  # all have one

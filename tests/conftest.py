@@ -1,4 +1,10 @@
-"""Fixtures for all tests."""
+"""Fixtures for all tests, among them the programs and data sets that some need."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -6,7 +12,8 @@ import torch
 from hypothesis import settings
 
 from tests.samples import DATA, FakeAutoencoder
-from training.data.mnist import DataSource, Digits
+from training.data.digits import Digits
+from training.data.mnist import FASHION_FOLDER, DataSource
 
 SAMPLE = DataSource(
     name="sample",
@@ -19,12 +26,111 @@ SAMPLE = DataSource(
     mirrors=(),
 )
 
-# The same cases in each run, and no clock: a slow machine is no failure.
+# Fixtures that need more than Python. A test that uses one gets the marker `extras`,
+# is left out of `make test`, and fails where the program or data set is missing.
+EXTRAS = {
+    "chromium",
+    "docker",
+    "fashion_mnist_folder",
+    "haproxy",
+    "mnist_folder",
+    "nginx",
+    "promtool",
+}
+CALLER = dict(os.environ)  # before pytest_configure hides some of it
+HIDDEN_VARIABLES = {"MNIST_DIR", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"}
+
+# The same cases in each run, and no deadline: slow machines must not fail.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
-torch.set_num_threads(
-    1
-)  # the same sums in the same order, however many cores there are
+# The same sums in the same order, however many cores there are.
+torch.set_num_threads(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide the user's home folder, data sets and settings of the service."""
+    os.environ.setdefault("DOCKER_CONFIG", str(Path.home() / ".docker"))
+    home = TemporaryDirectory(prefix="vae-service-home-")
+    config.add_cleanup(home.cleanup)
+    os.environ["HOME"] = home.name
+    for name in CALLER:
+        if name in HIDDEN_VARIABLES or name.startswith("VAE_"):
+            del os.environ[name]
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects tests by their markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need more than Python."""
+    for item in items:
+        if isinstance(item, pytest.Function) and EXTRAS & set(item.fixturenames):
+            item.add_marker("extras")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_fashion_mnist() -> Iterator[None]:
+    """Hide Fashion-MNIST, whether or not Debian's package is installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.data.mnist.FASHION_FOLDER", Path("missing"))
+        yield
+
+
+def find_program(name: str, package: str) -> str:
+    """Return the path of a program, or fail with the Debian package to install."""
+    path = f"{os.environ['PATH']}:/usr/sbin"  # not on every user's PATH
+    found = shutil.which(name, path=path)
+    if found is None:
+        pytest.fail(
+            f"{name} is not installed: apt-get install {package}", pytrace=False
+        )
+    return found
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of Chromium."""
+    return find_program("chromium", "chromium")
+
+
+@pytest.fixture(scope="session")
+def docker() -> str:
+    """Path of Docker's client, which the variable DOCKER may name."""
+    return find_program(CALLER.get("DOCKER", "docker"), "docker.io")
+
+
+@pytest.fixture(scope="session")
+def haproxy() -> str:
+    """Path of HAProxy."""
+    return find_program("haproxy", "haproxy")
+
+
+@pytest.fixture(scope="session")
+def nginx() -> str:
+    """Path of nginx."""
+    return find_program("nginx", "nginx-light")
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """Path of Prometheus's checker."""
+    return find_program("promtool", "prometheus")
+
+
+@pytest.fixture(scope="session")
+def fashion_mnist_folder() -> Path:
+    """Folder of Fashion-MNIST, from Debian's package."""
+    if not FASHION_FOLDER.exists():
+        message = f"{FASHION_FOLDER} is missing: apt-get install dataset-fashion-mnist"
+        pytest.fail(message, pytrace=False)
+    return FASHION_FOLDER
+
+
+@pytest.fixture(scope="session")
+def mnist_folder() -> Path:
+    """Folder of all of MNIST, which the variable MNIST_DIR names."""
+    if "MNIST_DIR" not in CALLER:
+        message = "MNIST_DIR is not set: set it to a folder with MNIST's four IDX files"
+        pytest.fail(message, pytrace=False)
+    return Path(CALLER["MNIST_DIR"])
 
 
 @pytest.fixture(scope="session")

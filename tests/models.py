@@ -1,9 +1,10 @@
-"""Model folders that are not what their card says, and a good one that is another model."""
+"""Invalid model folders, a second valid model, and an unbatched autoencoder."""
 
 import hashlib
 import io
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,49 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
+from onnx.external_data_helper import set_external_data
+from typing_extensions import override
 
-from service.model.autoencoder import Floats
+from service.model.autoencoder import (
+    Autoencoder,
+    Backend,
+    Floats,
+    Pixels,
+    Posterior,
+)
+from service.model.card import ModelCard
+from service.model.statistics import LatentStatistics
 
 Damage = Callable[[Path], object]
 
 
+@dataclass(frozen=True)
+class UnbatchedAutoencoder(Autoencoder):
+    """An autoencoder that calls its backend at once, without awaiting others."""
+
+    backend: Backend
+
+    @property
+    @override
+    def card(self) -> ModelCard:
+        return self.backend.card
+
+    @property
+    @override
+    def statistics(self) -> LatentStatistics:
+        return self.backend.statistics
+
+    @override
+    async def encode(self, pixels: Pixels | Floats) -> Posterior:
+        return self.backend.encode(pixels)
+
+    @override
+    async def decode(self, latents: Floats) -> Floats:
+        return self.backend.decode(latents)
+
+
 def edit_card(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
-    """Change the card in a folder."""
+    """Apply ``edit`` to the card in a folder."""
     path = folder / "model.json"
     card = json.loads(path.read_text())
     edit(card)
@@ -31,14 +67,14 @@ def truncate(path: Path) -> None:
 
 
 def swap(folder: Path) -> None:
-    """Give each graph the other's name."""
+    """Swap the names of the two graphs."""
     (folder / "encoder.onnx").rename(folder / "other")
     (folder / "decoder.onnx").rename(folder / "encoder.onnx")
     (folder / "other").rename(folder / "decoder.onnx")
 
 
 def swap_with_hashes(folder: Path) -> None:
-    """Give each graph the other's entry in the card."""
+    """Swap the two graphs' entries in the card."""
 
     def edit(card: dict[str, Any]) -> None:
         graphs = card["graphs"]
@@ -48,21 +84,44 @@ def swap_with_hashes(folder: Path) -> None:
 
 
 def replace_with_foreign_file(folder: Path) -> None:
-    """Put a file that is no ONNX where the encoder is, and its hash into the card."""
-    (folder / "encoder.onnx").write_bytes(b"no graph")
-    digest = "3dedef457e43526d4d19c81bef4756864daf4602ab8df76e4e7e71caf0137661"
-    edit_card(folder, lambda card: card["graphs"]["encoder"].update(sha256=digest))
+    """Replace the encoder by a file that is not ONNX, with its hash in the card."""
+    write_graph(folder, "encoder", b"no graph")
+
+
+def write_graph(folder: Path, name: str, content: bytes) -> None:
+    """Replace a graph, with its hash in the card."""
+    (folder / f"{name}.onnx").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    edit_card(folder, lambda card: card["graphs"][name].update(sha256=digest))
+
+
+def store_weights_externally(folder: Path, location: str) -> bytes:
+    """Move the encoder's weight matrices to a file called ``location``.
+
+    Returns the content of that file, which is not written. The encoder's hash in the
+    card is updated.
+    """
+    graph = onnx.load(folder / "encoder.onnx")
+    content = b""
+    for tensor in graph.graph.initializer:
+        if tensor.name.endswith(".weight"):
+            weights = tensor.raw_data
+            set_external_data(tensor, location, len(content), len(weights))
+            tensor.ClearField("raw_data")
+            content += weights
+    write_graph(folder, "encoder", graph.SerializeToString())
+    return content
 
 
 def write_statistics(folder: Path, content: bytes) -> None:
-    """Put other latent statistics into a folder, and their hash into the card."""
+    """Replace the latent statistics, with their hash in the card."""
     (folder / "statistics.npz").write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
     edit_card(folder, lambda card: card["statistics"].update(sha256=digest))
 
 
 def change_statistics(folder: Path, **changes: NDArray[Any] | None) -> None:
-    """Put other arrays into the latent statistics, or leave some out."""
+    """Replace arrays of the latent statistics; None removes one."""
     with np.load(folder / "statistics.npz") as arrays:
         changed = {**arrays, **changes}
     content = io.BytesIO()
@@ -72,7 +131,7 @@ def change_statistics(folder: Path, **changes: NDArray[Any] | None) -> None:
     write_statistics(folder, content.getvalue())
 
 
-# What is done to a good folder, and what the refusal says.
+# A change that makes a valid folder invalid, and a pattern of the error's message.
 DAMAGES: list[tuple[Damage, str]] = [
     (
         lambda folder: (folder / "model.json").unlink(),
@@ -111,6 +170,10 @@ DAMAGES: list[tuple[Damage, str]] = [
         r"encoder\.onnx is not a graph that ONNX Runtime can run",
     ),
     (
+        lambda folder: store_weights_externally(folder, "weights.data"),
+        r"encoder\.onnx stores weights in another file \(ONNX external data\)",
+    ),
+    (
         lambda folder: edit_card(folder, lambda card: card.update(latent_size=31)),
         "has the inputs and outputs",
     ),
@@ -130,7 +193,7 @@ DAMAGES: list[tuple[Damage, str]] = [
     ),
     (
         lambda folder: write_statistics(folder, b"no archive"),
-        r"statistics\.npz: no archive of latent statistics: File is not a zip file",
+        r"statistics\.npz: not an archive of latent statistics: File is not a zip file",
     ),
     (
         lambda folder: change_statistics(folder, means=None),
@@ -138,13 +201,13 @@ DAMAGES: list[tuple[Damage, str]] = [
     ),
     (
         lambda folder: change_statistics(folder, means=np.zeros((200, 31), np.float32)),
-        r"statistics\.npz: means is float32 \(200, 31\) or not finite, not float32 \(200, 32\)",
+        r"statistics\.npz: means is float32 \(200, 31\), not float32 \(200, 32\)",
     ),
     (
         lambda folder: change_statistics(
-            folder, factors=np.full((200, 32, 32), np.nan, np.float32)
+            folder, cholesky=np.full((200, 32, 32), np.nan, np.float32)
         ),
-        "factors is float32 .* or not finite",
+        "cholesky has values that are not finite",
     ),
     (
         lambda folder: change_statistics(folder, classes=np.array([{}] * 200)),
@@ -152,43 +215,43 @@ DAMAGES: list[tuple[Damage, str]] = [
     ),
     (
         lambda folder: change_statistics(folder, classes=np.arange(200, 0, -1)),
-        "the classes not ascending",
+        "classes are not ascending",
     ),
     (
         lambda folder: change_statistics(folder, weights=np.zeros(200, np.float32)),
-        "the weights are not positive",
+        "weights are not positive",
     ),
     (
         lambda folder: change_statistics(
-            folder, factors=np.zeros((200, 32, 32), np.float32)
+            folder, cholesky=np.zeros((200, 32, 32), np.float32)
         ),
-        "a factor is no Cholesky factor",
+        "cholesky has a diagonal that is not positive",
     ),
     (
         lambda folder: change_statistics(
             folder, anomaly_quantiles=np.array([2, 1], np.float32)
         ),
-        "the anomaly quantiles are not ascending",
+        "anomaly_quantiles are not ascending",
     ),
     (
         lambda folder: change_statistics(
             folder, class_temperature=np.zeros((), np.float32)
         ),
-        "or the class temperature not positive",
+        "class_temperature is not positive",
     ),
     (
         lambda folder: change_statistics(
             folder, class_temperature=np.ones(2, np.float32)
         ),
-        r"class_temperature is float32 \(2,\) or not finite, not float32 \(\)",
+        r"class_temperature is float32 \(2,\), not float32 \(\)",
     ),
 ]
 
 
 def make_another(folder: Path) -> None:
-    """Make a model of its own out of a copy, that would show if one were mixed with the other.
+    """Turn a copy of the model into another one that must not be mixed with it.
 
-    Its latents are the old one's opposites, and its pictures are brighter.
+    Its latents are the original's negated, and its images are brighter.
     """
     change_graph(
         folder,
@@ -208,15 +271,11 @@ def make_another(folder: Path) -> None:
 def change_graph(
     folder: Path, name: str, changes: dict[str, Callable[[Floats], Floats]]
 ) -> None:
-    """Change weights of a graph by their names, and its hash in the card."""
-    path = folder / f"{name}.onnx"
-    graph = onnx.load(path)
+    """Change weights of a graph by their names, with its hash in the card."""
+    graph = onnx.load(folder / f"{name}.onnx")
     for weights in graph.graph.initializer:
         if weights.name in changes:
-            values = changes[weights.name](numpy_helper.to_array(weights)).astype(
-                np.float32
-            )
+            change = changes[weights.name]
+            values = change(numpy_helper.to_array(weights)).astype(np.float32)
             weights.CopyFrom(numpy_helper.from_array(values, weights.name))
-    path.write_bytes(graph.SerializeToString())
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    edit_card(folder, lambda card: card["graphs"][name].update(sha256=digest))
+    write_graph(folder, name, graph.SerializeToString())

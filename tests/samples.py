@@ -79,7 +79,7 @@ def fake_statistics() -> LatentStatistics:
         weights=np.array([0.3, 0.1, 0.4, 0.2], dtype=np.float32),
         classes=np.array([0, 0, 1, 3]),
         means=np.repeat(middles[:, np.newaxis], LATENT_SIZE, axis=1),
-        factors=np.tile(np.tri(LATENT_SIZE, dtype=np.float32) / 100, (4, 1, 1)),
+        cholesky=np.tile(np.tri(LATENT_SIZE, dtype=np.float32) / 100, (4, 1, 1)),
         anomaly_quantiles=np.array([-20, -10, 0, 100, 1000], dtype=np.float32),
         class_temperature=np.array(2, dtype=np.float32),
     )
@@ -101,7 +101,7 @@ class FakeAutoencoder:
 
     def decode(self, latents: Floats) -> Floats:
         """Give each latent's numbers as pixels, whatever their range."""
-        return self._seen(latents).reshape(-1, HEIGHT, WIDTH)
+        return self._seen(latents).reshape(-1, *self.card.image_shape)
 
     def _seen(self, batch: Floats) -> Floats:
         if self.broken:

@@ -1,1 +1,1 @@
-"""Makes the model, offline: trains the variational autoencoder, measures it and exports it to ONNX."""
+"""Offline training: fit, measure and export the variational autoencoder to ONNX."""

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and what PyTorch keeps in them."""
+"""Atomic file writes, and safe reads of files that `torch.save` wrote."""
 
 import io
 import os
@@ -9,8 +9,10 @@ from pathlib import Path
 
 import torch
 
-# What the readers raise for what torch.save has not kept.
-NOT_SAVED = (
+FILE_MODE = 0o644  # mkstemp makes files that their owner alone can read
+
+# Exceptions of torch.load for a file that torch.save did not write.
+LOAD_ERRORS = (
     RuntimeError,
     ValueError,
     LookupError,
@@ -21,38 +23,50 @@ NOT_SAVED = (
 )
 
 
-def make_room(folder: Path) -> None:
-    """Make a folder that files are to be written to after long work, and try it. Raises OSError."""
+def create_writable_folder(folder: Path) -> None:
+    """Create a folder and check that files can be written to it.
+
+    Called before long work whose result goes there. Raises OSError.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
         pass
 
 
 def read_saved(path: Path) -> object:
-    """What ``torch.save`` has kept in a file, on the CPU; None if the file is something else. Raises OSError."""
+    """Return the value that `torch.save` wrote to a file, on the CPU.
+
+    Return None if the file holds anything else, or a type that runs code when it is
+    loaded. Raises OSError.
+    """
     content = io.BytesIO(path.read_bytes())
     try:
-        if not zipfile.is_zipfile(
-            content
-        ):  # of files from before 2020, PyTorch's reader raises whatever comes
+        # PyTorch's reader of its format from before 2020, which was no ZIP archive,
+        # raises arbitrary exceptions.
+        if not zipfile.is_zipfile(content):
             return None
         content.seek(0)
         return torch.load(content, map_location="cpu", weights_only=True)
-    except NOT_SAVED:
+    except LOAD_ERRORS:
         return None
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: under another name in the same folder first, then renamed."""
+    """Write a file atomically: to a temporary file in its folder, then renamed.
+
+    The folder is created if it is missing. Raises OSError, with the old file untouched.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(descriptor)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
+        temporary.chmod(FILE_MODE)
+        temporary.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)  # Ctrl-C may come when it is renamed already
+        # Ctrl-C may arrive after the renaming: then there is nothing to remove.
+        temporary.unlink(missing_ok=True)
         raise

@@ -1,75 +1,88 @@
-"""Who may ask: host names, API keys and origins. In the way of requests only where they are set."""
+"""Authentication: allowed hosts, API keys, CORS."""
 
 import hmac
 from collections.abc import Iterable
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
+from typing_extensions import override
 
-from service.api.errors import BAD_REQUEST, UNAUTHORIZED, ProblemError, problem_response
+from service.api.errors import (
+    BAD_REQUEST,
+    UNAUTHORIZED,
+    ProblemError,
+    problem_response,
+)
+from service.api.state import AppState
 from service.observability.request_context import path_of
 
-PROBES = frozenset({"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="vae-service"'}
 
 
 class ApiKeyMiddleware:
-    """Lets through what names an allowed host and brings one of the keys."""
+    """Rejects requests that name another host or bring none of the API keys."""
 
     def __init__(
         self,
         app: ASGIApp,
+        state: AppState,
         hosts: Iterable[str],
-        keys: Iterable[bytes],
+        probes: Iterable[str],
         open_paths: Iterable[str],
     ) -> None:
-        """Take the host names that requests may name, the keys, and the paths that need none; probes never do.
+        """Set the allowed hosts, all if there are none.
 
-        A path covers what lies below it. No hosts allow any; no keys need none.
+        probes: paths that need neither host nor key.
+        open_paths: paths that need no key; each covers the paths below it.
         """
         self.app = app
+        self._state = state
         self._hosts = frozenset(host.lower() for host in hosts)
-        self._keys = tuple(keys)
+        self._probes = frozenset(probes)
         self._open_paths = tuple(open_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand a request on, or refuse it."""
-        headers = dict(scope["headers"])
+        """Pass on a request, or reject it."""
         try:
-            self._check(path_of(scope), headers)
+            self._check(path_of(scope), dict(scope["headers"]))
         except ProblemError as error:
-            await problem_response(scope, error)(scope, receive, send)
+            response = problem_response(scope, error)
+            await response(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
     def _check(self, path: str, headers: dict[bytes, bytes]) -> None:
-        if path in PROBES:
+        if path in self._probes:
             return
         if self._hosts and host_name(headers.get(b"host", b"")) not in self._hosts:
+            raise ProblemError(BAD_REQUEST, "this service does not serve that Host")
+        keys = self._state.api_keys
+        if not keys or self._is_open(path):
+            return
+        given = given_key(headers)
+        if not given:
             raise ProblemError(
-                BAD_REQUEST, "this service does not answer for that Host"
+                UNAUTHORIZED,
+                "an API key is needed: Authorization: Bearer, or X-API-Key",
+                CHALLENGE,
             )
-        if self._keys and not any(
+        # All keys are compared: the time shows neither which one fits nor how much.
+        matches = [hmac.compare_digest(given, key) for key in keys]
+        if not any(matches):
+            raise ProblemError(UNAUTHORIZED, "this API key is not known", CHALLENGE)
+
+    def _is_open(self, path: str) -> bool:
+        return any(
             path == opened or path.startswith(f"{opened}/")
             for opened in self._open_paths
-        ):
-            given = given_key(headers)
-            if not given:
-                raise ProblemError(
-                    UNAUTHORIZED,
-                    "an API key is needed: Authorization: Bearer, or X-API-Key",
-                    CHALLENGE,
-                )
-            # Each key is compared, whatever came before: the time tells neither which one nor how much of it fits.
-            if not sum([hmac.compare_digest(given, key) for key in self._keys]):
-                raise ProblemError(UNAUTHORIZED, "this API key is not known", CHALLENGE)
+        )
 
 
 class CorsMiddleware(CORSMiddleware):
-    """Starlette's, out of the way of requests that no page of another origin sends: 10 us of each."""
+    """Starlette's, skipped for requests without an origin: it takes 10 us of each."""
 
+    @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand a request on, with the headers that a page's browser asks for, or answer the browser's question."""
         if any(name == b"origin" for name, _ in scope["headers"]):
             await super().__call__(scope, receive, send)
         else:
@@ -77,16 +90,15 @@ class CorsMiddleware(CORSMiddleware):
 
 
 def host_name(host: bytes) -> str:
-    """The name in a Host header, without its port."""
-    name, separator, port = host.decode("latin-1").lower().rpartition(":")
-    return name if separator and port.isdigit() else host.decode("latin-1").lower()
+    """Return the name in a Host header, without its port."""
+    text = host.decode("latin-1").lower()
+    name, separator, port = text.rpartition(":")
+    return name if separator and port.isdigit() else text
 
 
 def given_key(headers: dict[bytes, bytes]) -> bytes:
-    """The key that a request brings, or nothing."""
+    """Return the key that a request brings; empty if it brings none."""
     scheme, _, credentials = headers.get(b"authorization", b"").partition(b" ")
-    return (
-        credentials.strip()
-        if scheme.lower() == b"bearer"
-        else headers.get(b"x-api-key", b"")
-    )
+    if scheme.lower() == b"bearer":
+        return credentials.strip()
+    return headers.get(b"x-api-key", b"")

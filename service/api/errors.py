@@ -1,4 +1,4 @@
-"""Every refusal as application/problem+json (RFC 9457): one table from errors to answers."""
+"""Problem responses (RFC 9457): one table from errors to HTTP."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,17 +10,20 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from service.model.errors import InferenceError
+from service.imaging.errors import ImageError
+from service.model.errors import InferenceError, OverloadedError
 from service.observability.request_context import context_of, path_of
-from service.operations.fields import UNION_TAGS
+from service.operations.base import Location
+from service.operations.fields import ONE, SEVERAL
 
 MEDIA_TYPE = "application/problem+json"
 MAX_CHARACTERS = 100  # of a name that a client has made up
-MAX_ERRORS = 10  # a body of many wrong fields is not answered with all of them
-INFERENCE_PROTOCOL = "/v2/"  # the paths of the Open Inference Protocol
+MAX_ERRORS = 10  # shown of a body with many wrong fields
+INFERENCE_PROTOCOL = "/v2/"  # paths of the Open Inference Protocol
 TYPE_PREFIX = "urn:vae-service:problem:"
-# Pydantic's messages that speak of Python, in JSON's words.
-JSON_WORDS = {
+RETRY_AFTER = {"Retry-After": "1"}  # seconds
+# Pydantic's messages that speak of Python, in the words of JSON.
+JSON_MESSAGES = {
     "model_type": "Input should be an object",
     "list_type": "Input should be a valid array",
 }
@@ -28,45 +31,29 @@ JSON_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """A kind of problem: the last part of its type, its status and what it is in words."""
+    """A type of problem: the last part of its URI, its status and its title."""
 
     name: str
     status: int
     title: str
 
 
-BAD_REQUEST = ProblemType(
-    "bad-request", 400, "The request is not valid HTTP, or not for this host"
-)
-UNAUTHORIZED = ProblemType(
-    "unauthorized", 401, "The request has no API key, or a wrong one"
-)
-NOT_FOUND = ProblemType("not-found", 404, "Nothing is at this path")
-METHOD_NOT_ALLOWED = ProblemType(
-    "method-not-allowed", 405, "The path does not take this method"
-)
-NOT_ACCEPTABLE = ProblemType(
-    "not-acceptable", 406, "The client takes no type of answer that the path gives"
-)
-REQUEST_TIMEOUT = ProblemType(
-    "request-timeout", 408, "The request took too long to come in"
-)
-BODY_TOO_LARGE = ProblemType(
-    "body-too-large", 413, "The body is larger than the service takes"
-)
+BAD_REQUEST = ProblemType("bad-request", 400, "Invalid HTTP request")
+UNAUTHORIZED = ProblemType("unauthorized", 401, "Missing or unknown API key")
+NOT_FOUND = ProblemType("not-found", 404, "No such path")
+METHOD_NOT_ALLOWED = ProblemType("method-not-allowed", 405, "Method not allowed")
+NOT_ACCEPTABLE = ProblemType("not-acceptable", 406, "No acceptable media type")
+REQUEST_TIMEOUT = ProblemType("request-timeout", 408, "Request not received in time")
+BODY_TOO_LARGE = ProblemType("body-too-large", 413, "Body too large")
 UNSUPPORTED_MEDIA_TYPE = ProblemType(
-    "unsupported-media-type", 415, "The body is not of a type that the path takes"
+    "unsupported-media-type", 415, "Unsupported media type"
 )
-INVALID_REQUEST = ProblemType("invalid-request", 422, "The body is not a valid request")
-HEADERS_TOO_LARGE = ProblemType(
-    "headers-too-large", 431, "The headers are larger than the service takes"
-)
-INTERNAL_ERROR = ProblemType("internal-error", 500, "The service failed")
-INFERENCE_FAILED = ProblemType("inference-failed", 503, "The model does not compute")
-OVERLOADED = ProblemType(
-    "overloaded", 503, "The service has more to do than it takes in"
-)
-DRAINING = ProblemType("draining", 503, "The service is about to stop")
+INVALID_REQUEST = ProblemType("invalid-request", 422, "Invalid request body")
+HEADERS_TOO_LARGE = ProblemType("headers-too-large", 431, "Headers too large")
+INTERNAL_ERROR = ProblemType("internal-error", 500, "Internal error")
+INFERENCE_FAILED = ProblemType("inference-failed", 503, "Inference failed")
+OVERLOADED = ProblemType("overloaded", 503, "Overloaded")
+DRAINING = ProblemType("draining", 503, "Shutting down")
 PROBLEM_TYPES = (
     BAD_REQUEST,
     UNAUTHORIZED,
@@ -83,40 +70,38 @@ PROBLEM_TYPES = (
     OVERLOADED,
     DRAINING,
 )
-# The kind of what FastAPI and Starlette raise with nothing but a status.
-BY_STATUS = {kind.status: kind for kind in reversed(PROBLEM_TYPES)}
+# The type of an error that FastAPI or Starlette raises with nothing but a status.
+TYPE_BY_STATUS = {kind.status: kind for kind in reversed(PROBLEM_TYPES)}
 
 
 class FieldError(BaseModel):
-    """What is wrong with one field."""
+    """An error in one field."""
 
     pointer: str = Field(
         description="JSON pointer to the field (RFC 6901), with the item's index."
     )
-    detail: str = Field(description="What is wrong with it.")
+    detail: str = Field(description="Description of the error.")
 
 
 class Problem(BaseModel):
-    """Why a request was refused (RFC 9457)."""
+    """Why a request was rejected (RFC 9457)."""
 
-    type: str = Field(description="What kind of problem; stable, to be compared.")
-    title: str = Field(description="The kind in words.")
-    status: int = Field(description="The HTTP status.")
-    detail: str = Field(description="What is wrong with this request, for people.")
-    errors: list[FieldError] = Field(
-        default=[], description="The fields that are wrong."
-    )
+    type: str = Field(description="URI of the problem type; stable, to be compared.")
+    title: str = Field(description="The problem type in words.")
+    status: int = Field(description="HTTP status.")
+    detail: str = Field(description="Description of this problem, for people.")
+    errors: list[FieldError] = Field(default=[], description="The wrong fields.")
     request_id: str = Field(
-        default="", description="The request's X-Request-ID, as the log has it."
+        default="", description="The request's X-Request-ID, as in the log."
     )
     error: str = Field(
         default="",
-        description="The detail, where clients of the Open Inference Protocol look for it.",
+        description="The detail again, for clients of the Open Inference Protocol.",
     )
 
 
 class ProblemError(Exception):
-    """A request is refused: as what, with which headers, and for which fields of its body."""
+    """A request is rejected; the message is the problem's detail."""
 
     def __init__(
         self,
@@ -131,56 +116,86 @@ class ProblemError(Exception):
         super().__init__(detail)
 
 
-def inference_failed(error: InferenceError) -> ProblemError:
-    """The refusal of a request that the model failed at."""
-    return ProblemError(INFERENCE_FAILED, str(error))
+def problem_of(error: Exception) -> ProblemError:
+    """Return the problem that a domain error is; raise any other error again."""
+    match error:
+        case ProblemError():
+            return error
+        case InferenceError():
+            return ProblemError(INFERENCE_FAILED, str(error))
+        case OverloadedError():
+            return ProblemError(OVERLOADED, str(error), RETRY_AFTER)
+        case HTTPException():
+            kind = TYPE_BY_STATUS.get(error.status_code, BAD_REQUEST)
+            return ProblemError(kind, error.detail, error.headers)
+    raise error
 
 
-def failed() -> ProblemError:
-    """The answer to a request that the service failed at; what went wrong is not the client's business."""
-    return ProblemError(INTERNAL_ERROR, "an error of the service; its log has more")
+def internal_error() -> ProblemError:
+    """Return the problem of an unexpected error, whose cause is in the log only."""
+    return ProblemError(INTERNAL_ERROR, "an internal error; the log has the details")
 
 
-def not_read(detail: str) -> ProblemError:
-    """The refusal of a body that is not JSON, or is not read for its size."""
-    return ProblemError(
-        INVALID_REQUEST, detail, errors=[FieldError(pointer="#", detail=detail)]
-    )
+def unreadable_body(detail: str) -> ProblemError:
+    """Return the problem of a body that cannot be read, or is too large to be."""
+    errors = [FieldError(pointer="#", detail=detail)]
+    return ProblemError(INVALID_REQUEST, detail, errors=errors)
+
+
+def invalid_image(location: Location, error: ImageError) -> ProblemError:
+    """Return the problem of an image that cannot be decoded."""
+    detail = str(error)
+    errors = [FieldError(pointer=json_pointer(location), detail=detail)]
+    sentence = f"{field_name(location)}: {detail}"
+    return ProblemError(INVALID_REQUEST, sentence, errors=errors)
 
 
 def invalid_request(error: ValidationError) -> ProblemError:
-    """The refusal of a body that does not fit its schema: its first wrong fields, named."""
+    """Return the problem of a body that does not fit its schema.
+
+    It names the first wrong fields.
+    """
     errors = []
     sentences = []
-    for details in error.errors(
+    details = error.errors(
         include_url=False, include_context=False, include_input=False
-    )[:MAX_ERRORS]:
-        parts = (part for part in details["loc"] if part not in UNION_TAGS.values())
-        location = [
-            part if isinstance(part, int) else part[:MAX_CHARACTERS] for part in parts
-        ]
-        detail = JSON_WORDS.get(details["type"], details["msg"])
+    )
+    for each in details[:MAX_ERRORS]:
+        location = plain_location(each["loc"])
+        detail = JSON_MESSAGES.get(each["type"], each["msg"])
         errors.append(FieldError(pointer=json_pointer(location), detail=detail))
         sentences.append(f"{field_name(location)}: {detail}")
-    if error.error_count() > MAX_ERRORS:
-        sentences.append(f"and {error.error_count() - MAX_ERRORS} more")
+    if len(details) > MAX_ERRORS:
+        sentences.append(f"and {len(details) - MAX_ERRORS} more")
     return ProblemError(INVALID_REQUEST, "; ".join(sentences), errors=errors)
 
 
-def json_pointer(location: list[int | str]) -> str:
-    """A place in the body as a URI fragment: #/start/latent/2 (RFC 6901)."""
-    return "#" + "".join(
-        f"/{quote(str(part).replace('~', '~0').replace('/', '~1'))}"
-        for part in location
-    )
+def plain_location(location: Location) -> Location:
+    """Return a location without union tags, its names cut to a bounded length."""
+    parts: list[int | str] = []
+    for part in location:
+        if isinstance(part, int):
+            parts.append(part)
+        elif part not in {ONE, SEVERAL}:
+            parts.append(part[:MAX_CHARACTERS])
+    return tuple(parts)
 
 
-def field_name(location: list[int | str]) -> str:
-    """A place in the body as a reader writes it: start.latent[2]."""
-    name = "".join(
-        f"[{part}]" if isinstance(part, int) else f".{part}" for part in location
-    )
-    return name.removeprefix(".") or "body"
+def json_pointer(location: Location) -> str:
+    """Return a location as a URI fragment: #/start/latent/2 (RFC 6901)."""
+    pointer = "#"
+    for part in location:
+        escaped = str(part).replace("~", "~0").replace("/", "~1")
+        pointer += f"/{quote(escaped)}"
+    return pointer
+
+
+def field_name(location: Location) -> str:
+    """Return a location as people write it: start.latent[2]."""
+    name = ""
+    for part in location:
+        name += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return name.removeprefix(".") if name else "body"
 
 
 def problem(
@@ -189,7 +204,7 @@ def problem(
     errors: Sequence[FieldError] = (),
     request_id: str = "",
 ) -> Problem:
-    """The body of a refusal."""
+    """Build the body of a problem response."""
     return Problem(
         type=TYPE_PREFIX + kind.name,
         title=kind.title,
@@ -200,16 +215,34 @@ def problem(
     )
 
 
+def problem_response(scope: Scope, error: ProblemError) -> Response:
+    """Build a problem response, and note the problem for the metrics."""
+    context = context_of(scope)
+    context.problem = error.kind.name
+    body = problem(error.kind, str(error), error.errors, context.request_id)
+    if f"{path_of(scope)}/".startswith(INFERENCE_PROTOCOL):
+        body.error = body.detail
+    content = body.model_dump_json(exclude_defaults=True)
+    return Response(content, error.kind.status, error.headers, MEDIA_TYPE)
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Let an application answer errors with problem responses."""
+
+    async def respond(request: Request, error: Exception) -> Response:
+        return problem_response(request.scope, problem_of(error))
+
+    for kind in (ProblemError, HTTPException, InferenceError):
+        app.add_exception_handler(kind, respond)
+
+
 NO_JSON = "not JSON: EOF while parsing a value at line 1 column 0"
-# By title, as OpenAPI shows them.
+# By title, as the OpenAPI schema shows them.
 EXAMPLES = {
     example.title: example
     for example in (
         problem(BAD_REQUEST, "Invalid HTTP request received."),
-        problem(
-            UNAUTHORIZED,
-            "an API key is needed: Authorization: Bearer ..., or X-API-Key",
-        ),
+        problem(UNAUTHORIZED, "an API key is needed: Authorization: Bearer ..."),
         problem(NOT_ACCEPTABLE, "Accept must allow application/json; is text/html"),
         problem(
             REQUEST_TIMEOUT,
@@ -217,7 +250,7 @@ EXAMPLES = {
         ),
         problem(
             BODY_TOO_LARGE,
-            "the body has 3000000 bytes; the most is 2097152 (VAE_MAX_BODY_BYTES)",
+            "the body has 3000000 bytes; the limit is 2097152 (VAE_MAX_BODY_BYTES)",
         ),
         problem(
             UNSUPPORTED_MEDIA_TYPE,
@@ -226,47 +259,15 @@ EXAMPLES = {
         problem(INVALID_REQUEST, NO_JSON, [FieldError(pointer="#", detail=NO_JSON)]),
         problem(
             HEADERS_TOO_LARGE,
-            "line and headers, or trailers, have more than 16384 bytes (VAE_MAX_HEADER_BYTES)",
+            "line and headers, or trailers, have more than 16384 bytes "
+            "(VAE_MAX_HEADER_BYTES)",
         ),
         problem(INFERENCE_FAILED, "ONNX Runtime: the graph could not be computed"),
         problem(
             OVERLOADED,
-            "2040 images are waiting; 16 more would be over 2048 (VAE_MAX_PENDING_IMAGES)",
+            "2040 images are waiting; 16 more would exceed 2048 "
+            "(VAE_MAX_PENDING_IMAGES)",
         ),
-        problem(DRAINING, "the service is about to stop: send new requests elsewhere"),
+        problem(DRAINING, "the service is shutting down: send requests elsewhere"),
     )
 }
-
-
-def problem_response(scope: Scope, error: ProblemError) -> Response:
-    """A refusal as an answer, noted for the metrics."""
-    record = context_of(scope)
-    record.problem = error.kind.name
-    body = problem(error.kind, str(error), error.errors, record.request_id)
-    if f"{path_of(scope)}/".startswith(INFERENCE_PROTOCOL):
-        body.error = body.detail
-    return Response(
-        body.model_dump_json(exclude_defaults=True),
-        error.kind.status,
-        error.headers,
-        MEDIA_TYPE,
-    )
-
-
-def install(app: FastAPI) -> None:
-    """Answer each kind of error as this table says."""
-
-    @app.exception_handler(ProblemError)
-    async def refused(request: Request, error: ProblemError) -> Response:
-        return problem_response(request.scope, error)
-
-    @app.exception_handler(HTTPException)
-    async def http_error(request: Request, error: HTTPException) -> Response:
-        kind = BY_STATUS.get(error.status_code, BAD_REQUEST)
-        return problem_response(
-            request.scope, ProblemError(kind, error.detail, error.headers)
-        )
-
-    @app.exception_handler(InferenceError)
-    async def not_computed(request: Request, error: InferenceError) -> Response:
-        return problem_response(request.scope, inference_failed(error))

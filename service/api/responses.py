@@ -1,71 +1,119 @@
-"""The types that an answer can be given as: JSON, one picture of all its images, a moving one of its frames."""
+"""Content negotiation (RFC 9110, 12.5.1), and responses: JSON, PNG or an animation."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
-from pydantic import BaseModel
-
-from service.api.route import JSON, Reply
-from service.api.schemas import AnimationRequest, PicturesRequest, Request
-from service.imaging.animation import Frames, write_apng, write_gif, write_webp
-from service.imaging.plain_png import write_plain_pngs
-from service.imaging.writer import ImageGrid, contact_sheet, upscale
+from service.api.body import JSON, header_text, listed
+from service.api.errors import NOT_ACCEPTABLE, ProblemError
+from service.imaging.animation import write_apng, write_gif, write_webp
+from service.imaging.codec import ImageGrid, contact_sheet
+from service.imaging.pixels import Pixels
+from service.imaging.plain_png import write_pngs
+from service.operations.base import AnimationRequest, ImageOutputRequest, Request
 
 PNG = b"image/png"
+ANYTHING = b"*/*"
+JSON_RANGES = frozenset({ANYTHING, b"application/*", JSON})  # whole values of Accept
+WEIGHT = re.compile(rb"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 
 
-class ImagesAnswer(Protocol):
-    """An answer that has images."""
+class Content(NamedTuple):
+    """Body of a response, and the headers that describe it."""
+
+    body: bytes
+    headers: Sequence[tuple[bytes, bytes]]
+
+
+class ImagesResult(Protocol):
+    """A response that has images."""
 
     @property
     def images(self) -> ImageGrid:
-        """The images, not yet enlarged."""
+        """Images, already upscaled."""
 
 
-def json_reply(answer: BaseModel, request: Request) -> Reply:
-    """An answer as JSON, its pictures and latents written as the request says."""
-    return Reply(answer.model_dump_json(exclude_none=True, context=request).encode())
+def write_picture(_: ImageOutputRequest, result: ImagesResult) -> bytes:
+    """Write all images as one PNG."""
+    (content,) = write_pngs(contact_sheet(result.images))
+    return content
 
 
-def picture_reply(answer: ImagesAnswer, request: PicturesRequest) -> Reply:
-    """The images of an answer as one PNG."""
-    (content,) = write_plain_pngs(upscale(contact_sheet(answer.images), request.scale))
-    return Reply(content, ((b"content-type", PNG),))
-
-
-def animation_reply(
-    media_type: bytes,
-    write: Callable[[Frames, int, int], bytes],
-    answer: ImagesAnswer,
+def write_animation(
+    write: Callable[[Pixels, int, int], bytes],
     request: AnimationRequest,
-) -> Reply:
-    """The images of an answer as the frames of a moving picture."""
-    frames = upscale(answer.images.images, request.scale)
-    return Reply(
-        write(frames, request.duration_ms, request.loop),
-        ((b"content-type", media_type),),
-    )
+    result: ImagesResult,
+) -> bytes:
+    """Write all images as the frames of an animation."""
+    return write(result.images.images, request.duration_ms, request.loop)
 
 
-ANIMATIONS = {
-    b"image/gif": write_gif,
-    b"image/webp": write_webp,
-    b"image/apng": write_apng,
-}
-# By type; each takes an answer and its request.
-WRITERS: dict[bytes, Callable[[Any, Any], Reply]] = {
-    JSON: json_reply,
-    PNG: picture_reply,
-    **{
-        media_type: partial(animation_reply, media_type, write)
-        for media_type, write in ANIMATIONS.items()
-    },
-}
+# Writers of a request and its result, by media type.
+PICTURES: Mapping[bytes, Callable[..., bytes]] = MappingProxyType({PNG: write_picture})
+ANIMATIONS: Mapping[bytes, Callable[..., bytes]] = MappingProxyType(
+    {
+        b"image/gif": partial(write_animation, write_gif),
+        b"image/webp": partial(write_animation, write_webp),
+        b"image/apng": partial(write_animation, write_apng),
+    }
+)
+WRITERS = {**PICTURES, **ANIMATIONS}
 
 
-def types_of(schema: type[Request]) -> tuple[bytes, ...]:
-    """The types that answers to such requests can be given as, JSON first."""
-    pictures = (PNG,) if issubclass(schema, PicturesRequest) else ()
-    animations = tuple(ANIMATIONS) if issubclass(schema, AnimationRequest) else ()
-    return JSON, *pictures, *animations
+def media_types_of(schema: type[Request]) -> tuple[bytes, ...]:
+    """Return the media types of responses to such requests, JSON first."""
+    types = [JSON]
+    if issubclass(schema, ImageOutputRequest):
+        types += PICTURES
+    if issubclass(schema, AnimationRequest):
+        types += ANIMATIONS
+    return tuple(types)
+
+
+def accepted_type(accept: bytes, types: Sequence[bytes]) -> bytes:
+    """Return the media type that a client prefers.
+
+    Raises ProblemError where it accepts none.
+    """
+    preferred = preferred_type(accept, types)
+    if preferred is None:
+        raise ProblemError(
+            NOT_ACCEPTABLE,
+            f"Accept must allow {listed(types)}; is {header_text(accept)}",
+            {"Vary": "Accept"},
+        )
+    return preferred
+
+
+def preferred_type(accept: bytes, types: Sequence[bytes]) -> bytes | None:
+    """Return the type with the greatest weight in Accept, of equals the first.
+
+    None if no type is acceptable.
+    """
+    weights = dict(weighted_range(part) for part in accept.lower().split(b","))
+    best = max(types, key=lambda media_type: weight_of(media_type, weights))
+    return best if weight_of(best, weights) else None
+
+
+def weighted_range(part: bytes) -> tuple[bytes, float]:
+    """Return a media range and its weight, 0 to 1; 1 without a valid weight.
+
+    Other parameters are ignored.
+    """
+    plain = part.replace(b" ", b"").replace(b"\t", b"")
+    media_range, *parameters = plain.split(b";")
+    for parameter in parameters:
+        if found := WEIGHT.fullmatch(parameter):
+            return media_range, float(found[1])
+    return media_range, 1.0
+
+
+def weight_of(media_type: bytes, weights: Mapping[bytes, float]) -> float:
+    """Return the weight of the narrowest range that has the type; 0 if none has."""
+    group = media_type.partition(b"/")[0] + b"/*"
+    for media_range in (media_type, group, ANYTHING):
+        if media_range in weights:
+            return weights[media_range]
+    return 0.0

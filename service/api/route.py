@@ -1,165 +1,225 @@
-"""The way of a POST request: body within its limits -> parsed -> admitted -> computed in its turn -> answer."""
+"""The way of a POST request: read, validate, admit, decode, operate, respond."""
 
-from abc import ABC, abstractmethod
+import inspect
+import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, cast, get_type_hints
 
 from fastapi.routing import APIRoute
-from starlette.routing import Match
+from pydantic import TypeAdapter, ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.api.accept import preferred_type
-from service.api.admission import Admission
+from service.api.body import (
+    JSON,
+    UPLOAD_TYPES,
+    Body,
+    check_body_type,
+    header_text,
+    option_names,
+    parse_json,
+    read_body,
+    read_query,
+    read_upload,
+    too_large,
+)
 from service.api.errors import (
-    BODY_TOO_LARGE,
-    NOT_ACCEPTABLE,
     UNSUPPORTED_MEDIA_TYPE,
+    Problem,
     ProblemError,
-    inference_failed,
+    invalid_image,
+    invalid_request,
+    problem_of,
     problem_response,
 )
-from service.api.schemas import ExampleInputs
-from service.model.errors import InferenceError
-from service.observability.request_context import RequestContext, context_of, path_of
-
-JSON = b"application/json"
-ANYTHING = b"*/*"
-JSON_RANGES = frozenset({ANYTHING, b"application/*", JSON})  # whole values of Accept
+from service.api.responses import (
+    ANIMATIONS,
+    ANYTHING,
+    JSON_RANGES,
+    WRITERS,
+    Content,
+    accepted_type,
+    media_types_of,
+)
+from service.api.state import AppState, ServedModel
+from service.imaging.errors import ImageError
+from service.model.batching import OFFLOAD_FROM_COST, Job, RequestAutoencoder, advance
+from service.observability.request_context import SCOPE_KEY, RequestContext
+from service.operations.base import ExampleInputs, FitRequest, Operation, Request
 
 Headers = Sequence[tuple[bytes, bytes]]
 
-VARY = ((b"vary", b"accept"),)
+BINARY = {"type": "string", "format": "binary"}
+VARY = (b"vary", b"accept")
+# Names, arrays and objects in JSON: a term is an object of two to four names, and a data
+# URL has a colon.
+MEMBERS_OF_ITEM = 6
+OTHER_PARTS = 64  # JSON values and names of a body besides its items
 
 
-@dataclass(slots=True)
-class Reply:
-    """An answer of status 200: its body, and the headers beside its length."""
+class OperationRoute(APIRoute):
+    """A POST route that runs an operation.
 
-    content: bytes
-    headers: Headers = ((b"content-type", JSON),)
+    FastAPI describes it in the OpenAPI schema from the operation's types. Requests take
+    the way of this class, which costs 14 us around the operation; FastAPI's costs 54.
 
-
-@dataclass(slots=True)
-class Task:
-    """What a body asks for: how many images, and the work, which may raise RefusedError or InferenceError."""
-
-    images: int
-    work: Callable[[RequestContext], Reply]
-    weight: int = 1  # of how many images the work is as much, where that is more
-
-
-class PostRoute(APIRoute, ABC):
-    """A POST route that reads its body itself, when there is room for it, and computes when its turn comes.
-
-    FastAPI knows the schemas from the endpoint's signature, as ever, and describes them; the way between is this one.
+    media_types: media types of responses, JSON first.
+    finish: writes the operation's result as JSON.
     """
-
-    answer_types: tuple[bytes, ...] = (
-        JSON,
-    )  # what its answers can be given as, JSON first
 
     def __init__(
         self,
         path: str,
-        endpoint: Callable[..., object],
-        max_body_bytes: int,
-        admission: Admission,
-        **description: Any,  # noqa: ANN401 - what FastAPI takes
+        operation: Operation,
+        state: AppState,
+        **description: Any,  # noqa: ANN401 - FastAPI's options
     ) -> None:
+        types = get_type_hints(operation)
+        self.operation = operation
+        self.request_type: type[Request] = types["request"]
+        self.state = state
+        self.media_types = media_types_of(self.request_type)
+        self.options = option_names(self.request_type)
+        to_json = TypeAdapter(types["return"]).dump_json
+        self.finish: Callable[[Any], bytes | Content] = partial(
+            to_json, exclude_none=True
+        )
+        pictures = {name.decode(): {"schema": BINARY} for name in self.media_types[1:]}
+        description.setdefault(
+            "responses", {200: {"content": pictures}, 422: {"model": Problem}}
+        )
+        docstring = inspect.cleandoc(str(operation.__doc__))
+        summary, _, details = docstring.partition("\n\n")
+        description.setdefault("summary", summary.removesuffix("."))
+        description.setdefault("description", details)
+        endpoint = endpoint_of(self.request_type, types["return"])
         super().__init__(path, endpoint, methods=["POST"], **description)
-        self._max_body_bytes = max_body_bytes
-        self._admission = admission
 
-    @abstractmethod
-    def check_type(self, content_type: bytes, headers: Headers) -> bytes:
-        """The type that a body is parsed as; plain ``application/json`` is not asked about.
-
-        Raises RefusedError for a type that the route does not take.
-        """
-
-    @abstractmethod
-    def parse(
-        self,
-        content: bytes,
-        content_type: bytes,
-        scope: Scope,
-        answer_type: bytes = JSON,
-    ) -> Task:
-        """Tell what a body asks for; what takes long or much memory is left to the work. Raises RefusedError."""
-
-    @abstractmethod
-    def examples(self, ingredients: ExampleInputs) -> dict[str, object]:
-        """Bodies that work, each under the few words that say what it shows; the documentation shows them."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Tell whether a request is for this path, and with this method."""
-        if path_of(scope) != self.path:
-            return Match.NONE, {}
-        return Match.FULL if scope["method"] == "POST" else Match.PARTIAL, {
-            "route": self
-        }
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request that matched; another method than POST is refused by FastAPI."""
-        if scope["method"] != "POST":
-            await super().handle(scope, receive, send)
+    async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a POST request; send nothing if its client has gone."""
+        context: RequestContext = scope[SCOPE_KEY]
+        try:
+            content = await self._operate(scope, receive, context)
+        except Exception as error:  # noqa: BLE001 - what is no problem is raised again
+            response = problem_response(scope, problem_of(error))
+            await response(scope, receive, send)
             return
-        try:
-            reply = await self._answer(scope, receive)
-        except ProblemError as error:
-            await problem_response(scope, error)(scope, receive, send)
-        except InferenceError as error:
-            await problem_response(scope, inference_failed(error))(scope, receive, send)
-        else:
-            if reply is not None:
-                await send_reply(
-                    send, reply, VARY if len(self.answer_types) > 1 else ()
-                )
-
-    async def _answer(self, scope: Scope, receive: Receive) -> Reply | None:
-        """The answer to a request; None if its client has gone. Raises RefusedError."""
-        self._admission.check_images(1)
-        content_type, answer_type = self._check_headers(scope["headers"])
-        record = context_of(scope)
-        try:
-            content = await read_body(
-                receive, record, self._max_body_bytes, self._admission
-            )
-            if content is None:
-                return None
-            started = perf_counter()
-            task = self.parse(content, content_type, scope, answer_type)
-            record.decode = perf_counter() - started
-            return await self._compute(task, record, receive)
         finally:
-            self._admission.give_bytes(record.bytes_in)
+            self.state.body_budget.bytes -= context.held_bytes
+        if content is None:
+            return
+        headers = list(content.headers)
+        headers.append((b"content-length", b"%d" % len(content.body)))
+        if len(self.media_types) > 1:
+            headers.append(VARY)
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": content.body})
 
-    async def _compute(
-        self, task: Task, record: RequestContext, receive: Receive
-    ) -> Reply | None:
-        """The answer to a task, once it is its turn; None if the client has gone. Raises RefusedError."""
-        self._admission.take_images(task.images)
+    async def _operate(
+        self, scope: Scope, receive: Receive, context: RequestContext
+    ) -> Content | None:
+        """Return the content of the response, or None if the client has gone."""
+        model, scheduler = self.state.model, self.state.scheduler
+        if scheduler.pending_images >= scheduler.max_pending_images:
+            scheduler.check(1)  # before the body is read
+        content_type, media_type = self._check_headers(
+            scope["headers"], model.limits.max_body_bytes
+        )
+        content = await read_body(
+            receive, context, model.limits.max_body_bytes, self.state.body_budget
+        )
+        if content is None:
+            return None
+        body = Body(content, content_type, scope["headers"], scope["query_string"])
+        request, job = self.make_job(body, media_type, model, context)
+        job.is_cancelled = partial(has_gone, receive)
         try:
-            record.images = task.images
-            parsed = perf_counter()
+            result = await scheduler.run(job, model.backend)
+        except ImageError as error:
+            raise invalid_image(request.image_location(error.index), error) from error
+        if isinstance(result, bytes):
+            return Content(result, ((b"content-type", media_type),))
+        return cast("Content | None", result)
 
-            def work() -> Reply:
-                record.queue = perf_counter() - parsed
-                return task.work(record)
+    def make_job(
+        self,
+        body: Body,
+        media_type: bytes,
+        model: ServedModel,
+        context: RequestContext,
+    ) -> tuple[Request, Job]:
+        """Parse a body, validate it, and return the request and its job.
 
-            return await self._admission.compute(
-                work, max(task.images, task.weight), receive
-            )
-        finally:
-            self._admission.give_images(task.images)
-
-    def _check_headers(self, headers: Headers) -> tuple[bytes, bytes]:
-        """The type that the body is parsed as, and the answer's type.
-
-        Raises RefusedError when the body is too long, of another type or packed, or its client takes no such answer.
+        Raises ProblemError.
         """
+        started = perf_counter()
+        fields = self.parse(body, model)
+        try:
+            request = self.request_type.model_validate(
+                fields, context=self.validation_context(model)
+            )
+        except ValidationError as error:
+            raise invalid_request(error) from error
+        contents = request.image_contents()
+        context.images = request.image_count
+        cost = request.cost
+        if media_type in ANIMATIONS:
+            cost = max(cost, OFFLOAD_FROM_COST)
+        prepare: Callable[[], Any] = list
+        if isinstance(request, FitRequest):
+            prepare = partial(model.codec.decode, contents, request.fit)
+        writer = WRITERS.get(media_type)
+        job = Job(
+            images=context.images,
+            cost=cost,
+            is_light=partial(model.codec.are_plain, contents),
+            prepare=prepare,
+            compute=partial(self.operation, request),
+            finish=partial(writer, request) if writer else self.finish,
+            timings=context,
+            pixels=partial(model.codec.count_pixels, contents),
+        )
+        context.read = perf_counter() - started
+        return request, job
+
+    def parse(self, body: Body, model: ServedModel) -> object:
+        """Parse a body. An option in the query counts where the body has none.
+
+        Raises ProblemError.
+        """
+        limits = model.limits
+        if body.content_type == JSON:
+            # Each item may have a latent's numbers besides.
+            max_members = limits.max_items * MEMBERS_OF_ITEM + OTHER_PARTS
+            max_parts = limits.max_items * limits.latent_size + max_members
+            fields = parse_json(body.content, max_parts, max_members)
+        else:
+            fields = read_upload(
+                body.content, body.content_type, limits.max_items, len(self.options)
+            )
+        takes_query = self.request_type.takes_files and isinstance(fields, dict)
+        if body.query and takes_query:
+            options = read_query(body.query, self.options)
+            return options | cast("dict[str, object]", fields)
+        return fields
+
+    def validation_context(self, model: ServedModel) -> object:
+        """Return the context that the request's validators get."""
+        return model.limits
+
+    def check_type(self, content_type: bytes, _: Headers) -> bytes:
+        """Return the media type that a body is parsed as.
+
+        Raises ProblemError for all but JSON in UTF-8 and, where images are taken, files.
+        A body without a type is rejected: a page of another origin can send one without
+        a preflight.
+        """
+        others = UPLOAD_TYPES if self.request_type.takes_files else ()
+        return check_body_type(content_type, others)
+
+    def _check_headers(self, headers: Headers, max_body: int) -> tuple[bytes, bytes]:
+        """Return the body's media type and the response's. Raises ProblemError."""
         content_type = encoding = b""
         accept = ANYTHING
         length = 0
@@ -169,7 +229,7 @@ class PostRoute(APIRoute, ABC):
             elif name == b"accept":
                 accept = value if accept is ANYTHING else accept + b"," + value
             elif name == b"content-length":
-                length = int(value)  # digits: the parser of HTTP has seen to it
+                length = int(value)  # digits, by the HTTP parser
             elif name == b"content-encoding":
                 encoding = value
         if content_type != JSON:
@@ -177,122 +237,74 @@ class PostRoute(APIRoute, ABC):
         if encoding:
             raise ProblemError(
                 UNSUPPORTED_MEDIA_TYPE,
-                f"Content-Encoding must be absent; is {text(encoding)}",
+                f"Content-Encoding must be absent; is {header_text(encoding)}",
             )
-        answer_type = (
-            JSON if accept in JSON_RANGES else accepted_type(accept, self.answer_types)
-        )
-        if length > self._max_body_bytes:
-            raise too_large(f"{length}", self._max_body_bytes)
-        return content_type, answer_type
+        media_type = JSON
+        if accept not in JSON_RANGES:
+            media_type = accepted_type(accept, self.media_types)
+        if length > max_body:
+            raise too_large(f"{length}", max_body)
+        return content_type, media_type
+
+    def examples(self, inputs: ExampleInputs) -> dict[str, object]:
+        """Return example bodies by title."""
+        return self.request_type.examples(inputs)
+
+    def answer_example(self, body: object, model: ServedModel) -> object:
+        """Return the JSON response to an example. Raises ProblemError."""
+        context = RequestContext("example")
+        content = json.dumps(body).encode()
+        _, job = self.make_job(Body(content), JSON, model, context)
+        job.cost, job.is_light = 1, lambda: True
+        result = advance(job.run(RequestAutoencoder(model.backend, context)))
+        text = result.body if isinstance(result, Content) else result
+        answer: object = json.loads(text)
+        return answer
 
 
-class Shortcut:
-    """Hands a POST request for a PostRoute to the route, and all others to the application.
+def endpoint_of(request_type: type, response_type: type) -> Callable[..., None]:
+    """Return a function whose signature tells FastAPI the schemas of a route."""
 
-    The layers that FastAPI puts around its routes cost such a request 12 us, a fifteenth of it, and do nothing for it.
+    def endpoint(body: Any) -> None:  # noqa: ANN401 - set below
+        raise NotImplementedError(body)
+
+    endpoint.__annotations__ = {"body": request_type, "return": response_type}
+    return endpoint
+
+
+class Dispatcher:
+    """Passes POST requests for operations to their routes, all others to FastAPI.
+
+    FastAPI's layers around its routes take 12 us of such a request, a fifteenth, and
+    do nothing for it.
     """
 
-    def __init__(self, app: ASGIApp, routes: Iterable[PostRoute]) -> None:
+    def __init__(self, app: ASGIApp, routes: Iterable[OperationRoute]) -> None:
         self.app = app
         self._routes = {route.path: route for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand a request on."""
-        route = self._routes.get(path_of(scope))
+        """Pass on a request."""
+        path = scope["path"].removeprefix(scope["root_path"])
+        route = self._routes.get(path)
         if route is not None and scope["method"] == "POST":
-            scope["route"] = route
-            await route.handle(scope, receive, send)
+            scope[SCOPE_KEY].route = route.path
+            await route.respond(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
 
-def check_body_type(value: bytes, others: Sequence[bytes] = ()) -> bytes:
-    """JSON, if that is a body's type, in UTF-8; or the type as it came, if it is one of the others.
+def has_gone(receive: Receive) -> bool:
+    """Return whether the client has closed its connection, without waiting.
 
-    Raises RefusedError for any other.
+    The body must have been read: then ``receive`` gives http.disconnect or waits for
+    it, and its first step shows which.
     """
-    media_type, *parameters = (part.strip().lower() for part in value.split(b";"))
-    if media_type in others:
-        return value
-    if media_type != JSON:
-        names = listed((JSON, *others))
-        raise ProblemError(
-            UNSUPPORTED_MEDIA_TYPE,
-            f"Content-Type must be {names}; is {text(value) or 'missing'}",
-        )
-    charsets = [
-        part.partition(b"=")[2].strip(b'"')
-        for part in parameters
-        if part.startswith(b"charset=")
-    ]
-    if any(charset not in {b"utf-8", b"utf8"} for charset in charsets):
-        raise ProblemError(
-            UNSUPPORTED_MEDIA_TYPE,
-            f"JSON must be in UTF-8; Content-Type is {text(value)}",
-        )
-    return JSON
-
-
-def accepted_type(accept: bytes, types: Sequence[bytes]) -> bytes:
-    """The one of these types that a client would rather have. Raises RefusedError where it takes none."""
-    preferred = preferred_type(accept, types)
-    if preferred is None:
-        raise ProblemError(
-            NOT_ACCEPTABLE,
-            f"Accept must allow {listed(types)}; is {text(accept)}",
-            {"Vary": "Accept"},
-        )
-    return preferred
-
-
-def listed(types: Sequence[bytes]) -> str:
-    """The names of types, as a message has them."""
-    return ("one of " if len(types) > 1 else "") + b", ".join(types).decode()
-
-
-def text(value: bytes) -> str:
-    """A header's value, as it may be shown."""
-    return value[:100].decode("ascii", "replace")
-
-
-def too_large(length: str, most: int) -> ProblemError:
-    """The refusal of a body. What comes of it after that is dropped by the server, so that the answer is not lost."""
-    return ProblemError(
-        BODY_TOO_LARGE,
-        f"the body has {length} bytes; the most is {most} (VAE_MAX_BODY_BYTES)",
-    )
-
-
-async def read_body(
-    receive: Receive, record: RequestContext, most: int, admission: Admission
-) -> bytes | None:
-    """The body, counted while it comes in: what its header says of its length is not trusted.
-
-    Gives None when the client has gone. Raises RefusedError once there is more than ``most`` bytes, or where bodies
-    have too many together. ``record.bytes_in`` are to be given back to the admission when the body is done with.
-    """
-    pieces = bytearray()
-    while (message := await receive())["type"] == "http.request":
-        piece: bytes = message.get("body", b"")
-        admission.take_bytes(len(piece))
-        record.bytes_in += len(piece)
-        if record.bytes_in > most:
-            raise too_large(f"more than {most}", most)
-        if not message.get("more_body", False):
-            return (
-                bytes(pieces) + piece if pieces else piece
-            )  # nearly always: it came in one piece
-        pieces += piece
-    return None
-
-
-async def send_reply(send: Send, reply: Reply, headers: Headers) -> None:
-    """Send an answer of status 200, with headers beside its own."""
-    headers = [
-        *reply.headers,
-        *headers,
-        (b"content-length", b"%d" % len(reply.content)),
-    ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.content})
+    step = receive().__await__()
+    try:
+        next(step)
+    except StopIteration as end:
+        gone: bool = end.value["type"] == "http.disconnect"
+        return gone
+    step.close()
+    return False

@@ -1,49 +1,55 @@
-"""What an application shares with its server, and outlives it when the model is loaded anew."""
+"""State that the application shares with the server process."""
 
 import os
 from dataclasses import dataclass, field
+from functools import partial
+from operator import setitem
 
-from opentelemetry.trace import TracerProvider
-
-from service.api.admission import Admission
+from service.api.body import BodyBudget
+from service.imaging.codec import ImageCodec
+from service.model.autoencoder import Backend
+from service.model.batching import BatchScheduler
 from service.observability.logs import AccessLog
-from service.observability.metrics import Metrics
-from service.observability.request_context import RequestContext
+from service.observability.metrics import PENDING, Metrics
+from service.operations.base import ExampleInputs
+from service.operations.limits import Limits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ServedModel:
+    """A model and all that follows from it; a reload replaces it as one."""
+
+    backend: Backend
+    limits: Limits
+    codec: ImageCodec
+    examples: ExampleInputs
 
 
 @dataclass
 class AppState:
-    """One for each worker process.
+    """State of one process.
 
-    draining: the service is about to stop; readyz says so, and every answer ends its connection.
-    main_process: the process that signals go to.
+    api_keys: keys that clients must send; none: open to all.
+    draining: the service is about to stop: readyz says so, and every response closes
+        its connection.
+    main_process: process id that signals are sent to.
     """
 
-    metrics: Metrics
-    admission: Admission
+    model: ServedModel
+    scheduler: BatchScheduler
+    body_budget: BodyBudget
     access_log: AccessLog | None = None
-    tracer_provider: TracerProvider | None = None
+    api_keys: tuple[bytes, ...] = ()
     draining: bool = False
     main_process: int = field(default_factory=os.getpid)
+    metrics: Metrics = field(init=False)
 
-    def account(
-        self,
-        record: RequestContext,
-        client: str,
-        method: str,
-        path: str,
-        seconds: float,
-    ) -> None:
-        """Count a request that has ended, and log it."""
-        route = self.metrics.label(path)
-        self.metrics.request(route, record.status, seconds)
-        if record.images:
-            self.metrics.work(
-                route,
-                record.images,
-                (record.queue, record.decode, record.infer, record.encode),
-            )
-        if record.problem:
-            self.metrics.add("problem", record.problem)
-        if self.access_log:
-            self.access_log.write(record, client, method, route, seconds)
+    def start_counting(self, metrics: Metrics) -> None:
+        """Count in these metrics, in row 0."""
+        self.metrics = metrics
+        self.use_metrics_row(0)
+
+    def use_metrics_row(self, row: int) -> None:
+        """Count in a row of the metrics as this process's own."""
+        self.metrics.write_to(row)
+        self.scheduler.report_pending = partial(setitem, self.metrics.gauges, PENDING)

@@ -1,76 +1,177 @@
-"""Grey frames, uint8 (count, height, width), as a moving picture that gives each pixel back as it was.
+"""Lossless animations of frames uint8 (count, channels, height, width).
 
-``duration_ms`` is the time of a frame, ``loop`` how often all are played, 0 for ever. GIF and APNG are put together
-here, from frames that are compressed whole: Pillow compares each with the one before, which takes 40 and 9 times as
-long and came out larger, and joins those that are the same.
+``duration_ms`` is the time of one frame; ``loop`` is the number of times that all are
+played, 0 for ever. GIF and APNG are written here, from frames that are compressed
+whole: Pillow compares each with the one before, which takes 40 and 9 times as long,
+makes larger files, and merges equal frames.
 """
 
 import io
 import struct
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, WebPImagePlugin
+from PIL import WebPImagePlugin
 
-from service.imaging.plain_png import END, beginning, chunk, deflate
+from service.imaging.pixels import Pixels, images_from_pixels
+from service.imaging.plain_png import END, chunk, compress_rows, plain_header
 
-Frames = NDArray[np.uint8]
-GREYS = bytes(level for level in range(256) for _ in "RGB")
-
-
-def write_gif(frames: Frames, duration_ms: int, loop: int) -> bytes:
-    """A GIF89a (W3C, "Graphics Interchange Format, Version 89a") of all greys; it counts in hundredths of a second."""
-    _, height, width = frames.shape
-    screen = struct.pack(
-        "<HHBBB", width, height, 0b1_111_0_111, 0, 0
-    )  # with 256 colours of 8 bits
-    control = b"!\xf9\x04" + struct.pack("<BHBB", 0, (duration_ms + 5) // 10, 0, 0)
-    place = b"," + struct.pack("<HHHHBB", 0, 0, width, height, 0, 8)
-    data = (
-        Image.fromarray(frame).tobytes("gif", "L", 8, 0) for frame in frames
-    )  # compressed
-    blocks = (control + place + each + b"\0" for each in data)
-    return b"".join((b"GIF89a", screen, GREYS, gif_loop(loop), *blocks, b";"))
+GREY_LEVELS = np.arange(256, dtype=np.uint8)
+GREY_PALETTE = GREY_LEVELS.repeat(3).tobytes()
+# Global palette, 8 bits a colour, not sorted, 256 colours.
+GIF_SCREEN_FLAGS = 0b1_111_0_111
+GIF_CODE_BITS = 8  # of a pixel, before compression
+MS_PER_GIF_DELAY = 10  # GIF counts in hundredths of a second
+MS_PER_SECOND = 1000
 
 
-def gif_loop(loop: int) -> bytes:
-    """Netscape's extension, which tells how often a GIF is played again; without it, it is played once."""
-    return (
-        b""
-        if loop == 1
-        else b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<HB", max(loop - 1, 0), 0)
+def write_gif(
+    frames: Pixels,
+    duration_ms: int,
+    loop: int,
+) -> bytes:
+    """Return grey frames as a GIF (W3C, "Graphics Interchange Format, Version 89a").
+
+    The duration is rounded to hundredths of a second. Raises ValueError for frames of
+    more than one channel.
+    """
+    _, channels, height, width = frames.shape
+    if channels > 1:
+        raise ValueError("a GIF is written of grey frames only")
+    control = gif_control(duration_ms)
+    descriptor = gif_descriptor(width, height)
+    parts = [
+        b"GIF89a",
+        gif_screen(width, height),
+        GREY_PALETTE,
+        gif_loop(loop),
+    ]
+    for image in images_from_pixels(frames):
+        data = image.tobytes("gif", "L", GIF_CODE_BITS, 0)
+        parts.append(control)
+        parts.append(descriptor)
+        parts.append(data)
+        parts.append(b"\0")
+    parts.append(b";")
+    return b"".join(parts)
+
+
+def gif_screen(width: int, height: int) -> bytes:
+    """Return the logical screen descriptor."""
+    return struct.pack(
+        "<HHBBB",
+        width,
+        height,
+        GIF_SCREEN_FLAGS,
+        0,  # background colour
+        0,  # aspect ratio of a pixel: not given
     )
 
 
-def write_apng(frames: Frames, duration_ms: int, loop: int) -> bytes:
-    """An animated PNG (PNG 3, 11.3.6)."""
-    count, height, width = frames.shape
-    parts = [beginning(height, width), chunk(b"acTL", struct.pack(">II", count, loop))]
-    number = 0  # of the chunks that make the animation
-    for index, data in enumerate(deflate(frames)):
-        control = struct.pack(
-            ">IIIIIHHBB", number, width, height, 0, 0, duration_ms, 1000, 0, 0
-        )
+def gif_loop(loop: int) -> bytes:
+    """Return Netscape's extension, which says how often a GIF is repeated.
+
+    A GIF without it is played once.
+    """
+    if loop == 1:
+        return b""
+    repeats = max(loop - 1, 0)
+    fields = struct.pack("<HB", repeats, 0)
+    return b"!\xff\x0bNETSCAPE2.0\x03\x01" + fields
+
+
+def gif_control(duration_ms: int) -> bytes:
+    """Return the graphic control extension of a frame."""
+    half = MS_PER_GIF_DELAY // 2
+    delay = (duration_ms + half) // MS_PER_GIF_DELAY
+    fields = struct.pack(
+        "<BHBB",
+        0,  # flags: no disposal, no transparency
+        delay,
+        0,  # transparent colour
+        0,  # end of the extension
+    )
+    return b"!\xf9\x04" + fields
+
+
+def gif_descriptor(width: int, height: int) -> bytes:
+    """Return the descriptor of a frame that fills the screen."""
+    fields = struct.pack(
+        "<HHHHBB",
+        0,  # left
+        0,  # top
+        width,
+        height,
+        0,  # flags: no palette of its own, not interlaced
+        GIF_CODE_BITS,
+    )
+    return b"," + fields
+
+
+def write_apng(
+    frames: Pixels,
+    duration_ms: int,
+    loop: int,
+) -> bytes:
+    """Return frames as an animated PNG (PNG 3, 11.3.6)."""
+    count, channels, height, width = frames.shape
+    header = plain_header(channels, height, width)
+    animation = struct.pack(">II", count, loop)
+    control = apng_control(width, height, duration_ms)
+    parts = [header, chunk(b"acTL", animation)]
+    number = 0  # of the next fcTL or fdAT
+    for data in compress_rows(frames):
+        is_first = number == 0
+        numbered_control = number.to_bytes(4) + control
+        parts.append(chunk(b"fcTL", numbered_control))
         number += 1
-        if index == 0:
-            parts += chunk(b"fcTL", control), chunk(b"IDAT", data)
+        if is_first:
+            parts.append(chunk(b"IDAT", data))
         else:
-            parts += chunk(b"fcTL", control), chunk(b"fdAT", number.to_bytes(4) + data)
+            numbered_data = number.to_bytes(4) + data
+            parts.append(chunk(b"fdAT", numbered_data))
             number += 1
-    return b"".join((*parts, END))
+    parts.append(END)
+    return b"".join(parts)
 
 
-def write_webp(frames: Frames, duration_ms: int, loop: int) -> bytes:
-    """An animated WebP, lossless, with the least effort: more takes three times as long for the same size."""
-    first, *rest = (Image.fromarray(frame) for frame in frames)
-    how = {
-        "save_all": True,
-        "append_images": rest,
-        "duration": duration_ms,
-        "loop": loop,
-        "lossless": True,
-    }
-    effort = {"quality": 0, "method": 0, "kmax": 0}
+def apng_control(
+    width: int,
+    height: int,
+    duration_ms: int,
+) -> bytes:
+    """Return a frame control's fields after the sequence number."""
+    return struct.pack(
+        ">IIIIHHBB",
+        width,
+        height,
+        0,  # left
+        0,  # top
+        duration_ms,
+        MS_PER_SECOND,  # unit of the duration, as a fraction's denominator
+        0,  # disposal: none
+        0,  # blending: overwrite
+    )
+
+
+def write_webp(
+    frames: Pixels,
+    duration_ms: int,
+    loop: int,
+) -> bytes:
+    """Return frames as an animated, lossless WebP."""
+    images = images_from_pixels(frames)
     content = io.BytesIO()
-    first.save(content, WebPImagePlugin.WebPImageFile.format, **how, **effort)
+    images[0].save(
+        content,
+        format=WebPImagePlugin.WebPImageFile.format,
+        save_all=True,
+        append_images=images[1:],
+        duration=duration_ms,
+        loop=loop,
+        lossless=True,
+        # The least effort: more takes three times as long for the same size.
+        quality=0,
+        method=0,
+        kmax=0,
+    )
     return content.getvalue()

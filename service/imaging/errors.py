@@ -1,10 +1,18 @@
-"""What can be wrong with a picture."""
+"""The error that decoding an image raises."""
 
 
 class ImageError(Exception):
-    """The content is not a picture that this room reads; the message says why, for its sender."""
+    """Content that cannot be decoded; the message explains why, for its sender.
+
+    Attributes:
+        index: Position of the item in the list that was decoded.
+    """
+
+    def __init__(self, message: str, index: int = 0) -> None:
+        super().__init__(message)
+        self.index = index
 
 
 def damaged(name: str) -> ImageError:
-    """The refusal of a file of that format that is wrong in itself."""
+    """Return the error for a file that breaks the rules of the format ``name``."""
     return ImageError(f"a damaged or truncated {name}")

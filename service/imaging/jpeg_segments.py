@@ -1,67 +1,99 @@
-"""A JPEG without all that is not its pixels: thumbnails, profiles, texts (ITU-T T.81, annex B)."""
+"""Segments of a JPEG (ITU-T T.81, annex B), and a JPEG reduced to its pixels.
+
+Thumbnails, profiles and texts are left out.
+"""
 
 from collections.abc import Iterator
 
 from service.imaging.errors import ImageError, damaged
 
 SIGNATURE = b"\xff\xd8"
-MAX_SEGMENTS = 1000  # a picture has about twenty before its pixels
-MAX_SCANS = 50  # a picture has ten at most; each empty one costs a few bytes, and a walk over all pixels
-SCAN, COMMENT, EXIF, ADOBE, FILL = 0xDA, 0xFE, 0xE1, 0xEE, 0xFF
+MAX_SEGMENTS = 1000  # an image has about 20 before its pixels
+# An image has 10 at most; an empty scan has a few bytes, and costs a walk over all
+# pixels.
+MAX_SCANS = 50
+MARKER_PREFIX = 0xFF
+SCAN, COMMENT, EXIF, ADOBE = 0xDA, 0xFE, 0xE1, 0xEE
+SCAN_START = bytes([MARKER_PREFIX, SCAN])
 APPLICATION = range(0xE0, 0xF0)
-FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # these three are tables
+TABLES = {0xC4, 0xC8, 0xCC}
+FRAMES = set(range(0xC0, 0xD0)) - TABLES
+EXIF_PREFIX = b"Exif\0\0"
 
 
 def jpeg_size(content: bytes) -> tuple[int, int]:
-    """Width and height that the header of the one frame tells. Raises ImageError."""
-    frames = [data for marker, data in segments(content) if marker in FRAMES]
+    """Return width and height from the header of the one frame. Raises ImageError."""
+    frames = []
+    for marker, data in segments(content):
+        if marker in FRAMES:
+            frames.append(data)
     if len(frames) != 1:
         raise damaged("JPEG")
-    return int.from_bytes(frames[0][3:5]), int.from_bytes(frames[0][1:3])
+    (frame,) = frames
+    height = int.from_bytes(frame[1:3])
+    width = int.from_bytes(frame[3:5])
+    return width, height
 
 
 def jpeg_exif(content: bytes) -> bytes:
-    """The EXIF data; empty if there is none. Raises ImageError."""
-    found = (
-        data
-        for marker, data in segments(content)
-        if marker == EXIF and data.startswith(b"Exif\0\0")
-    )
-    return next(found, b"").removeprefix(b"Exif\0\0")
+    """Return the EXIF data; empty if there are none. Raises ImageError."""
+    for marker, data in segments(content):
+        if marker == EXIF and data.startswith(EXIF_PREFIX):
+            return data.removeprefix(EXIF_PREFIX)
+    return b""
 
 
 def pixel_segments(content: bytes) -> bytes:
-    """The same JPEG with frame, tables and scans alone, and what Adobe says of its colours. Raises ImageError."""
-    kept = [SIGNATURE]
+    """Return the JPEG with frame, tables and scans only.
+
+    Adobe's segment is kept, which says how colours are coded. Raises ImageError.
+    """
+    parts = [SIGNATURE]
     for marker, data in segments(content):
         if marker == SCAN:
-            kept.append(data)
-        elif marker == ADOBE or (marker != COMMENT and marker not in APPLICATION):
-            kept.append(bytes([0xFF, marker]) + (len(data) + 2).to_bytes(2) + data)
-    return b"".join(kept)
+            parts.append(data)
+        elif is_needed(marker):
+            length = len(data) + 2
+            parts.append(bytes([MARKER_PREFIX, marker]))
+            parts.append(length.to_bytes(2))
+            parts.append(data)
+    return b"".join(parts)
+
+
+def is_needed(marker: int) -> bool:
+    """Return whether pixels depend on segments of this marker."""
+    if marker == ADOBE:
+        return True
+    return marker != COMMENT and marker not in APPLICATION
 
 
 def segments(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Marker and data of each segment before the pixels; last SCAN, with all that is left. Raises ImageError."""
-    place = len(SIGNATURE)
+    """Yield marker and data of each segment before the pixels, then SCAN and the rest.
+
+    Raises ImageError for a damaged JPEG, and for too many segments or scans.
+    """
+    position = len(SIGNATURE)
     for _ in range(MAX_SEGMENTS):
-        if content[place : place + 1] != b"\xff" or place + 4 > len(content):
+        header = content[position : position + 4]
+        if len(header) != 4 or header[0] != MARKER_PREFIX:  # noqa: PLR2004 - as sliced
             raise damaged("JPEG")
-        if (
-            content[place + 1] == FILL
-        ):  # a marker may have any number of these before it: ITU-T T.81, B.1.1.2
-            place += 1
+        marker = header[1]
+        if marker == MARKER_PREFIX:
+            # Any number of them may come before a marker: ITU-T T.81, B.1.1.2.
+            position += 1
             continue
-        marker, length = (
-            content[place + 1],
-            int.from_bytes(content[place + 2 : place + 4]),
-        )
         if marker == SCAN:
-            scans = content.count(b"\xff\xda", place)
-            if scans > MAX_SCANS:
-                raise ImageError(f"a JPEG of {scans} scans; the most is {MAX_SCANS}")
-            yield marker, content[place:]
+            check_scans(content, position)
+            yield marker, content[position:]
             return
-        yield marker, content[place + 4 : place + 2 + length]
-        place += 2 + length
+        data_start = position + 4
+        position += 2 + int.from_bytes(header[2:])
+        yield marker, content[data_start:position]
     raise ImageError(f"a JPEG of more than {MAX_SEGMENTS} segments")
+
+
+def check_scans(content: bytes, position: int) -> None:
+    """Raise ImageError for more scans, from that position on, than an image has."""
+    scans = content.count(SCAN_START, position)
+    if scans > MAX_SCANS:
+        raise ImageError(f"a JPEG of {scans} scans; at most {MAX_SCANS} are allowed")

@@ -1,13 +1,15 @@
-"""Which way up a picture is, as its EXIF data say."""
+"""Orientation of an image by its EXIF data."""
 
 import struct
 
 from PIL import Image
 
 ORIENTATION = 0x0112  # TIFF 6.0's tag
+STORED_UPRIGHT = 1
+ENTRY_BYTES = 12
 BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-# From how the picture is stored to how it was taken; 1 is as stored.
-TURNS = {
+# From the image as stored to the image upright; there is none for STORED_UPRIGHT.
+TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -18,24 +20,29 @@ TURNS = {
 }
 
 
-def upright(image: Image.Image, exif: bytes) -> tuple[Image.Image, bool]:
-    """The picture the right way up, and whether it had to be turned or mirrored for that."""
-    turn = TURNS.get(orientation(exif))
-    return (image, False) if turn is None else (image.transpose(turn), True)
+def orient(image: Image.Image, exif: bytes) -> tuple[Image.Image, bool]:
+    """Return the image upright, and whether it was turned or mirrored for that."""
+    transposition = TRANSPOSITIONS.get(read_orientation(exif))
+    if transposition is None:
+        return image, False
+    return image.transpose(transposition), True
 
 
-def orientation(exif: bytes) -> int:
-    """The number that EXIF's first directory has for it; 1 where nothing is told, or nothing can be read."""
+def read_orientation(exif: bytes) -> int:
+    """Return the orientation in EXIF's first directory; 1, upright, if unreadable."""
     order = BYTE_ORDERS.get(exif[:4])
     if order is None:
-        return 1
+        return STORED_UPRIGHT
     try:
-        (start,) = struct.unpack_from(f"{order}I", exif, 4)
-        (count,) = struct.unpack_from(f"{order}H", exif, start)
-        for place in range(start + 2, start + 2 + 12 * count, 12):
-            tag, _, _, value = struct.unpack_from(f"{order}HHIH", exif, place)
+        (directory,) = struct.unpack_from(f"{order}I", exif, 4)
+        (count,) = struct.unpack_from(f"{order}H", exif, directory)
+        first = directory + 2
+        end = first + ENTRY_BYTES * count
+        for position in range(first, end, ENTRY_BYTES):
+            entry = struct.unpack_from(f"{order}HHIH", exif, position)
+            tag, _, _, value = entry
             if tag == ORIENTATION:
                 return int(value)
     except struct.error:  # past the end
         pass
-    return 1
+    return STORED_UPRIGHT

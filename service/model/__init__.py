@@ -1,1 +1,4 @@
-"""The autoencoder behind a protocol, and what one does in its latent space. Knows no HTTP and no image formats."""
+"""The autoencoder, its ONNX Runtime backend, and the mathematics of its latent space.
+
+Knows neither HTTP nor image formats.
+"""

@@ -1,4 +1,4 @@
-"""What the service needs of a variational autoencoder, whatever computes it."""
+"""The variational autoencoder's interface, independent of the inference library."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,65 +12,104 @@ from service.model.statistics import LatentStatistics
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-WHITE = np.float32(255)  # of uint8 pixels
+MAX_UINT8 = np.float32(255)
+TEST_BATCH = 2  # a graph whose batch axis is fixed at 1 still answers a single image
 
 
 @dataclass(frozen=True, slots=True)
 class Posterior:
-    """q(z|x), a diagonal Gaussian for each image: mean and natural logarithm of the variance, each (batch, latent)."""
+    """q(z|x), a diagonal Gaussian for each image.
+
+    mean: float32 (batch, latent).
+    log_variance: float32 (batch, latent), the natural logarithm of the variance.
+    """
 
     mean: Floats
     log_variance: Floats
 
     def __getitem__(self, images: slice) -> "Posterior":
-        """That of some of the images."""
-        return Posterior(self.mean[images], self.log_variance[images])
+        """Return the posterior of some of the images."""
+        return Posterior(
+            mean=self.mean[images],
+            log_variance=self.log_variance[images],
+        )
 
 
 class Autoencoder(Protocol):
-    """Encoder and decoder of one model, each a single batched call."""
+    """Encoder and decoder of one model, batched with concurrent requests."""
 
     @property
     def card(self) -> ModelCard:
-        """What the model is; gives ``image_shape`` (1, height, width) and ``latent_size``."""
+        """The model card, with ``image_shape`` and ``latent_size``."""
 
     @property
     def statistics(self) -> LatentStatistics:
-        """Where the classes lie in latent space, as far as that is known."""
+        """The classes' distributions in latent space, empty where not known."""
 
-    def encode(self, pixels: Pixels | Floats) -> Posterior:
-        """The posterior of images (batch, height, width), white ink on black, uint8 or float32 in [0, 1].
+    async def encode(self, pixels: Pixels | Floats) -> Posterior:
+        """Return the posterior of images (batch, channels, height, width).
 
-        Raises InferenceError.
+        Pixels are uint8, or float32 in [0, 1]. Raises InferenceError.
         """
 
+    async def decode(self, latents: Floats) -> Floats:
+        """Decode latents (batch, latent) to images.
+
+        Returns float32 (batch, channels, height, width) in [0, 1]. Raises
+        InferenceError.
+        """
+
+
+class Backend(Protocol):
+    """Encoder and decoder of one model, one synchronous call a batch."""
+
+    @property
+    def card(self) -> ModelCard:
+        """The model card, with ``image_shape`` and ``latent_size``."""
+
+    @property
+    def statistics(self) -> LatentStatistics:
+        """The classes' distributions in latent space, empty where not known."""
+
+    def encode(self, pixels: Pixels | Floats) -> Posterior:
+        """Return the posterior of images, as ``Autoencoder.encode`` does."""
+
     def decode(self, latents: Floats) -> Floats:
-        """Pixels (batch, height, width) in [0, 1] of latents (batch, latent). Raises InferenceError."""
+        """Decode latents to images, as ``Autoencoder.decode`` does."""
 
 
 def unit_pixels(pixels: Pixels | Floats) -> Floats:
-    """The pixels as float32 in [0, 1]: uint8 is divided by 255, float32 stays as it is."""
-    return (
-        pixels.astype(np.float32) / WHITE
-        if pixels.dtype == np.uint8
-        else np.asarray(pixels, dtype=np.float32)
-    )
+    """Return pixels as float32 in [0, 1]: uint8 is divided by 255, float32 is kept."""
+    if pixels.dtype == np.uint8:
+        return pixels.astype(np.float32) / MAX_UINT8
+    return np.asarray(pixels, dtype=np.float32)
 
 
-def check_inference(autoencoder: Autoencoder) -> None:
-    """Run two black images through both graphs: one that is alone may pass where a batch would not.
+def check_inference(backend: Backend) -> None:
+    """Encode and decode two black images.
 
-    Raises InferenceError unless finite numbers of the right shape come out.
+    Raises InferenceError unless the results have the card's shapes and are finite.
     """
-    _, height, width = autoencoder.card.image_shape
-    posterior = autoencoder.encode(np.zeros((2, height, width), dtype=np.uint8))
-    pixels = autoencoder.decode(posterior.mean)
-    for name, values, shape in (
-        ("mean", posterior.mean, (2, autoencoder.card.latent_size)),
-        ("log_variance", posterior.log_variance, (2, autoencoder.card.latent_size)),
-        ("pixels", pixels, (2, height, width)),
-    ):
-        if values.shape != shape or not np.isfinite(values).all():
-            raise InferenceError(
-                f"a test inference gave {name} of shape {values.shape} or not finite, not {shape}"
-            )
+    card = backend.card
+    image_shape = (TEST_BATCH, *card.image_shape)
+    latent_shape = (TEST_BATCH, card.latent_size)
+
+    images = np.zeros(image_shape, dtype=np.uint8)
+    posterior = backend.encode(images)
+    decoded = backend.decode(posterior.mean)
+
+    check_output("mean", posterior.mean, latent_shape)
+    check_output("log_variance", posterior.log_variance, latent_shape)
+    check_output("pixels", decoded, image_shape)
+
+
+def check_output(name: str, values: Floats, shape: tuple[int, ...]) -> None:
+    """Raise InferenceError unless values have this shape and are finite."""
+    if values.shape != shape:
+        raise InferenceError(
+            f"a test inference returned {name} of shape {values.shape}, not {shape}"
+        )
+    if not np.isfinite(values).all():
+        raise InferenceError(
+            f"a test inference returned {name} with values that are not finite"
+        )

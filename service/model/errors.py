@@ -1,13 +1,14 @@
-"""What can go wrong with a model.
+"""Errors of a model.
 
 AutoencoderError
 ├── ModelLoadError
-└── InferenceError
+├── InferenceError
+└── OverloadedError
 """
 
 
 class AutoencoderError(Exception):
-    """Base of this room's errors; the message is one clear line."""
+    """Base of the errors; the message is one clear line."""
 
 
 class ModelLoadError(AutoencoderError):
@@ -16,3 +17,7 @@ class ModelLoadError(AutoencoderError):
 
 class InferenceError(AutoencoderError):
     """The model is loaded but does not compute."""
+
+
+class OverloadedError(AutoencoderError):
+    """More images are waiting for the model than may be."""

@@ -1,4 +1,13 @@
-"""Walks through the latent space."""
+"""Interpolation between latents: the frames of an animation or a strip of images.
+
+linear: straight, in equal steps.
+spherical: on the arc of a great circle (Shoemake 1985, "Animating rotation with
+    quaternion curves"), of an ellipse if the lengths of the ends differ; straight where
+    the angle between them is zero or a half turn.
+even: straight, in steps of equal length in decoded pixels: by arc length under the
+    metric that the decoder induces (Arvanitidis, Hansen & Hauberg 2018, "Latent space
+    oddity").
+"""
 
 from typing import Literal
 
@@ -7,103 +16,207 @@ import numpy as np
 from service.model.autoencoder import Autoencoder, Floats
 from service.model.noise import Doubles
 
-FINENESS = 2  # frames that an even path is measured by, for each that it has
-FLAT = 1e-6  # the sine of an angle below which there is no turning
-STILL = (
-    1e-6  # pixels of change added to each leg, so that one without any has its steps
-)
+OVERSAMPLING = 2  # decoded points an even path is measured at, for each of its steps
+MIN_SINE = 1e-6  # of an angle below which an arc is a straight line
+# Pixel distance added to each segment, so that one without any change has its steps.
+MIN_DISTANCE = 1e-6
 
 InterpolationKind = Literal["linear", "spherical", "even"]
 
 
-def interpolate_path(
+async def interpolate_path(
     autoencoder: Autoencoder,
     waypoints: Floats,
     steps: int,
-    path: InterpolationKind,
+    kind: InterpolationKind,
     *,
     closed: bool,
 ) -> tuple[Doubles, Floats]:
-    """Walk from waypoint to waypoint (2 or more, latent), ``steps`` frames a leg, 2 or more, corners counted once.
+    """Interpolate from waypoint to waypoint (2 or more, latent).
 
-    Gives each frame's weight, (frames,), from 0 to the number of legs, and its latent, (frames, latent); at the
-    waypoints it is exactly theirs. A ``closed`` walk goes back to the first and ends one step before it, to be
-    repeated.
+    Each segment between two waypoints has ``steps`` frames, 2 or more, both ends
+    included; a waypoint that two segments share is returned once. A ``closed`` path
+    returns to the first waypoint and ends one step before it, to be repeated.
 
-    linear: straight, in equal steps.
-    spherical: on a great circle's arc (Shoemake 1985, "Animating rotation with quaternion curves"), an ellipse's for
-        ends of unequal length; straight where the angle between them vanishes or is a half turn.
-    even: straight, a leg's steps of equal length in decoded pixels: by arc length under the metric that the decoder
-        pulls back (Arvanitidis, Hansen & Hauberg 2018, "Latent space oddity").
+    Returns each frame's weight, (frames,), from 0 to the number of segments, and its
+    latent, (frames, latent). At the waypoints it is exactly theirs.
     """
-    starts = waypoints if closed else waypoints[:-1]
-    ends = np.roll(waypoints, -1, axis=0)[: len(starts)]
-    weights = np.tile(equal_weights(steps), (len(starts), 1))
-    if path == "even":
-        weights = even_weights(autoencoder, starts, ends, weights)
-    latents = (
-        arcs(starts, ends, weights)
-        if path == "spherical"
-        else lines(starts, ends, weights)
-    )
-    weights += np.arange(len(starts))[:, np.newaxis]
+    if closed:
+        waypoints = np.concatenate([waypoints, waypoints[:1]])
+    starts = waypoints[:-1]
+    ends = waypoints[1:]
+    points_between = points_on_lines
+    weights = repeat_weights(equal_weights(steps), len(starts))
+    if kind == "spherical":
+        points_between = points_on_arcs
+    elif kind == "even":
+        weights = await even_weights(autoencoder, starts, ends, steps)
+
+    latents = points_between(starts, ends, weights)
+    return join_segments(weights, latents, closed=closed)
+
+
+def join_segments(
+    weights: Doubles,
+    latents: Doubles,
+    *,
+    closed: bool,
+) -> tuple[Doubles, Floats]:
+    """Join segments to one path, each shared waypoint once.
+
+    weights: (segments, steps), from 0 to 1.
+    latents: (segments, steps, latent).
+
+    Returns the weights, (frames,), from 0 to the number of segments, and the latents,
+    float32 (frames, latent).
+    """
+    offsets = np.arange(len(weights))[:, np.newaxis]
     kept = np.ones(weights.shape, dtype=bool)
-    kept[:, -1] = False  # the next leg has it, or for a closed walk its beginning
+    kept[:, -1] = False  # it is the next segment's first frame
     kept[-1, -1] = not closed
-    return weights[kept], latents[kept].astype(np.float32)
+    path_weights = weights + offsets
+    path_latents = latents.astype(np.float32)
+    return path_weights[kept], path_latents[kept]
 
 
 def equal_weights(steps: int) -> Doubles:
-    """Weights (steps,) from 0 to 1."""
+    """Return equally spaced weights from 0 to 1, (steps,)."""
     return np.arange(steps) / (steps - 1)
 
 
-def even_weights(
-    autoencoder: Autoencoder, starts: Floats, ends: Floats, weights: Doubles
+def repeat_weights(weights: Doubles, segments: int) -> Doubles:
+    """Repeat weights (steps,) for each segment: (segments, steps)."""
+    return np.tile(weights, (segments, 1))
+
+
+async def even_weights(
+    autoencoder: Autoencoder,
+    starts: Floats,
+    ends: Floats,
+    steps: int,
 ) -> Doubles:
-    """Move weights (legs, steps) so that the same share of a leg's change in pixels has been seen at each."""
-    legs, steps = weights.shape
-    fine = equal_weights(FINENESS * (steps - 1) + 1)
-    latents = lines(starts, ends, np.tile(fine, (legs, 1))).astype(np.float32)
-    pixels = autoencoder.decode(latents.reshape(-1, latents.shape[-1])).reshape(
-        legs, len(fine), -1
+    """Return weights, (segments, steps), of equally distant images on straight lines.
+
+    The distance along a line is measured by decoding it at ``OVERSAMPLING`` times as
+    many steps, and interpolated between them.
+    """
+    fine_intervals = OVERSAMPLING * (steps - 1)
+    fine = equal_weights(fine_intervals + 1)
+    fine_weights = repeat_weights(fine, len(starts))
+    points = points_on_lines(starts, ends, fine_weights)
+    distances = await pixel_distances(autoencoder, points)
+    distances += MIN_DISTANCE * fine
+
+    shares = equal_weights(steps)
+    weights = np.empty((len(starts), steps))
+    for segment, distance in enumerate(distances):
+        wanted = shares * distance[-1]
+        weights[segment] = np.interp(wanted, distance, fine)
+    return weights
+
+
+async def pixel_distances(
+    autoencoder: Autoencoder,
+    points: Doubles,
+) -> Doubles:
+    """Return the length of each segment's decoded path up to each of its points.
+
+    points: (segments, points, latent).
+
+    Returns Euclidean distances between pixels in [0, 1], summed from point to point:
+    (segments, points), the first 0.
+    """
+    segments, count, size = points.shape
+    latents = points.astype(np.float32)
+    images = await autoencoder.decode(latents.reshape(-1, size))
+    pixels = images.reshape(segments, count, -1)
+    changes = np.diff(pixels, axis=1)
+    lengths = np.linalg.norm(changes, axis=-1)
+
+    distances = np.zeros((segments, count))
+    np.cumsum(lengths, axis=1, dtype=np.float64, out=distances[:, 1:])
+    return distances
+
+
+def points_on_lines(
+    starts: Floats,
+    ends: Floats,
+    weights: Doubles,
+) -> Doubles:
+    """Return points (segments, steps, latent) on straight lines.
+
+    starts, ends: (segments, latent).
+    weights: (segments, steps), 0 at a start and 1 at an end.
+    """
+    return combine(starts, ends, 1 - weights, weights)
+
+
+def points_on_arcs(
+    starts: Floats,
+    ends: Floats,
+    weights: Doubles,
+) -> Doubles:
+    """Return points (segments, steps, latent) on arcs about the origin.
+
+    starts, ends: (segments, latent).
+    weights: (segments, steps), 0 at a start and 1 at an end.
+    """
+    angles = angles_between(starts, ends)[:, np.newaxis]
+    sines = np.sin(angles)
+    curved = sines > MIN_SINE
+    start_shares = 1 - weights  # shares stay so where the path is not curved
+    end_shares = weights.copy()
+    start_sines = np.sin(start_shares * angles)
+    end_sines = np.sin(end_shares * angles)
+    np.divide(
+        start_sines,
+        sines,
+        out=start_shares,
+        where=curved,
     )
-    changes = np.linalg.norm(np.diff(pixels, axis=1), axis=-1).astype(np.float64)
-    seen = np.insert(changes.cumsum(axis=1), 0, 0, axis=1) + STILL * fine
-    return np.array(
-        [
-            np.interp(leg * own[-1], own, fine)
-            for leg, own in zip(weights, seen, strict=True)
-        ]
+    np.divide(
+        end_sines,
+        sines,
+        out=end_shares,
+        where=curved,
     )
+    return combine(starts, ends, start_shares, end_shares)
 
 
-def lines(starts: Floats, ends: Floats, weights: Doubles) -> Doubles:
-    """Points (legs, steps, latent) on the straight lines from starts to ends (legs, latent)."""
-    return mixtures(starts, ends, 1 - weights, weights)
+def angles_between(starts: Floats, ends: Floats) -> Doubles:
+    """Return the angle at the origin between each start and end, (segments,).
 
-
-def arcs(starts: Floats, ends: Floats, weights: Doubles) -> Doubles:
-    """Points (legs, steps, latent) on the arcs from starts to ends (legs, latent)."""
-    both = np.stack([starts, ends]).astype(np.float64)
-    lengths: Doubles = np.prod(np.linalg.norm(both, axis=-1), axis=0)
-    cosines = np.divide(
-        np.prod(both, axis=0).sum(axis=1),
+    It is 0 if one of them is the origin.
+    """
+    first = starts.astype(np.float64)
+    last = ends.astype(np.float64)
+    products = first * last
+    first_lengths = np.linalg.norm(first, axis=-1)
+    last_lengths = np.linalg.norm(last, axis=-1)
+    lengths = first_lengths * last_lengths
+    cosines = np.ones_like(lengths)
+    np.divide(
+        products.sum(axis=1),
         lengths,
-        np.ones_like(lengths),
+        out=cosines,
         where=lengths > 0,
     )
-    angles = np.arccos(cosines.clip(-1, 1))[:, np.newaxis]
-    sines = np.sin(angles)
-    turns = sines > FLAT
-    first = np.divide(np.sin((1 - weights) * angles), sines, 1 - weights, where=turns)
-    last = np.divide(np.sin(weights * angles), sines, weights.copy(), where=turns)
-    return mixtures(starts, ends, first, last)
+    in_range = cosines.clip(-1, 1)  # rounding may leave it
+    angles: Doubles = np.arccos(in_range)
+    return angles
 
 
-def mixtures(starts: Floats, ends: Floats, first: Doubles, last: Doubles) -> Doubles:
-    """Points (legs, steps, latent) that have these shares (legs, steps) of starts and of ends (legs, latent)."""
-    return (
-        first[..., np.newaxis] * starts[:, np.newaxis]
-        + last[..., np.newaxis] * ends[:, np.newaxis]
-    )
+def combine(
+    starts: Floats,
+    ends: Floats,
+    start_shares: Doubles,
+    end_shares: Doubles,
+) -> Doubles:
+    """Return points (segments, steps, latent) as weighted sums of two ends.
+
+    starts, ends: (segments, latent).
+    start_shares, end_shares: (segments, steps).
+    """
+    from_starts = start_shares[..., np.newaxis] * starts[:, np.newaxis]
+    from_ends = end_shares[..., np.newaxis] * ends[:, np.newaxis]
+    return from_starts + from_ends

@@ -1,77 +1,92 @@
-"""Random numbers that a seed tells on any machine: the same bits, whatever computes them, and in any company.
+"""Seeded random numbers, bit-identical on every machine and for every batch size.
 
-The words are Philox's, a bijection of a counter under a key (Salmon et al. 2011, "Parallel random numbers: as easy as
-1, 2, 3"), whose stream NumPy keeps for ever, as it does not keep that of its normal distribution. From there on only
-operations are used that IEEE 754 rounds in one way: NumPy's logarithm and cosine differ between processors.
+The words are those of Philox, a bijection of a counter under a key (Salmon et al. 2011,
+"Parallel random numbers: as easy as 1, 2, 3"). NumPy keeps its stream stable, which it
+does not promise for its normal distribution. The rest uses only operations that IEEE
+754 rounds in exactly one way: NumPy's logarithm and cosine differ between processors.
 """
 
 import math
-import secrets
 
 import numpy as np
 from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
 
-SEED_BITS = 53  # every integer of so many is a number of JSON to any client
+SEED_BITS = 53  # any JSON client represents integers of so many bits exactly
 MAX_SEED = 2**SEED_BITS - 1
-LOGARITHM = np.array(
-    [2 / (2 * power + 1) for power in range(17)]
-)  # 2 artanh(x) / x, in x squared: |x| <= 1/3
-COSINE = np.array(
-    [(-1) ** power / math.factorial(2 * power) for power in range(17)]
-)  # in x squared: |x| <= pi
+
+WORD_SHIFT = np.uint64(12)  # leaves 52 bits: adding one half to them is still exact
+WORD_SCALE = 2.0**-52
+
+# Taylor series in x squared: 2 artanh(x) / x for |x| <= 1/3, cos(x) for |x| <= pi.
+TERMS = range(17)
+ARTANH_SERIES = [2 / (2 * term + 1) for term in TERMS]
+COSINE_SERIES = [(-1) ** term / math.factorial(2 * term) for term in TERMS]
 
 
-def new_seed() -> int:
-    """A seed that nobody foresees, from 0 to ``MAX_SEED``."""
-    return secrets.randbits(SEED_BITS)
+def uniforms(
+    seed: int,
+    items: int,
+    each: int,
+) -> Doubles:
+    """Return numbers strictly between 0 and 1, (items, each).
 
-
-def uniforms(seed: int, items: int, each: int) -> Doubles:
-    """Numbers strictly between 0 and 1, (items, each): row i begins the i-th stream of the seed, 0 to ``MAX_SEED``.
-
-    Neither how many rows there are nor how long they are changes what stands in them.
+    Row i is the beginning of the seed's i-th stream: it depends neither on the number
+    of rows nor on their length. Seeds are 0 to ``MAX_SEED``.
     """
-    generator = np.random.Philox(key=np.array([seed, 0], dtype=np.uint64))
-    beginning = generator.state
+    key = np.array([seed, 0], dtype=np.uint64)
+    generator = np.random.Philox(key=key)
+    start = generator.state
     words = np.empty((items, each), dtype=np.uint64)
     for item in range(items):
-        beginning["state"]["key"][1] = item
-        generator.state = beginning
+        start["state"]["key"][1] = item
+        generator.state = start
         words[item] = generator.random_raw(each)
-    return ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+    words >>= WORD_SHIFT
+    numbers = words.astype(np.float64)
+    numbers += 0.5
+    numbers *= WORD_SCALE
+    return numbers
 
 
 def normals(uniform: Doubles) -> Doubles:
-    """Draws from the standard normal, (..., count), of uniform ones (..., 2 count).
+    """Map uniform numbers (..., 2 count) to standard normal ones (..., count).
 
     Box & Muller 1958, "A note on the generation of random normal deviates".
     """
-    length, angle = np.split(uniform, 2, axis=-1)
-    radius: Doubles = np.sqrt(-2 * logarithm(length))
-    return radius * cosine(2 * math.pi * (angle - 0.5))
+    first, second = np.split(uniform, 2, axis=-1)
+    radius: Doubles = np.sqrt(-2 * logarithm(first))
+    angle = 2 * math.pi * (second - 0.5)
+    return radius * cosine(angle)
 
 
 def logarithm(values: Doubles) -> Doubles:
-    """The natural logarithm of numbers between 0 and 1, within a share of 1e-15."""
-    fraction, exponent = np.frexp(values)  # from 1/2 to 1
+    """Return the natural logarithm of numbers in (0, 1), relative error below 1e-15.
+
+    Of a fraction f times a power of two, log(f) is 2 artanh((f - 1) / (f + 1)).
+    """
+    fraction, exponent = np.frexp(values)  # the fraction is in [1/2, 1)
     ratio = (fraction - 1) / (fraction + 1)
-    logarithms: Doubles = exponent * math.log(2) + ratio * polynomial(
-        ratio * ratio, LOGARITHM
-    )
+    series = polynomial(ratio * ratio, ARTANH_SERIES)
+    log_fraction = ratio * series
+    log_power = exponent * math.log(2)
+    logarithms: Doubles = log_power + log_fraction
     return logarithms
 
 
 def cosine(angles: Doubles) -> Doubles:
-    """The cosine of angles from -pi to pi, within 1e-14."""
-    cosines: Doubles = polynomial(angles * angles, COSINE)
-    return cosines
+    """Return the cosine of angles from -pi to pi, absolute error below 1e-14."""
+    squares = angles * angles
+    return polynomial(squares, COSINE_SERIES)
 
 
-def polynomial(values: Doubles, coefficients: Doubles) -> Doubles:
-    """The sum of coefficients, the constant first, times powers of the values, by Horner's scheme."""
-    sums = np.full_like(values, coefficients[-1])
-    for coefficient in coefficients[-2::-1]:
-        sums = sums * values + coefficient
+def polynomial(values: Doubles, coefficients: list[float]) -> Doubles:
+    """Evaluate a polynomial by Horner's scheme; its first coefficient is the constant."""
+    highest = coefficients[-1]
+    lower = coefficients[:-1]
+    sums = np.full_like(values, highest)
+    for coefficient in reversed(lower):
+        sums *= values
+        sums += coefficient
     return sums

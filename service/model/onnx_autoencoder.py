@@ -1,31 +1,33 @@
 """The autoencoder in ONNX Runtime: the only file that imports onnxruntime."""
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-from pydantic import ValidationError
+from typing_extensions import override
 
 from service.model.autoencoder import (
+    MAX_UINT8,
+    Backend,
     Floats,
     Pixels,
     Posterior,
     check_inference,
-    unit_pixels,
 )
 from service.model.card import CardFile, ModelCard
 from service.model.errors import InferenceError, ModelLoadError
+from service.model.model_folder import read_card, read_statistics, read_verified
 from service.model.statistics import LatentStatistics
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported
+import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-CARD_FILE = "model.json"
-Shape = list[str | int]  # a name for an axis of any length
-LOAD_ERRORS = (
+Shape = list[str | int]  # an axis of any length has a name
+
+RUN_ERRORS = (
+    ort_errors.EPFail,
     ort_errors.Fail,
     ort_errors.InvalidArgument,
     ort_errors.InvalidGraph,
@@ -33,11 +35,20 @@ LOAD_ERRORS = (
     ort_errors.NotImplemented,
     ort_errors.RuntimeException,
 )
-RUN_ERRORS = (*LOAD_ERRORS, ort_errors.EPFail)
+# ONNX Runtime's own errors derive from Exception; a system error is a RuntimeError.
+LOAD_ERRORS = (*RUN_ERRORS, RuntimeError)
+
+SPINNING = "session.intra_op.allow_spinning"
+EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
+# A tensor stored in another file has this key in the graph: field 1, 8 bytes long.
+EXTERNAL_DATA_KEY = b"\x0a\x08location"
 
 
-class OnnxAutoencoder:
-    """Encoder and decoder graphs on the CPU, one thread each: more processes serve more than more threads."""
+class OnnxAutoencoder(Backend):
+    """Encoder and decoder graphs on the CPU, one thread each.
+
+    More processes serve more requests than more threads do.
+    """
 
     def __init__(
         self,
@@ -51,23 +62,14 @@ class OnnxAutoencoder:
         self._decoder = decoder
         self._statistics = statistics
 
-    @property
-    def card(self) -> ModelCard:
-        """The model card."""
-        return self._card
-
-    @property
-    def statistics(self) -> LatentStatistics:
-        """See ``Autoencoder``."""
-        return self._statistics
-
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Open the model in ``folder`` and run it once.
 
-        Raises ModelLoadError, in one line, if a file is missing, is not what the card says or does not compute.
+        Raises ModelLoadError, in one line, if a file is missing, is not what the card
+        says or does not compute.
         """
-        card = read_card(folder / CARD_FILE)
+        card = read_card(folder)
         image: Shape = ["batch", *card.image_shape]
         latent: Shape = ["batch", card.latent_size]
         encoder = open_graph(
@@ -76,99 +78,68 @@ class OnnxAutoencoder:
             {"pixels": image, "mean": latent, "log_variance": latent},
         )
         decoder = open_graph(
-            folder, card.graphs.decoder, {"latent": latent, "pixels": image}
+            folder,
+            card.graphs.decoder,
+            {"latent": latent, "pixels": image},
         )
-        autoencoder = cls(card, encoder, decoder, read_statistics(folder, card))
+        statistics = read_statistics(folder, card)
+        autoencoder = cls(card, encoder, decoder, statistics)
         try:
             check_inference(autoencoder)
         except InferenceError as error:
             raise ModelLoadError(f"{folder}: {error}") from error
         return autoencoder
 
+    @property
+    @override
+    def card(self) -> ModelCard:
+        return self._card
+
+    @property
+    @override
+    def statistics(self) -> LatentStatistics:
+        return self._statistics
+
+    @override
     def encode(self, pixels: Pixels | Floats) -> Posterior:
-        """See ``Autoencoder``."""
-        inputs = {"pixels": unit_pixels(pixels)[:, np.newaxis]}
+        inputs = {"pixels": np.asarray(pixels, dtype=np.float32)}
+        if pixels.dtype == np.uint8:
+            inputs["pixels"] = inputs["pixels"] / MAX_UINT8
         mean, log_variance = run(self._encoder, ["mean", "log_variance"], inputs)
         return Posterior(mean, log_variance)
 
+    @override
     def decode(self, latents: Floats) -> Floats:
-        """See ``Autoencoder``."""
-        (pixels,) = run(self._decoder, ["pixels"], {"latent": latents})
-        return pixels[:, 0]
+        inputs = {"latent": latents}
+        (pixels,) = run(self._decoder, ["pixels"], inputs)
+        return pixels
 
 
 def run(
-    session: onnxruntime.InferenceSession, outputs: list[str], inputs: dict[str, Floats]
+    session: onnxruntime.InferenceSession,
+    outputs: list[str],
+    inputs: dict[str, Floats],
 ) -> list[Floats]:
-    """Run a graph. Raises InferenceError."""
+    """Run a graph and return the named outputs. Raises InferenceError."""
     try:
         return session.run(outputs, inputs)  # type: ignore[no-any-return]  # onnxruntime's run is not typed
     except RUN_ERRORS as error:
         raise InferenceError(f"ONNX Runtime: {error}") from error
 
 
-def read_card(path: Path) -> ModelCard:
-    """Read and check the model card. Raises ModelLoadError, naming the file and the field."""
-    try:
-        return ModelCard.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise ModelLoadError(f"{path} cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(
-            ": "
-        )
-        raise ModelLoadError(
-            f"{path} is not a model card of format version 1: {reason}"
-        ) from error
-
-
-def read_file(folder: Path, file: CardFile) -> bytes:
-    """The content of a file, if it is the one that its card names. Raises ModelLoadError, naming the file."""
-    path = folder / file.file
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelLoadError(f"{path} cannot be read: {error.strerror}") from error
-    if hashlib.sha256(content).hexdigest() != file.sha256:
-        raise ModelLoadError(
-            f"{path} is not the file that its card names: the SHA-256 differs"
-        )
-    return content
-
-
-def read_statistics(folder: Path, card: ModelCard) -> LatentStatistics:
-    """The latent statistics that the card names, if it does. Raises ModelLoadError, naming the file."""
-    if card.statistics is None:
-        return LatentStatistics.unknown(card.latent_size)
-    content = read_file(folder, card.statistics)
-    try:
-        return LatentStatistics.read(content, card.latent_size)
-    except ModelLoadError as error:
-        raise ModelLoadError(f"{folder / card.statistics.file}: {error}") from error
-
-
 def open_graph(
-    folder: Path, graph: CardFile, tensors: dict[str, Shape]
+    folder: Path,
+    graph: CardFile,
+    tensors: dict[str, Shape],
 ) -> onnxruntime.InferenceSession:
-    """Open a graph that is the file its card names and has just these inputs and outputs.
+    """Open a graph whose inputs and outputs are exactly ``tensors``.
 
     Raises ModelLoadError, naming the file.
     """
     path = folder / graph.file
-    content = read_file(folder, graph)
-    try:
-        session = onnxruntime.InferenceSession(
-            content, session_options(), providers=["CPUExecutionProvider"]
-        )
-    except LOAD_ERRORS as error:
-        raise ModelLoadError(
-            f"{path} is not a graph that ONNX Runtime can run: {first_line(error)}"
-        ) from error
-    found = {
-        tensor.name: tensor.shape
-        for tensor in [*session.get_inputs(), *session.get_outputs()]
-    }
+    content = read_verified(folder, graph)
+    session = create_session(path, content)
+    found = tensor_shapes(session)
     if found != tensors:
         raise ModelLoadError(
             f"{path} has the inputs and outputs {found}; its card asks for {tensors}"
@@ -176,19 +147,53 @@ def open_graph(
     return session
 
 
+def tensor_shapes(session: onnxruntime.InferenceSession) -> dict[str, Shape]:
+    """Return the shape of each input and output by its name."""
+    tensors = session.get_inputs() + session.get_outputs()
+    return {tensor.name: tensor.shape for tensor in tensors}
+
+
+def create_session(path: Path, content: bytes) -> onnxruntime.InferenceSession:
+    """Create a session of the graph ``content``, which was read from ``path``.
+
+    Raises ModelLoadError, naming the file.
+    """
+    try:
+        return onnxruntime.InferenceSession(
+            content,
+            session_options(path),
+            providers=["CPUExecutionProvider"],
+            enable_fallback=0,  # it prints to stdout and tries the same provider again
+        )
+    except LOAD_ERRORS as error:
+        if EXTERNAL_DATA_KEY in content:
+            reason = (
+                "stores weights in another file (ONNX external data), which the "
+                "card's SHA-256 does not cover: export it with external_data=False"
+            )
+        else:
+            reason = f"is not a graph that ONNX Runtime can run: {first_line(error)}"
+        raise ModelLoadError(f"{path} {reason}") from error
+
+
 def first_line(error: Exception) -> str:
-    """The first line of an error's message."""
+    """Return the first line of an error's message."""
     return str(error).partition("\n")[0]
 
 
-def session_options() -> onnxruntime.SessionOptions:
-    """One thread and no spinning.
+def session_options(graph: Path) -> onnxruntime.SessionOptions:
+    """Return options for one thread, no spinning and no data outside the graph's file.
 
-    ONNX Runtime sizes its pool from the host, not from the container's quota, and its idle threads spin; a model of
-    this size gains nothing from a second thread.
+    ONNX Runtime sizes its pool from the host, not from the container's quota, and its
+    idle threads spin; a model of this size gains nothing from a second thread.
+
+    External data is looked for in the working folder unless another is named. The
+    graph's own path is no folder, so nothing is found there or, as ONNX Runtime refuses
+    absolute paths and paths that leave it, anywhere else.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry(SPINNING, "0")
+    options.add_session_config_entry(EXTERNAL_DATA_FOLDER, str(graph))
     return options

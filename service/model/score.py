@@ -1,4 +1,4 @@
-"""How well a model knows images: reconstruction, evidence lower bound, how unusual they are, and what they show."""
+"""Scores of images: reconstruction, evidence lower bound, anomaly, classification."""
 
 from dataclasses import dataclass
 
@@ -15,19 +15,20 @@ from service.model.card import Objective
 from service.model.noise import Doubles
 from service.model.statistics import LatentStatistics
 
-PROBABILITY_EPSILON = 1e-7  # float32 pixels cannot tell a probability from 1 any closer
+PROBABILITY_EPSILON = 1e-7  # the resolution of float32 pixels near 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """Figures of images at their posterior means.
+    """Scores of images, computed at their posterior means.
 
-    squared_error: (batch,), between pixels in [0, 1], summed.
+    squared_error: (batch,), summed over pixels in [0, 1].
     kl_divergence: (batch,), from the prior, in nats.
-    elbo: (batch,), in nats; for squared error without the Gaussian's constant.
-    anomaly_percentile: (batch,), in [0, 100], the share of new digits that are less unusual; None where that was not
-        measured.
-    probabilities: (batch, classes), of the statistics' ``labels``; no columns where classes are not known.
+    elbo: (batch,), in nats; with squared error, without the Gaussian's constant.
+    anomaly_percentile: (batch,), in [0, 100], the share of new digits with a lower
+        anomaly score; None where the model was not calibrated.
+    probabilities: (batch, classes), in the order of the statistics' ``labels``; no
+        columns where the classes are not known.
     """
 
     squared_error: Doubles
@@ -37,84 +38,94 @@ class Scores:
     probabilities: Doubles
 
 
-def score(autoencoder: Autoencoder, images: Pixels) -> Scores:
-    """Score uint8 images (batch, height, width).
+async def score(autoencoder: Autoencoder, pixels: Pixels) -> Scores:
+    """Score uint8 images (batch, channels, height, width).
 
-    Nothing is drawn: the latent is the posterior mean, so that the ELBO is higher than its mean over the posterior.
+    Nothing is drawn: the latent is the posterior mean, so the ELBO is higher than its
+    expectation over the posterior.
     """
-    posterior = autoencoder.encode(images)
-    pixels, decoded = unit_pixels(images), autoencoder.decode(posterior.mean)
-    loss, kl = (
-        reconstruction_loss(autoencoder.card.objective, pixels, decoded),
-        kl_divergence(posterior),
-    )
+    posterior = await autoencoder.encode(pixels)
+    decoded = await autoencoder.decode(posterior.mean)
+
+    originals = unit_pixels(pixels)
+    loss = reconstruction_loss(autoencoder.card.objective, originals, decoded)
+    kl = kl_divergence(posterior)
+
     statistics = autoencoder.statistics
     log_densities = statistics.class_log_densities(posterior.mean)
+    log_density = np.logaddexp.reduce(log_densities, axis=1)
     return Scores(
-        squared_error(pixels, decoded),
-        kl,
-        -loss - kl,
-        percentiles(statistics, loss - np.logaddexp.reduce(log_densities, axis=1)),
-        softmax(log_densities / statistics.class_temperature),
+        squared_error=squared_error(originals, decoded),
+        kl_divergence=kl,
+        elbo=-loss - kl,
+        anomaly_percentile=percentiles(statistics, loss - log_density),
+        probabilities=softmax(log_densities / statistics.class_temperature),
     )
 
 
 def squared_error(pixels: Floats, decoded: Floats) -> Doubles:
-    """The squared distance, (batch,), between two batches of pixels."""
-    distances: Doubles = np.square(pixels - decoded).sum(axis=(1, 2), dtype=np.float64)
-    return distances
+    """Return the squared distance between images and their reconstructions, (batch,)."""
+    squares = np.square(pixels - decoded)
+    errors: Doubles = squares.sum(axis=pixel_axes(squares), dtype=np.float64)
+    return errors
 
 
 def reconstruction_loss(
-    objective: Objective, pixels: Floats, decoded: Floats
+    objective: Objective,
+    pixels: Floats,
+    decoded: Floats,
 ) -> Doubles:
-    """-log p(x|z) in nats, (batch,), as training has it.
+    """Return -log p(x|z) in nats, (batch,), by the objective of training.
 
-    ``squared-error``: of a Gaussian of variance 1 / (2C), without its constant. Else each pixel is a Bernoulli
-    variable, and this is the binary cross-entropy: Kingma & Welling 2014, arXiv:1312.6114, appendix C.
+    With ``squared-error``, p(x|z) is a Gaussian of variance 1 / (2C), without its
+    constant. Otherwise each pixel is a Bernoulli variable, and this is the binary
+    cross-entropy: Kingma & Welling 2014, arXiv:1312.6114, appendix C.
     """
     if objective.c is not None:
         return objective.c * squared_error(pixels, decoded)
-    white = decoded.astype(np.float64).clip(
-        PROBABILITY_EPSILON, 1 - PROBABILITY_EPSILON
-    )
-    losses: Doubles = -(pixels * np.log(white) + (1 - pixels) * np.log1p(-white)).sum(
-        axis=(1, 2)
-    )
+    probabilities = decoded.astype(np.float64)
+    white = probabilities.clip(PROBABILITY_EPSILON, 1 - PROBABILITY_EPSILON)
+    if_white = pixels * np.log(white)
+    if_black = (1 - pixels) * np.log1p(-white)
+    log_likelihoods = if_white + if_black
+    losses: Doubles = -log_likelihoods.sum(axis=pixel_axes(log_likelihoods))
     return losses
 
 
+def pixel_axes(images: Floats | Doubles) -> tuple[int, ...]:
+    """Return all axes of a batch of images but the first."""
+    return tuple(range(1, images.ndim))
+
+
 def kl_divergence(posterior: Posterior) -> Doubles:
-    """KL(N(mean, variance) || N(0, I)) in nats, (batch,): arXiv:1312.6114, appendix B."""
-    mean, log_variance = (
-        posterior.mean.astype(np.float64),
-        posterior.log_variance.astype(np.float64),
-    )
-    divergences: Doubles = 0.5 * (
-        np.square(mean) + np.exp(log_variance) - 1 - log_variance
-    ).sum(axis=1)
+    """Return KL(q(z|x) || N(0, I)) in nats, (batch,): arXiv:1312.6114, appendix B."""
+    mean = posterior.mean.astype(np.float64)
+    log_variance = posterior.log_variance.astype(np.float64)
+    variance = np.exp(log_variance)
+    doubled = np.square(mean) + variance - 1 - log_variance
+    divergences: Doubles = 0.5 * doubled.sum(axis=1)
     return divergences
 
 
 def percentiles(
-    statistics: LatentStatistics, anomaly_scores: Doubles
+    statistics: LatentStatistics,
+    anomaly_scores: Doubles,
 ) -> Doubles | None:
-    """Where anomaly scores lie among those of new digits, in percent.
+    """Return the share of new digits with lower anomaly scores, (batch,), in percent.
 
-    An anomaly score is -log p(x|z) - log p(z) in nats, with the mixtures of all classes as p(z): they know better than
-    the prior where digits lie.
+    An anomaly score is -log p(x|z) - log p(z) in nats. Its p(z) is the density of all
+    classes' mixtures together, which describe where the data lies better than the prior
+    does. None where the model was not calibrated.
     """
     quantiles = statistics.anomaly_quantiles
-    return (
-        np.interp(anomaly_scores, quantiles, np.linspace(0, 100, quantiles.size))
-        if quantiles.size
-        else None
-    )
+    if not quantiles.size:
+        return None
+    percents = np.linspace(0, 100, quantiles.size)
+    return np.interp(anomaly_scores, quantiles, percents)
 
 
 def softmax(logits: Doubles) -> Doubles:
-    """Probabilities, the same shape, whose logarithms are the logits but for a constant in each row."""
-    probabilities: Doubles = np.exp(
-        logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-    )
+    """Return the probabilities of logits (batch, classes), same shape."""
+    normalizers = np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    probabilities: Doubles = np.exp(logits - normalizers)
     return probabilities

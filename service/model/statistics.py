@@ -1,4 +1,7 @@
-"""Where the classes of the training data lie in the latent space: mixtures of Gaussians, to draw new latents from."""
+"""Mixtures of Gaussians fitted to the training data's classes in latent space.
+
+New latents are drawn from them, and images are classified by their densities.
+"""
 
 import io
 import math
@@ -7,11 +10,11 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from service.model.errors import ModelLoadError
 from service.model.noise import Doubles, normals
@@ -19,161 +22,264 @@ from service.model.noise import Doubles, normals
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
-BLOCK = 16  # latents whose densities are computed at a time: what comes out stays in the processor's cache
-GAUSSIANS = ("weights", "classes", "means", "factors")
-CALIBRATION = ("anomaly_quantiles", "class_temperature")  # older archives lack them
+BLOCK = 16  # latents whose densities are computed at a time, to stay in the CPU's cache
+MIXTURE_ARRAYS = ("weights", "classes", "means", "cholesky")
+CALIBRATION_ARRAYS = ("anomaly_quantiles", "class_temperature")  # not in older archives
 READ_ERRORS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+class Whitening(NamedTuple):
+    """The affine maps from a latent to each Gaussian's standard normal.
+
+    Each Gaussian has its block of columns in ``matrix``, so that one product,
+    latents @ matrix - offset, maps a batch for all of them.
+
+    matrix: float64 (latent, count * latent).
+    offset: float64 (count * latent,).
+    log_heights: float64 (count,), the logarithm of each weighted density at its mean.
+    """
+
+    matrix: Doubles
+    offset: Doubles
+    log_heights: Doubles
+
+
+def no_quantiles() -> Floats:
+    """Return the ``anomaly_quantiles`` of a model that was not calibrated."""
+    return np.empty(0, dtype=np.float32)
+
+
+def unit_temperature() -> Floats:
+    """Return the ``class_temperature`` of a model that was not calibrated."""
+    return np.ones((), dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class LatentStatistics:
-    """Gaussians in the latent space, each of one class; all of a class are its mixture. None: nothing is known.
+    """Gaussians in the latent space; those of one class are its mixture.
+
+    A model whose classes are not known has none.
 
     weights: float32 (count,), positive.
-    classes: int64 (count,), the label that each Gaussian stands for, ascending.
+    classes: int64 (count,), each Gaussian's label, ascending.
     means: float32 (count, latent).
-    factors: float32 (count, latent, latent), the lower Cholesky factors of the covariances.
-    anomaly_quantiles: float32 (quantiles,), ascending: anomaly scores, see ``score``, that equal shares of new digits
-        lie between; none where that was not measured.
-    class_temperature: float32 (), positive: what log-densities are divided by to give probabilities of the classes.
+    cholesky: float32 (count, latent, latent), the lower Cholesky factors of the
+        covariances.
+    anomaly_quantiles: float32 (quantiles,), ascending: anomaly scores that divide new
+        digits into equal shares; empty where not measured. ``score`` defines them.
+    class_temperature: float32 (), positive: divides log-densities before they become
+        probabilities of the classes.
     """
 
     weights: Floats
     classes: Labels
     means: Floats
-    factors: Floats
-    anomaly_quantiles: Floats = field(
-        default_factory=lambda: np.empty(0, dtype=np.float32)
-    )
-    class_temperature: Floats = field(
-        default_factory=lambda: np.ones((), dtype=np.float32)
-    )
+    cholesky: Floats
+    anomaly_quantiles: Floats = field(default_factory=no_quantiles)
+    class_temperature: Floats = field(default_factory=unit_temperature)
 
     @classmethod
     def unknown(cls, latent_size: int) -> Self:
-        """No Gaussians, for a model that does not tell."""
-        none = np.empty((0, latent_size, latent_size), dtype=np.float32)
-        return cls(none[:, 0, 0], np.empty(0, dtype=np.int64), none[:, 0], none)
+        """Return statistics without Gaussians, for a model whose card names none."""
+        return cls(
+            weights=np.empty(0, dtype=np.float32),
+            classes=np.empty(0, dtype=np.int64),
+            means=np.empty((0, latent_size), dtype=np.float32),
+            cholesky=np.empty((0, latent_size, latent_size), dtype=np.float32),
+        )
 
     @classmethod
     def read(cls, content: bytes, latent_size: int) -> Self:
-        """The statistics in a NumPy archive, for latents of that length. Raises ModelLoadError."""
+        """Read a NumPy archive of statistics for latents of this length.
+
+        Raises ModelLoadError.
+        """
         try:
-            with NpzFile(io.BytesIO(content), allow_pickle=False) as arrays:
-                named = {name: arrays[name] for name in CALIBRATION if name in arrays}
-                statistics = cls(*(arrays[name] for name in GAUSSIANS), **named)
+            arrays = read_archive(content)
         except READ_ERRORS as error:
-            raise ModelLoadError(f"no archive of latent statistics: {error}") from error
+            raise ModelLoadError(
+                f"not an archive of latent statistics: {error}"
+            ) from error
+        statistics = cls(**arrays)
         statistics.check(latent_size)
         return statistics
 
     def check(self, latent_size: int) -> None:
-        """Refuse arrays of other types or shapes, and what is no mixture. Raises ModelLoadError."""
+        """Raise ModelLoadError unless types, shapes and values are those of a mixture."""
+        self._check_arrays(latent_size)
+        self._check_values()
+
+    def _check_arrays(self, latent_size: int) -> None:
+        """Raise ModelLoadError at an array of another type or shape, or not finite."""
         count = self.weights.size
-        for name, kind, shape in (
-            ("weights", np.float32, (count,)),
-            ("classes", np.int64, (count,)),
-            ("means", np.float32, (count, latent_size)),
-            ("factors", np.float32, (count, latent_size, latent_size)),
-            ("anomaly_quantiles", np.float32, (self.anomaly_quantiles.size,)),
-            ("class_temperature", np.float32, ()),
-        ):
+        quantiles = self.anomaly_quantiles.size
+        shapes: dict[str, tuple[int, ...]] = {
+            "weights": (count,),
+            "classes": (count,),
+            "means": (count, latent_size),
+            "cholesky": (count, latent_size, latent_size),
+            "anomaly_quantiles": (quantiles,),
+            "class_temperature": (),
+        }
+        for name, shape in shapes.items():
+            dtype = np.int64 if name == "classes" else np.float32
             array = getattr(self, name)
-            if (
-                array.dtype != kind
-                or array.shape != shape
-                or not np.isfinite(array).all()
-            ):
-                raise ModelLoadError(
-                    f"{name} is {array.dtype} {array.shape} or not finite, not {np.dtype(kind)} {shape}"
-                )
-        if (self.weights <= 0).any() or (np.diff(self.classes) < 0).any():
-            raise ModelLoadError(
-                "the weights are not positive, or the classes not ascending"
-            )
-        if (np.diagonal(self.factors, axis1=1, axis2=2) <= 0).any():
-            raise ModelLoadError(
-                "a factor is no Cholesky factor: its diagonal is not positive"
-            )
-        if (np.diff(self.anomaly_quantiles) < 0).any() or self.class_temperature <= 0:
-            raise ModelLoadError(
-                "the anomaly quantiles are not ascending, or the class temperature not positive"
-            )
+            check_array(name, array, dtype, shape)
+
+    def _check_values(self) -> None:
+        """Raise ModelLoadError at values that no mixture has."""
+        diagonals = diagonals_of(self.cholesky)
+        class_steps = np.diff(self.classes)
+        quantile_steps = np.diff(self.anomaly_quantiles)
+        faults = {
+            "weights are not positive": self.weights <= 0,
+            "classes are not ascending": class_steps < 0,
+            "cholesky has a diagonal that is not positive": diagonals <= 0,
+            "anomaly_quantiles are not ascending": quantile_steps < 0,
+            "class_temperature is not positive": self.class_temperature <= 0,
+        }
+        for fault, found in faults.items():
+            if found.any():
+                raise ModelLoadError(fault)
 
     @property
     def labels(self) -> list[int]:
-        """The classes that there are, ascending."""
-        labels: list[int] = sorted(
-            set(self.classes.tolist())
-        )  # np.unique would import numpy.ma: a megabyte
+        """The classes that have a mixture, ascending."""
+        classes = set(self.classes.tolist())  # np.unique would import numpy.ma, 1 MB
+        labels: list[int] = sorted(classes)
         return labels
 
     def class_means(self, labels: Iterable[int]) -> Floats:
-        """The mean of the mixture of each of these classes, float32 (labels, latent)."""
-        means = [
-            np.average(self.means[mine], axis=0, weights=self.weights[mine])
-            for mine in (self.classes == label for label in labels)
-        ]
-        return np.array(means, dtype=np.float32)
+        """Return the mean of each of these classes' mixtures, float32 (labels, latent)."""
+        class_means = []
+        for label in labels:
+            in_class = self.classes == label
+            means = self.means[in_class]
+            weights = self.weights[in_class]
+            class_mean = np.average(means, axis=0, weights=weights)
+            class_means.append(class_mean)
+        return np.array(class_means, dtype=np.float32)
 
     def draw(
-        self, uniform: Doubles, labels: Labels | None, temperature: float
+        self,
+        uniform: Doubles,
+        labels: Labels | None,
+        temperature: float,
     ) -> Floats:
-        """New latents (count, latent), of uniform numbers (count, 1 + 2 latent).
+        """Map uniform numbers (count, 1 + 2 latent) to new latents (count, latent).
 
-        ``labels`` (count,) asks for a class each; None lets the weights of all decide. The noise within each Gaussian
-        is scaled by ``temperature``. Summed in one order, in doubles, so that the bits are the same on any machine.
+        ``labels`` (count,) gives each latent's class; with None the weights of all
+        Gaussians decide. ``temperature`` scales the noise within each Gaussian. Sums
+        are taken in one order, in doubles, so that every machine gives the same bits.
         """
-        first = (
-            0 if labels is None else np.searchsorted(self.classes, labels, side="left")
-        )
-        last = (
-            len(self.classes)
-            if labels is None
-            else np.searchsorted(self.classes, labels, side="right")
-        )
-        edges = np.cumsum([0.0, *self.weights.tolist()])
-        place = edges[first] + uniform[:, 0] * (edges[last] - edges[first])
-        chosen = np.clip(
-            np.searchsorted(edges, place, side="right") - 1, first, np.subtract(last, 1)
-        )
-        latents: Doubles = self.means[chosen].astype(np.float64)
-        for axis, noise in enumerate(temperature * normals(uniform[:, 1:]).T):
-            latents += self.factors[chosen, :, axis] * noise[:, np.newaxis]
+        chosen = self._choose(uniform[:, 0], labels)
+        noise = temperature * normals(uniform[:, 1:])
+        means = self.means[chosen]
+        latents = means.astype(np.float64)
+        for axis, coordinate in enumerate(noise.T):
+            columns = self.cholesky[chosen, :, axis]
+            latents += columns * coordinate[:, np.newaxis]
         return latents.astype(np.float32)
 
+    def _choose(self, uniform: Doubles, labels: Labels | None) -> Labels:
+        """Choose a Gaussian for each uniform number, by the weights within its class.
+
+        Returns their indices, (count,).
+        """
+        first: Labels | int
+        last: Labels | int
+        if labels is None:
+            first = 0
+            last = len(self.classes)
+        else:
+            first = np.searchsorted(self.classes, labels, side="left")
+            last = np.searchsorted(self.classes, labels, side="right")
+        edges = np.zeros(len(self.weights) + 1)
+        np.cumsum(self.weights, dtype=np.float64, out=edges[1:])
+        lowest = edges[first]
+        total = edges[last] - lowest
+        place = lowest + uniform * total
+        chosen = np.searchsorted(edges, place, side="right") - 1
+        # Rounding may move a place to its class's upper edge.
+        highest = np.subtract(last, 1)
+        return np.clip(chosen, first, highest)
+
     def class_log_densities(self, latents: Floats) -> Doubles:
-        """The log p(class) p(z|class) in nats, (batch, classes), of latents (batch, latent); classes as ``labels``."""
-        firsts = np.searchsorted(self.classes, self.labels)
-        blocks = [
-            latents[start : start + BLOCK] for start in range(0, len(latents), BLOCK)
-        ]
+        """Return log p(class) p(z|class) in nats of latents (batch, latent).
+
+        Shape (batch, classes), the classes in the order of ``labels``.
+        """
+        by_block = []
+        for start in range(0, len(latents), BLOCK):
+            block = latents[start : start + BLOCK]
+            by_block.append(self._log_densities(block))
+        by_gaussian = np.concatenate(by_block)
+        first_of_class = np.searchsorted(self.classes, self.labels)
         by_class: Doubles = np.logaddexp.reduceat(
-            np.concatenate([*map(self._log_densities, blocks)]), firsts, axis=1
+            by_gaussian,
+            first_of_class,
+            axis=1,
         )
         return by_class
 
     def _log_densities(self, latents: Floats) -> Doubles:
-        """Each Gaussian's share of that, (batch, count)."""
-        matrix, offset, heights = self._whitening
-        whitened = (latents @ matrix - offset).reshape(len(latents), *self.means.shape)
-        log_densities: Doubles = heights - 0.5 * np.einsum(
-            "nki,nki->nk", whitened, whitened
-        )
+        """Return each Gaussian's weighted log-density of latents, (batch, count)."""
+        matrix, offset, log_heights = self._whitening
+        count, size = self.means.shape
+        columns = latents @ matrix - offset
+        whitened = columns.reshape(len(latents), count, size)
+        squares = np.einsum("nki,nki->nk", whitened, whitened)
+        log_densities: Doubles = log_heights - 0.5 * squares
         return log_densities
 
     @cached_property
-    def _whitening(self) -> tuple[Doubles, Doubles, Doubles]:
-        """What turns a latent into each Gaussian's standard normal, and the logarithm of each one's height."""
+    def _whitening(self) -> Whitening:
+        """The maps that ``_log_densities`` applies, computed once."""
         count, size = self.means.shape
-        inverses = np.linalg.inv(self.factors.astype(np.float64))
-        matrix = inverses.transpose(2, 0, 1).reshape(size, count * size)
-        offset = np.einsum("kij,kj->ki", inverses, self.means).reshape(-1)
-        volumes = np.log(
-            np.diagonal(self.factors, axis1=1, axis2=2), dtype=np.float64
-        ).sum(axis=1)
-        return (
-            matrix,
-            offset,
-            np.log(self.weights) - volumes - 0.5 * size * math.log(2 * math.pi),
+        inverses = np.linalg.inv(self.cholesky.astype(np.float64))
+        columns = inverses.transpose(2, 0, 1)
+        offsets = np.einsum("kij,kj->ki", inverses, self.means)
+
+        diagonals = diagonals_of(self.cholesky)
+        logarithms = np.log(diagonals, dtype=np.float64)
+        log_weights = np.log(self.weights)
+        log_volumes = logarithms.sum(axis=1)
+        log_constant = 0.5 * size * math.log(2 * math.pi)
+        return Whitening(
+            matrix=columns.reshape(size, count * size),
+            offset=offsets.reshape(-1),
+            log_heights=log_weights - log_volumes - log_constant,
         )
+
+
+def read_archive(content: bytes) -> dict[str, NDArray[Any]]:
+    """Read the mixture's arrays, and the calibration's where there are any.
+
+    Raises one of ``READ_ERRORS``.
+    """
+    with NpzFile(io.BytesIO(content), allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in MIXTURE_ARRAYS}
+        for name in CALIBRATION_ARRAYS:
+            if name in archive:
+                arrays[name] = archive[name]
+    return arrays
+
+
+def check_array(
+    name: str,
+    array: NDArray[Any],
+    dtype: DTypeLike,
+    shape: tuple[int, ...],
+) -> None:
+    """Raise ModelLoadError unless an array has this type and shape and is finite."""
+    if array.dtype != dtype or array.shape != shape:
+        expected = f"{np.dtype(dtype)} {shape}"
+        raise ModelLoadError(f"{name} is {array.dtype} {array.shape}, not {expected}")
+    if not np.isfinite(array).all():
+        raise ModelLoadError(f"{name} has values that are not finite")
+
+
+def diagonals_of(matrices: Floats) -> Floats:
+    """Return the diagonals, (count, size), of matrices (count, size, size)."""
+    diagonals: Floats = np.diagonal(matrices, axis1=1, axis2=2)
+    return diagonals

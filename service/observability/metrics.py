@@ -1,13 +1,15 @@
-"""What the service counts, in memory that all workers share: each writes a row of its own, /metrics adds them up.
+"""Metrics in memory that all workers share: each writes its own row, /metrics adds them.
 
-Shared memory rather than prometheus-client's files: nothing to write on a read-only disk, a count takes a twentieth of
-a microsecond, and what a worker has counted outlives it.
+Shared memory rather than prometheus-client's files: nothing is written on a read-only
+disk, a count takes a twentieth of a microsecond, and the counts of a worker outlive it.
+See docs/decisions for the alternatives.
 """
 
 import mmap
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, product
+from typing import NamedTuple
 
 import numpy as np
 from prometheus_client import CollectorRegistry, generate_latest
@@ -18,84 +20,93 @@ from prometheus_client.core import (
 )
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+from typing_extensions import override
 
-from service.model.card import ModelCard
+from service.observability.request_context import RequestContext
 
 OTHER = "other"
-CLIENT_GONE = (
-    499  # nginx's word for a client that left before its answer; no answer carries it
-)
-STATUSES = (
-    200,
-    202,
-    206,
-    304,
-    400,
-    401,
-    404,
-    405,
-    406,
-    408,
-    413,
-    415,
-    416,
-    422,
-    431,
-    CLIENT_GONE,
-    500,
-    503,
-)
-STAGES = ("queue", "decode", "infer", "encode")
+# nginx's status of a client that left before its response; no response carries it.
+CLIENT_GONE = 499
+SUCCESS = 200
+SUCCESSES = (SUCCESS, 202, 206, 304, 307)
+CLIENT_ERRORS = (400, 401, 404, 405, 406, 408, 413, 415, 416, 422, 431, CLIENT_GONE)
+SERVER_ERRORS = (500, 501, 503)
+STATUSES = SUCCESSES + CLIENT_ERRORS + SERVER_ERRORS
+STAGES = ("queue", "read", "infer", "write")
 RELOADS = ("ok", "refused")
-SECONDS = (
-    *(factor * 10.0**power for power in range(-4, 1) for factor in (1, 2.5, 5)),
+DECADES = [10.0**power for power in range(-4, 1)]
+SECONDS = tuple(factor * decade for decade in DECADES for factor in (1, 2.5, 5)) + (
     10.0,
 )
 BATCHES = tuple(2**power for power in range(9))
+IN_FLIGHT, PENDING = 0, 1  # gauges: the first cells of a row
+# Counters with one label: kind of key, metric, label, documentation.
+COUNTERS = (
+    ("images", "vae_images", "route", "Images of the requests that were answered."),
+    (
+        "problem",
+        "vae_refusals",
+        "type",
+        "Requests rejected, by the last part of the problem's type.",
+    ),
+    (
+        "stage",
+        "vae_stage_seconds",
+        "stage",
+        "Time spent waiting, reading requests, in the model, writing responses.",
+    ),
+    ("reload", "vae_model_reloads", "result", "Models reloaded, or rejected."),
+)
 
 Key = tuple[str, ...]
 
 
-class Metrics:
-    """Counts of all workers, and of the process that forks them or serves alone: row 0.
+class Duration(NamedTuple):
+    """Number of requests, and their time in seconds."""
 
-    ``routes`` and ``refusals`` are the labels that there can be.
+    requests: int
+    seconds: float
+
+
+class RouteCounts(NamedTuple):
+    """Counts of a route: images answered, and ended requests by status."""
+
+    images: int
+    durations: Mapping[int, Duration]
+
+
+class Metrics:
+    """Counts of all workers, and of the main process or the only one: row 0.
+
+    gauges: numbers of this process, written in place at IN_FLIGHT and PENDING.
     """
 
     def __init__(
-        self, routes: Sequence[str], refusals: Sequence[str], workers: int = 1
+        self, routes: Sequence[str], problems: Sequence[str], workers: int = 1
     ) -> None:
-        labels = [*routes, OTHER]
-        keys: list[Key] = [
-            *(
-                ("request", route, str(status))
-                for route, status in product(labels, STATUSES)
-            ),
-            ("batch",),
-            *(("images", route) for route in routes),
-            *((("problem", kind)) for kind in refusals),
-            *(("stage", stage) for stage in STAGES),
-            *(("reload", result) for result in RELOADS),
-            ("in_flight",),
-            ("pending",),
-            ("restarts",),
-        ]
-        widths = [
-            {"request": len(SECONDS) + 2, "batch": len(BATCHES) + 2}.get(key[0], 1)
-            for key in keys
-        ]
-        self._place = dict(zip(keys, accumulate([0, *widths]), strict=False))
-        self._width = sum(widths)
-        self._in_flight, self._pending = (
-            self._place["in_flight",],
-            self._place["pending",],
-        )
+        """Allocate memory for the labels that there can be: routes and problem types.
+
+        The memory is shared with processes forked from here on.
+        """
         self._workers = workers
+        self._routes = set(routes) | {OTHER}
+        keys: list[Key] = [("in_flight",), ("pending",), ("restarts",), ("batch",)]
+        statuses = map(str, STATUSES)
+        keys += [
+            ("request", route, status)
+            for route, status in product(self._routes, statuses)
+        ]
+        keys += [("images", route) for route in routes]
+        keys += [("problem", name) for name in problems]
+        keys += [("stage", stage) for stage in STAGES]
+        keys += [("reload", result) for result in RELOADS]
+        widths = [cells(key) for key in keys]
+        starts = accumulate(widths, initial=0)
+        self._cell: dict[Key, int] = dict(zip(keys, starts, strict=False))
+        self._width = sum(widths)
         # Two rows for each worker: it and its successor may serve at the same time.
         rows = 1 + 2 * workers
-        # Anonymous: shared with the processes that are forked from here on.
         self._memory = mmap.mmap(-1, 8 * rows * self._width)
-        self._routes = set(labels)
         self.write_to(0)
 
     def rows_of(self, slot: int) -> tuple[int, int]:
@@ -103,166 +114,143 @@ class Metrics:
         return 1 + slot, 1 + self._workers + slot
 
     def write_to(self, row: int) -> None:
-        """Take a row as this process's own."""
-        self._row = self._row_at(row)
+        """Use a row as this process's own. Its counters go on, its gauges start at 0."""
+        self._row = self._cells_of(row)
+        self.gauges = self._row[:2]
         self.clear_gauges(row)
 
     def clear_gauges(self, row: int) -> None:
-        """Set the gauges of a row to 0: no process, or a new one, writes to it."""
-        values = self._row_at(row)
-        values[self._in_flight] = 0
-        values[self._pending] = 0
+        """Set the gauges of a row to 0: its process has just begun, or has ended."""
+        cells = self._cells_of(row)
+        cells[IN_FLIGHT] = cells[PENDING] = 0
 
-    def _row_at(self, row: int) -> "memoryview[float]":
+    def _cells_of(self, row: int) -> "memoryview[float]":
         start = row * self._width
         return memoryview(self._memory).cast("d")[start : start + self._width]
 
     def add(self, *key: str) -> None:
-        """Count one more of ("refusal", kind), ("reload", result) or ("restarts",)."""
-        self._row[self._place[key]] += 1
+        """Count one more of ("problem", name), ("reload", result) or ("restarts",)."""
+        self._row[self._cell[key]] += 1
 
-    def in_flight(self, change: int) -> None:
-        """Count requests that are being answered, up or down."""
-        self._row[self._in_flight] += change
+    def count_request(self, context: RequestContext, seconds: float) -> str:
+        """Count a request that has ended; return the label of its route.
 
-    def pending(self, change: int) -> None:
-        """Count images that are taken in and not answered, up or down."""
-        self._row[self._pending] += change
+        A path that is no route is counted as ``other``: clients must not make labels.
+        """
+        route = context.route if context.route in self._routes else OTHER
+        self._observe(("request", route, str(context.status)), SECONDS, seconds)
+        if context.problem:
+            self.add("problem", context.problem)
+        if context.images and context.status == SUCCESS:
+            self._row[self._cell["images", route]] += context.images
+            self._observe(("batch",), BATCHES, context.images)
+            stages = (context.queue, context.read, context.infer, context.write)
+            start = self._cell["stage", STAGES[0]]
+            for cell, stage in enumerate(stages, start):
+                self._row[cell] += stage
+        return route
 
-    def label(self, route: str) -> str:
-        """The route itself where it is one of those known, else ``other``: what is asked for must not make labels."""
-        return route if route in self._routes else OTHER
+    def _observe(self, key: Key, bounds: Sequence[float], value: float) -> None:
+        """Add a value to a histogram: its bucket, and the sum behind the buckets."""
+        cell = self._cell[key]
+        self._row[cell + bisect_left(bounds, value)] += 1
+        self._row[cell + len(bounds) + 1] += value
 
-    def request(self, route: str, status: int, seconds: float) -> None:
-        """Count an answered request; ``route`` is a label."""
-        place = self._place["request", route, str(status)]
-        self._row[place + bisect_left(SECONDS, seconds)] += 1
-        self._row[place + len(SECONDS) + 1] += seconds
+    def route_counts(self, route: str) -> RouteCounts:
+        """Return what all workers have counted for a route."""
+        sums = self._sums()
+        durations = {}
+        for status in STATUSES:
+            cell = self._cell["request", route, str(status)]
+            end = cell + len(SECONDS) + 1
+            durations[status] = Duration(int(sum(sums[cell:end])), sums[end])
+        return RouteCounts(int(sums[self._cell["images", route]]), durations)
 
-    def work(self, route: str, images: int, stages: Sequence[float]) -> None:
-        """Count the images of a request, and the time that each of STAGES took."""
-        row = self._row
-        row[self._place["images", route]] += images
-        place = self._place["batch",]
-        row[place + bisect_left(BATCHES, images)] += 1
-        row[place + len(BATCHES) + 1] += images
-        place = self._place["stage", STAGES[0]]
-        for offset, seconds in enumerate(stages):
-            row[place + offset] += seconds
+    def _sums(self) -> list[float]:
+        """Return the cells, summed over all workers."""
+        rows = np.frombuffer(self._memory).reshape(-1, self._width)
+        sums: list[float] = rows.sum(axis=0).tolist()
+        return sums
 
-    def text(self, card: ModelCard) -> bytes:
-        """All counts in Prometheus's text format."""
+    def text(self, model: Mapping[str, str]) -> bytes:
+        """Return all metrics in Prometheus's text format.
+
+        model: labels of ``vae_model_info``.
+        """
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(Page(self._families(card)))
+        registry.register(FamiliesCollector(self._families(model)))
         return generate_latest(registry)
 
-    def _families(self, card: ModelCard) -> Iterator[Metric]:
-        sums: list[float] = (
-            np.frombuffer(self._memory).reshape(-1, self._width).sum(axis=0).tolist()
-        )
-
-        def values(kind: str) -> Iterator[tuple[Key, float]]:
-            return (
-                (key[1:], sums[place])
-                for key, place in self._place.items()
-                if key[0] == kind
-            )
-
-        duration = HistogramMetricFamily(
-            "vae_request_duration_seconds",
-            "Time from a request's headers to the end of its answer.",
-            labels=["route", "status"],
-        )
-        for (route, status), _ in values("request"):
-            place = self._place["request", route, status]
-            counts = sums[place : place + len(SECONDS) + 1]
-            if any(counts):
-                duration.add_metric(
-                    [route, status],
-                    buckets(SECONDS, counts),
-                    sums[place + len(SECONDS) + 1],
-                )
-        yield duration
-
-        place = self._place["batch",]
-        batch = HistogramMetricFamily("vae_batch_images", "Images of a request.")
-        batch.add_metric(
-            [],
-            buckets(BATCHES, sums[place : place + len(BATCHES) + 1]),
-            sums[place + len(BATCHES) + 1],
-        )
-        yield batch
-
-        for kind, name, label, text in (
-            (
-                "images",
-                "vae_images",
-                "route",
-                "Images that requests brought or asked for.",
-            ),
-            (
-                "problem",
-                "vae_refusals",
-                "type",
-                "Requests refused, by the last part of the problem's type.",
-            ),
-            (
-                "stage",
-                "vae_stage_seconds",
-                "stage",
-                "Time spent waiting, decoding bodies, in the model, encoding.",
-            ),
-            (
-                "reload",
-                "vae_model_reloads",
-                "result",
-                "Models loaded anew, or refused.",
-            ),
-        ):
-            counter = CounterMetricFamily(name, text, labels=[label])
-            for labels, value in values(kind):
-                counter.add_metric(labels, value)
+    def _families(self, model: Mapping[str, str]) -> Iterator[Metric]:
+        sums = self._sums()
+        yield from self._histograms(sums)
+        for kind, name, label, documentation in COUNTERS:
+            counter = CounterMetricFamily(name, documentation, labels=[label])
+            for key, cell in self._cell.items():
+                if key[0] == kind:
+                    counter.add_metric(key[1:], sums[cell])
             yield counter
-
-        in_flight, pending, restarts = (
-            sums[self._place[name,]] for name in ("in_flight", "pending", "restarts")
+        yield GaugeMetricFamily(
+            "vae_requests_in_flight", "Requests being answered.", sums[IN_FLIGHT]
         )
         yield GaugeMetricFamily(
-            "vae_requests_in_flight", "Requests being answered.", in_flight
+            "vae_pending_images", "Images admitted and not answered.", sums[PENDING]
         )
-        yield GaugeMetricFamily(
-            "vae_pending_images", "Images taken in and not answered.", pending
+        yield GaugeMetricFamily("vae_workers", "Worker processes.", self._workers)
+        yield CounterMetricFamily(
+            "vae_worker_restarts",
+            "Workers replaced.",
+            sums[self._cell["restarts",]],
         )
-        yield GaugeMetricFamily("vae_workers", "Processes that answer.", self._workers)
-        yield CounterMetricFamily("vae_worker_restarts", "Workers replaced.", restarts)
-        info = GaugeMetricFamily(
-            "vae_model_info",
-            "The model.",
-            labels=["name", "encoder_sha256", "decoder_sha256"],
-        )
-        info.add_metric(
-            [card.name, card.graphs.encoder.sha256, card.graphs.decoder.sha256], 1
-        )
+        info = GaugeMetricFamily("vae_model_info", "The model.", labels=list(model))
+        info.add_metric(list(model.values()), 1)
         yield info
 
+    def _histograms(self, sums: Sequence[float]) -> Iterator[Metric]:
+        duration = HistogramMetricFamily(
+            "vae_request_duration_seconds",
+            "Time from a request's headers to the end of its response.",
+            labels=["route", "status"],
+        )
+        for key, cell in self._cell.items():
+            if key[0] == "request":
+                counts = sums[cell : cell + len(SECONDS) + 1]
+                if any(counts):
+                    total = sums[cell + len(SECONDS) + 1]
+                    duration.add_metric(key[1:], buckets(SECONDS, counts), total)
+        yield duration
+        cell = self._cell["batch",]
+        counts = sums[cell : cell + len(BATCHES) + 1]
+        total = sums[cell + len(BATCHES) + 1]
+        batch = HistogramMetricFamily("vae_batch_images", "Images of a request.")
+        batch.add_metric([], buckets(BATCHES, counts), total)
+        yield batch
 
-class Page(Collector):
-    """Families for one answer."""
+
+class FamiliesCollector(Collector):
+    """Metric families of one response."""
 
     def __init__(self, families: Iterator[Metric]) -> None:
         self._families = families
 
+    @override
     def collect(self) -> Iterator[Metric]:
-        """See ``Collector``."""
         return self._families
 
 
-def buckets(bounds: Sequence[float], counts: list[float]) -> list[tuple[str, float]]:
-    """Cumulative counts by upper bound, as Prometheus has them."""
-    return list(
-        zip(
-            [*(f"{bound:g}" for bound in bounds), "+Inf"],
-            accumulate(counts),
-            strict=True,
-        )
-    )
+def cells(key: Key) -> int:
+    """Return the number of cells of a metric; a histogram has its buckets and a sum."""
+    if key[0] == "request":
+        return len(SECONDS) + 2
+    if key[0] == "batch":
+        return len(BATCHES) + 2
+    return 1
+
+
+def buckets(
+    bounds: Sequence[float], counts: Sequence[float]
+) -> list[tuple[str, float]]:
+    """Return cumulative counts by upper bound, as Prometheus has them."""
+    labels = [f"{bound:g}" for bound in bounds]
+    labels.append("+Inf")
+    return list(zip(labels, accumulate(counts), strict=True))

@@ -1,54 +1,44 @@
-"""What is known of one request, from its headers to its line in the log."""
+"""Facts about one request, from its headers to its line in the log."""
 
-import os
-import re
-import secrets
 from dataclasses import dataclass
-from itertools import count
 
 from starlette.types import Scope
 
-KEY = "vae_service.record"  # in the ASGI scope
-SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
-START = secrets.token_hex(4)
-NUMBERS = count(1)
+SCOPE_KEY = "vae_service.context"  # of the ASGI scope
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class RequestContext:
-    """Filled in on the request's way; times in seconds."""
+    """Filled in while a request is answered; times in seconds.
+
+    route: path that the request counts for; empty until a route has been found.
+    held_bytes: bytes of the body that are in memory.
+    status: 0 until the response has begun.
+    problem: name of the problem type if the request is rejected.
+    """
 
     request_id: str
+    started: float = 0.0
+    route: str = ""
     images: int = 0
     bytes_in: int = 0
+    held_bytes: int = 0
     bytes_out: int = 0
-    status: int = 0  # 0 until the answer has begun
+    status: int = 0
     problem: str = ""
     queue: float = 0.0
-    decode: float = 0.0
+    read: float = 0.0
     infer: float = 0.0
-    encode: float = 0.0
+    write: float = 0.0
 
 
 def context_of(scope: Scope) -> RequestContext:
-    """The record that goes with a request: made where it is first asked for, with the client's id if it has one."""
-    record: RequestContext | None = scope.get(KEY)
-    if record is None:
-        given = next(
-            (value for name, value in scope["headers"] if name == b"x-request-id"), None
-        )
-        record = scope[KEY] = RequestContext(request_id(given))
-    return record
+    """Return the context of a request."""
+    context: RequestContext = scope[SCOPE_KEY]
+    return context
 
 
 def path_of(scope: Scope) -> str:
-    """The path that a request is for, without the prefix that a proxy took off."""
+    """Return the path of a request, without the prefix that a proxy adds."""
     path: str = scope["path"]
     return path.removeprefix(scope.get("root_path", ""))
-
-
-def request_id(given: bytes | None) -> str:
-    """The client's own X-Request-ID where it is sane, else one that no other request of any worker has."""
-    if given is not None and SANE_ID.fullmatch(given):
-        return given.decode("ascii")
-    return f"{START}-{os.getpid():x}-{next(NUMBERS):x}"

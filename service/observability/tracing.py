@@ -1,19 +1,25 @@
-"""Traces, where a collector is named: FastAPI's own OpenTelemetry spans, which join the caller's ``traceparent``."""
+"""OpenTelemetry traces, where a collector is set."""
 
-from fastapi.telemetry import TelemetryConfig
-from opentelemetry.trace import TracerProvider
+from collections.abc import Mapping
+
+from opentelemetry import propagate
+from opentelemetry.trace import SpanKind, StatusCode, TracerProvider
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.observability.request_context import context_of
 
 SERVICE_NAME = "vae-service"
+FIRST_SERVER_ERROR = 500
 
 
 class TracingError(Exception):
-    """Traces are asked for, but what sends them is not installed."""
+    """Traces are asked for, but the packages that send them are not installed."""
 
 
-def tracer_provider(endpoint: str) -> TracerProvider:
-    """What makes spans and sends them, some at a time, to an OTLP collector's address over HTTP.
+def make_tracer_provider(endpoint: str) -> TracerProvider:
+    """Return a provider whose spans are sent in batches to an OTLP collector over HTTP.
 
-    Raises TelemetryError where the extra is missing.
+    Raises TracingError where the extra ``otlp`` is not installed.
     """
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
@@ -24,22 +30,49 @@ def tracer_provider(endpoint: str) -> TracerProvider:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
         raise TracingError("otlp_endpoint: the extra otlp is not installed") from error
-    provider = trace.TracerProvider(
-        resource=Resource.create({"service.name": SERVICE_NAME})
-    )
-    provider.add_span_processor(
-        BatchSpanProcessor(OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces"))
-    )
+    resource = Resource.create({"service.name": SERVICE_NAME})
+    provider = trace.TracerProvider(resource=resource)
+    exporter = OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces")
+    provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider
 
 
-def telemetry(provider: TracerProvider | None) -> TelemetryConfig:
-    """How FastAPI tells of its requests: only traces, only with a provider. Else it would look for one at each."""
-    return {
-        "tracing": provider is not None,
-        "tracer_provider": provider,
-        "metrics": False,
-        "logs": False,
-        "operation_spans": False,
-        "auto_configure": False,
-    }
+class TracingMiddleware:
+    """Makes a span of each request, which joins the caller's ``traceparent``.
+
+    Attributes are those of OpenTelemetry's semantic conventions for HTTP servers.
+    """
+
+    def __init__(self, app: ASGIApp, provider: TracerProvider) -> None:
+        self.app = app
+        self._tracer = provider.get_tracer(SERVICE_NAME)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request within a span."""
+        caller = propagate.extract(carrier=header_texts(scope))
+        method = scope["method"]
+        with self._tracer.start_as_current_span(
+            method, caller, SpanKind.SERVER, {"http.request.method": method}
+        ) as span:
+
+            async def send_traced(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                    span.set_attribute("http.response.status_code", status)
+                    if status >= FIRST_SERVER_ERROR:
+                        span.set_status(StatusCode.ERROR)
+                await send(message)
+
+            try:
+                await self.app(scope, receive, send_traced)
+            finally:
+                route = context_of(scope).route
+                if route:
+                    span.update_name(f"{method} {route}")
+                    span.set_attribute("http.route", route)
+
+
+def header_texts(scope: Scope) -> Mapping[str, str]:
+    """Return the headers of a request as text, names in lower case."""
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}

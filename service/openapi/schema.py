@@ -1,302 +1,314 @@
-"""What FastAPI cannot know of the schema: the model, its sizes, the settings' bounds, refusals, examples that work."""
+"""Completes FastAPI's schema: model, bounds, problems, examples."""
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import lru_cache
 from threading import Lock
 from typing import Any
 
 import numpy as np
 from fastapi import FastAPI
 
-from service.api import errors as problems
-from service.api.auth import PROBES
-from service.api.body import FORM, PICTURES, option_names
+from service.api import errors
+from service.api.body import FORM, IMAGE_TYPES, JSON, option_names
 from service.api.errors import Problem, ProblemError, ProblemType
-from service.api.json_route import request_schema
-from service.api.route import JSON, PostRoute
-from service.api.routes import OPERATIONS
-from service.api.schemas import ExampleInputs
+from service.api.route import OperationRoute
+from service.api.state import AppState, ServedModel
+from service.imaging.codec import ImageCodec, base64_text, contact_sheet, image_grid
 from service.imaging.errors import ImageError
-from service.imaging.reader import read_image
-from service.imaging.writer import base64_pngs, contact_sheet, sheet, upscale
-from service.model.autoencoder import Autoencoder, Floats, unit_pixels
+from service.imaging.plain_png import write_pngs
+from service.model.autoencoder import Backend, Floats, unit_pixels
+from service.model.batching import RequestAutoencoder, advance
 from service.model.errors import ModelLoadError
 from service.model.interpolation import interpolate_path
 from service.observability.request_context import RequestContext
-from service.operations.fields import DEFAULT_STEPS, Limits
+from service.operations.base import ExampleInputs
+from service.operations.fields import DEFAULT_STEPS
+from service.operations.limits import Limits
 
 PICTURE_SCALE = 3
 GENERAL = """\
-Images go in as base64 or as files. They come out as base64 PNGs; by `Accept`, which is the media type chosen below an
-answer, as a picture or an animation. Every refusal is an `application/problem+json`; of a bad body, it names the field.
-`GET /model` tells more of the model.
+Images go in as base64 or as files. They come out as base64 PNGs or, by `Accept` (the
+media type selected below a response), as a picture or an animation. Rejected requests
+get an `application/problem+json`, which names the wrong field of an invalid body.
+`GET /model` has the model card.
 """
 TAGS = {
-    "Operations": "What the model does with images and latents.",
-    "Open Inference Protocol": "Encoder and decoder as KServe's and Triton's clients ask for them, in tensors.",
-    "Status": "What is served, and whether it is well.",
+    "Operations": "Operations of the model on images and latents.",
+    "Open Inference Protocol": "Encoder and decoder on tensors, for the clients of "
+    "KServe and Triton.",
+    "Status": "Model card, health, metrics.",
 }
-# What a request may be refused for: any request; one with a body; one that asks whether the model computes.
+# Problems of any request; of one that needs the model; of one with a body.
 ANY_REQUEST = (
-    problems.BAD_REQUEST,
-    problems.REQUEST_TIMEOUT,
-    problems.HEADERS_TOO_LARGE,
+    errors.BAD_REQUEST,
+    errors.REQUEST_TIMEOUT,
+    errors.HEADERS_TOO_LARGE,
 )
-NOT_READY = (problems.INFERENCE_FAILED, problems.DRAINING)
+NOT_READY = (errors.INFERENCE_FAILED, errors.DRAINING)
 WITH_BODY = (
-    problems.NOT_ACCEPTABLE,
-    problems.BODY_TOO_LARGE,
-    problems.UNSUPPORTED_MEDIA_TYPE,
-    problems.INVALID_REQUEST,
-    problems.OVERLOADED,
+    errors.NOT_ACCEPTABLE,
+    errors.BODY_TOO_LARGE,
+    errors.UNSUPPORTED_MEDIA_TYPE,
+    errors.INVALID_REQUEST,
+    errors.OVERLOADED,
     *NOT_READY,
 )
 
 Json = dict[str, Any]
 
 
-def complete(
+def customize_openapi(
     app: FastAPI,
-    limits: Limits,
-    model: Autoencoder,
-    operations: Iterable[PostRoute],
-    *,
-    keys_needed: bool,
+    state: AppState,
+    operations: Sequence[OperationRoute],
+    probes: Iterable[str],
 ) -> None:
-    """Let the application's OpenAPI schema be filled in when it is first asked for, which takes a tenth of a second.
+    """Let FastAPI's schema be completed when it is first asked for.
 
-    All routes must be there, the operations among them. Raises ModelLoadError.
+    probes: paths that need no API key.
     """
-    ingredients = example_inputs(model, limits)
-    plain, lock = app.openapi, Lock()  # the schema is asked for in threads
+    plain = app.openapi
+    lock = Lock()  # the schema is made in threads
+    open_paths = frozenset(probes)
 
-    @cache
-    def filled() -> Json:
-        app.openapi_schema = (
-            None  # or it would be filled twice, where the first time failed
-        )
+    @lru_cache(maxsize=1)
+    def completed(model: ServedModel) -> Json:
+        app.openapi_schema = None  # completed from scratch for each model
         schema = plain()
-        schema["info"]["description"] = (
-            f"{describe_model(model, ingredients)}\n\n{GENERAL}"
-        )
+        schema["info"]["description"] = f"{describe_model(model)}\n\n{GENERAL}"
         schema["tags"] = [
             {"name": name, "description": description}
             for name, description in TAGS.items()
         ]
-        set_bounds(schema["components"]["schemas"], limits)
-        describe_responses(schema, keys_needed=keys_needed)
-        set_examples(schema["paths"], ingredients, operations)
-        describe_uploads(schema["paths"], limits)
-        if keys_needed:
-            set_security(schema)
+        set_bounds(schema["components"]["schemas"], model.limits)
+        with_keys = bool(state.api_keys)
+        describe_responses(schema, open_paths, with_keys=with_keys)
+        set_examples(schema["paths"], operations, model)
+        describe_uploads(schema["paths"], operations, model.limits)
+        if with_keys:
+            set_security(schema, open_paths)
         return schema
 
     def openapi() -> Json:
         with lock:
-            return filled()
+            return completed(state.model)
 
-    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation has it
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
 
 
 def set_bounds(schemas: Json, limits: Limits) -> None:
-    """Write the limits where a type is bounded by them."""
+    """Write the limits into the types that they bound."""
     for name in ("Images", "Latents", "Digits", "Terms", "Dimensions"):
         schemas[name].update(minItems=1, maxItems=limits.max_items)
+    shape = limits.image_shape
     schemas["Image"]["description"] += (
-        f" It is brought to {limits.image_width} x {limits.image_height} pixels, white ink on black, as fit says."
+        f" It is brought to {shape.width} x {shape.height} pixels, white "
+        "ink on black, as fit says."
     )
     numbers, _ = schemas["Latent"]["anyOf"]
     numbers.update(minItems=limits.latent_size, maxItems=limits.latent_size)
-    numbers["items"].update(minimum=-limits.max_latent, maximum=limits.max_latent)
+    bound = limits.max_latent
+    numbers["items"].update(minimum=-bound, maximum=bound)
     schemas["Waypoints"].update(minItems=2, maxItems=limits.max_items)
     schemas["Steps"].update(minimum=2, maximum=limits.max_items)
     schemas["Dimension"].update(minimum=0, maximum=limits.latent_size - 1)
-    schemas["Offset"].update(minimum=-limits.max_latent, maximum=limits.max_latent)
+    schemas["Offset"].update(minimum=-bound, maximum=bound)
     schemas["Count"].update(minimum=1, maximum=limits.max_items)
     if limits.labels:
         schemas["Digit"].update(enum=limits.labels)
 
 
-def describe_model(model: Autoencoder, ingredients: ExampleInputs) -> str:
-    """What the page opens with, in Markdown: the model's name and size, and a walk between two images that it made."""
-    card = model.card
-    _, height, width = card.image_shape
-    ends = np.array(ingredients.latents[:2], dtype=np.float32)
-    _, latents = interpolate_path(model, ends, DEFAULT_STEPS, "linear", closed=False)
-    walk = contact_sheet(sheet(model.decode(latents), columns=DEFAULT_STEPS))
-    (picture,) = base64_pngs(upscale(walk, PICTURE_SCALE))
+def describe_model(model: ServedModel) -> str:
+    """Return the page's introduction in Markdown: the model, and an interpolation."""
+    card = model.backend.card
+    shape = model.limits.image_shape
+    picture = interpolation_picture(model)
     return (
-        f"**{card.name}**, a variational autoencoder of {card.parameters:,} parameters, turns an image of "
-        f"{width} x {height} pixels into a point of a latent space of {card.latent_size} dimensions, and back. "
-        f"It was fitted to {card.data.training_images:,} images of {card.data.name}.\n\n"
-        f'<img alt="A walk from an image to another, as the model draws it" src="data:image/png;base64,{picture}">'
+        f"**{card.name}**, a variational autoencoder of {card.parameters:,} "
+        f"parameters, encodes an image of {shape.width} x {shape.height} pixels to a point of a "
+        f"latent space of {card.latent_size} dimensions, and decodes it. It was "
+        f"trained on {card.data.training_images:,} images of {card.data.name}.\n\n"
+        f'<img alt="An interpolation between two images" '
+        f'src="data:image/png;base64,{picture}">'
     )
 
 
-def describe_responses(schema: Json, *, keys_needed: bool) -> None:
-    """Give each operation all statuses but 500, which any can fail with, and say what comes with them."""
+def interpolation_picture(model: ServedModel) -> str:
+    """Return the interpolation between two example images as a base64 PNG."""
+    autoencoder = RequestAutoencoder(model.backend, RequestContext("example"))
+    ends = np.array(model.examples.latents[:2], dtype=np.float32)
+    path = interpolate_path(autoencoder, ends, DEFAULT_STEPS, "linear", closed=False)
+    _, latents = advance(path)
+    pixels = model.backend.decode(latents)
+    grid = image_grid(pixels, columns=DEFAULT_STEPS, scale=PICTURE_SCALE)
+    (picture,) = write_pngs(contact_sheet(grid))
+    return base64_text(picture)
+
+
+def describe_responses(
+    schema: Json, open_paths: frozenset[str], *, with_keys: bool
+) -> None:
+    """Add all problems but 500, which any operation can have, with their examples."""
+    components = schema["components"]["schemas"]
     for path, operations in schema["paths"].items():
         for operation in operations.values():
             responses = operation["responses"]
             for response in responses.values():
-                answer_schema = (
-                    response["content"].get(JSON.decode(), {}).get("schema", {})
-                )
-                if reference := answer_schema.get("$ref"):
-                    response["description"] = schema["components"]["schemas"][
-                        reference.split("/")[-1]
-                    ]["description"]
+                content = response["content"].get(JSON.decode(), {})
+                if reference := content.get("schema", {}).get("$ref"):
+                    name = reference.split("/")[-1]
+                    response["description"] = components[name]["description"]
             kinds = list(ANY_REQUEST)
-            if keys_needed and path not in PROBES:
-                kinds.append(problems.UNAUTHORIZED)
+            if with_keys and path not in open_paths:
+                kinds.append(errors.UNAUTHORIZED)
             if "requestBody" in operation:
                 kinds += WITH_BODY
             elif "503" in responses:
                 kinds += NOT_READY
-            responses.update(refusals(kinds))
+            responses.update(problem_responses(kinds))
 
 
-def refusals(kinds: Iterable[ProblemType]) -> Json:
-    """The responses of these kinds, by status, with an example of each."""
+def problem_responses(kinds: Iterable[ProblemType]) -> Json:
+    """Return the responses of problem types by status, with an example of each."""
     by_status: dict[int, list[Problem]] = {}
     for kind in kinds:
-        by_status.setdefault(kind.status, []).append(problems.EXAMPLES[kind.title])
-    return {
-        str(status): refusal_response(examples)
-        for status, examples in sorted(by_status.items())
-    }
+        examples = by_status.setdefault(kind.status, [])
+        examples.append(errors.EXAMPLES[kind.title])
+    responses = {}
+    for status, examples in sorted(by_status.items()):
+        responses[str(status)] = problem_response(examples)
+    return responses
 
 
-def refusal_response(examples: list[Problem]) -> Json:
-    """The response of a status, which these are examples of."""
-    titles = [example.title for example in examples]
-    values = [example.model_dump(exclude_defaults=True) for example in examples]
+def problem_response(examples: list[Problem]) -> Json:
+    """Return the response of one status with its examples."""
     content: Json = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    values = {
+        example.title: example.model_dump(exclude_defaults=True) for example in examples
+    }
     if len(values) == 1:
-        content["example"] = values[0]
+        (content["example"],) = values.values()
     else:
         content["examples"] = {
-            title: {"value": value} for title, value in zip(titles, values, strict=True)
+            title: {"value": value} for title, value in values.items()
         }
     return {
-        "description": " / ".join(titles),
-        "content": {problems.MEDIA_TYPE: content},
+        "description": " / ".join(values),
+        "content": {errors.MEDIA_TYPE: content},
     }
 
 
-def describe_uploads(paths: Json, limits: Limits) -> None:
-    """Tell of pictures without JSON around them, and of the options in a query, where they are taken."""
-    for path, operation in OPERATIONS.items():
-        schema = request_schema(operation)
-        if not schema.takes_files:
+def describe_uploads(
+    paths: Json, operations: Iterable[OperationRoute], limits: Limits
+) -> None:
+    """Add images as bodies, forms, and the options in a query, where they are taken."""
+    for route in operations:
+        request_type = route.request_type
+        if not request_type.takes_files:
             continue
-        described = paths[path]["post"]
-        file = {
-            "type": "string",
-            "format": "binary",
-            "description": "A picture of a digit, as it is.",
-        }
-        body = schema.model_json_schema(ref_template="#/components/schemas/{model}")
-        options = {name: body["properties"][name] for name in option_names(schema)}
-        files = {
-            "type": "array",
-            "items": file,
-            "minItems": 1,
-            "maxItems": limits.max_items,
-        }
-        files["description"] = "In order."
-        form: Json = {
-            "type": "object",
-            "properties": {"images": files, **options},
-            "required": ["images"],
-        }
-        form["additionalProperties"] = False
-        content = described["requestBody"]["content"]
-        content.update(
-            {media_type.decode(): {"schema": file} for media_type in PICTURES}
+        schema = request_type.model_json_schema(
+            ref_template="#/components/schemas/{model}"
         )
-        content[FORM.decode()] = {"schema": form}
+        options = {
+            name: schema["properties"][name] for name in option_names(request_type)
+        }
+        described = paths[route.path]["post"]
+        content = described["requestBody"]["content"]
+        for media_type in IMAGE_TYPES:
+            content[media_type.decode()] = {"schema": file_schema()}
+        content[FORM.decode()] = {"schema": form_schema(options, limits)}
         described["parameters"] = [
-            {
-                "name": name,
-                "in": "query",
-                "schema": option,
-                "description": f"{definition_of(option, body)['description']} What a body says of it counts first.",
-            }
-            for name, option in options.items()
+            query_parameter(name, option, schema) for name, option in options.items()
         ]
 
 
-def definition_of(field: Json, schema: Json) -> Json:
-    """What a field is, by what it refers to and what it says itself."""
-    return (
-        {**schema["$defs"][field["$ref"].split("/")[-1]], **field}
-        if "$ref" in field
-        else field
-    )
+def file_schema() -> Json:
+    """Return the schema of an image as a file."""
+    return {"type": "string", "format": "binary", "description": "An image file."}
 
 
-def example_inputs(model: Autoencoder, limits: Limits) -> ExampleInputs:
-    """What examples are made of, by this model. Raises ModelLoadError if its card's images are none of its size."""
-    images = model.card.examples
-    size = (limits.image_height, limits.image_width)
+def form_schema(options: Json, limits: Limits) -> Json:
+    """Return the schema of a form with image files and options."""
+    files = {
+        "type": "array",
+        "items": file_schema(),
+        "minItems": 1,
+        "maxItems": limits.max_items,
+        "description": "Image files, in order.",
+    }
+    return {
+        "type": "object",
+        "properties": {"images": files} | options,
+        "required": ["images"],
+        "additionalProperties": False,
+    }
+
+
+def query_parameter(name: str, option: Json, schema: Json) -> Json:
+    """Return the description of an option in the query."""
+    definition = option
+    if "$ref" in option:
+        definition = schema["$defs"][option["$ref"].split("/")[-1]] | option
+    return {
+        "name": name,
+        "in": "query",
+        "schema": option,
+        "description": f"{definition['description']} The body's value has precedence.",
+    }
+
+
+def example_inputs(backend: Backend, codec: ImageCodec) -> ExampleInputs:
+    """Return the inputs of the examples, from the images in the model card.
+
+    Raises ModelLoadError if they are not of the model's size.
+    """
+    images = backend.card.examples
     try:
-        pixels = np.array(
-            [
-                read_image(image, *size, limits.max_image_pixels, "none").pixels
-                for image in images
-            ]
-        )
+        decoded = codec.decode(images, "none")
     except ImageError as error:
         raise ModelLoadError(f"the examples in the model card: {error}") from error
+    pixels = np.stack([image.pixels for image in decoded])
+    means = backend.encode(pixels).mean
     rows = unit_pixels(pixels).reshape(len(images), -1)
-    return ExampleInputs(
-        images, rounded(rows, 2), rounded(model.encode(pixels).mean, 3)
-    )
+    return ExampleInputs(images, rounded(rows, 2), rounded(means, 3))
 
 
 def rounded(values: Floats, digits: int) -> list[list[float]]:
-    """Numbers as short as they may be."""
+    """Return rows of numbers, rounded to be read."""
     return [[round(value, digits) for value in row] for row in values.tolist()]
 
 
 def set_examples(
-    paths: Json, ingredients: ExampleInputs, operations: Iterable[PostRoute]
+    paths: Json, operations: Iterable[OperationRoute], model: ServedModel
 ) -> None:
-    """Give each operation its examples, each with the real answer, but for those that this model refuses."""
+    """Add each operation's examples with their real responses.
+
+    An example that the model rejects is left out.
+    """
     for route in operations:
         if not route.include_in_schema:
             continue
-        requests, answers = {}, {}
-        for name, request in route.examples(ingredients).items():
+        requests, responses = {}, {}
+        for title, request in route.examples(model.examples).items():
             with suppress(ProblemError):
-                answers[name] = {"value": answer(route, request)}
-                requests[name] = {"value": request}
+                response = route.answer_example(request, model)
+                responses[title] = {"value": response}
+                requests[title] = {"value": request}
         operation = paths[route.path]["post"]
-        operation["requestBody"]["content"]["application/json"]["examples"] = requests
-        operation["responses"]["200"]["content"]["application/json"]["examples"] = (
-            answers
-        )
+        body = operation["requestBody"]["content"][JSON.decode()]
+        body["examples"] = requests
+        ok = operation["responses"]["200"]["content"][JSON.decode()]
+        ok["examples"] = responses
 
 
-def answer(route: PostRoute, request: object) -> object:
-    """What a route answers to a body. Raises RefusedError."""
-    task = route.parse(
-        json.dumps(request).encode(), JSON, {"headers": (), "query_string": b""}
-    )
-    content: object = json.loads(task.work(RequestContext("example")).content)
-    return content
-
-
-def set_security(schema: Json) -> None:
-    """Tell how to bring a key; the page then asks for one."""
+def set_security(schema: Json, open_paths: frozenset[str]) -> None:
+    """Describe both ways to send an API key; the page then asks for one."""
     schema["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
     for path, operations in schema["paths"].items():
-        if path not in PROBES:
+        if path not in open_paths:
             for operation in operations.values():
                 operation["security"] = [{"bearer": []}, {"header": []}]

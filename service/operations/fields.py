@@ -1,228 +1,106 @@
-"""What may stand in a body, each value with its bounds.
+"""Types of the fields in requests and responses, each with its bounds.
 
-An image becomes pixels here: what is wrong with one is found, and named with its place, as the body is read.
+Named types appear once in the OpenAPI schema, where ``openapi`` adds the bounds of the
+loaded model and the settings.
 """
 
-from dataclasses import dataclass
 from functools import partial
-from math import isqrt
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    Discriminator,
     FailFast,
     Field,
-    PlainValidator,
+    SkipValidation,
+    Tag,
     ValidationInfo,
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
+from service.imaging.codec import base64_text, decode_base64
 from service.imaging.errors import ImageError
-from service.imaging.reader import (
-    DecodedImage,
-    decode_base64,
-    read_image,
-    read_plain_images,
-)
+from service.model.autoencoder import Floats
 from service.model.noise import MAX_SEED
+from service.operations.limits import MAX_UPSCALED_PIXELS, limits_of
 
 DEFAULT_STEPS = 11
-FULL_IMAGES = 8  # that a request may bring, of the most pixels
 MAX_SCALE = 16
-MAX_ASKED = 65536  # of anything; more is no different, but 1e999 is infinite, and has no product with 0
-ENLARGED = (
-    16  # pixels drawn for one that are as much work as an image's other work is for it
-)
 FLOAT32 = np.dtype("<f4")
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a request must keep to: the model's sizes and the settings' bounds."""
-
-    image_height: int
-    image_width: int
-    latent_size: int
-    max_items: int
-    max_image_bytes: int
-    max_image_pixels: int
-    max_latent: float
-    max_body_bytes: int
-    labels: tuple[int, ...] = ()  # the classes whose place in latent space is known
-
-    @property
-    def max_pixels(self) -> int:
-        """Most pixels in the images of a request: a small file can hold very many."""
-        return FULL_IMAGES * self.max_image_pixels
-
-    @property
-    def max_parts(self) -> int:
-        """Most values and names in a body: each item can have a latent's, and a few beside it."""
-        return self.max_items * (self.latent_size + 5) + 64
-
-
-@dataclass(slots=True)
-class ValidationContext:
-    """What a body is read with: its limits, what it asks for, and how much of it there has been.
-
-    fit: of its images, as it came; what it may be is the schema's to say.
-    images: how many come out.
-    pixels: of the images read so far, as they were sent; such as need no decoding do not count.
-    """
-
-    limits: Limits
-    fit: object
-    images: int
-    pixels: int = 0
-
-
-def limits_of(info: ValidationInfo) -> Limits:
-    """The limits that the body is read within."""
-    return cast("ValidationContext", info.context).limits
-
-
-def check_count(least: int, value: object, info: ValidationInfo) -> object:
-    """Refuse a list that is too long before any of its items is read."""
-    most = limits_of(info).max_items
-    if isinstance(value, list) and not least <= len(value) <= most:
-        raise PydanticCustomError(
-            "count",
-            "must have {least} to {most} items (VAE_MAX_ITEMS); has {count}",
-            {"least": least, "most": most, "count": len(value)},
-        )
-    return value
+Encoding = Literal["floats", "base64"]
 
 
 def whole_number(value: object) -> object:
-    """An integer that is written as 2.0 or 1e1, which JSON Schema counts as integers."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    """Convert 2.0 and 1e1 to integers: JSON Schema counts them as such."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
 
 
 def check_number(least: int, value: int, info: ValidationInfo) -> int:
-    """Refuse a number of images that a request may not ask for."""
-    most = limits_of(info).max_items
-    if not least <= value <= most:
+    """Reject a number below ``least`` or above the largest number of items."""
+    limit = limits_of(info).max_items
+    if not least <= value <= limit:
         raise PydanticCustomError(
             "number",
-            "must be {least} to {most} (VAE_MAX_ITEMS); is {value}",
-            {"least": least, "most": most, "value": str(value)[:20]},
+            "must be {least} to {limit} (VAE_MAX_ITEMS); is {value}",
+            {"least": least, "limit": limit, "value": str(value)[:20]},
         )
     return value
 
 
-def check_images(count: float, info: ValidationInfo) -> None:
-    """Refuse what makes more images than a request may ask for."""
-    most = limits_of(info).max_items
-    if count > most:
-        raise PydanticCustomError(
-            "images",
-            "makes {count} images; the most is {most} (VAE_MAX_ITEMS)",
-            {"count": int(count), "most": most},
-        )
-
-
 def check_digit(value: int, info: ValidationInfo) -> int:
-    """Refuse a class whose place in latent space is not known."""
+    """Reject a class that the model has no latent statistics of."""
     labels = limits_of(info).labels
+    if not labels:
+        raise PydanticCustomError(
+            "digit", "must be absent: the model has no statistics of its classes"
+        )
     if value not in labels:
         raise PydanticCustomError(
             "digit",
-            "must be one of {labels}; is {value}"
-            if labels
-            else "the model does not tell where its digits lie",
+            "must be one of {labels}; is {value}",
             {"labels": ", ".join(map(str, labels)), "value": str(value)[:20]},
         )
     return value
 
 
-def enlargement(scale: object) -> int:
-    """How many images of the model's size one of that scale is as much work as, whatever was sent as a scale.
-
-    A bound, not a measure: one at scale 16 takes 50 us longer to write than one at scale 1, and another at scale 1
-    takes 9 us, so that six would be as much.
-    """
-    return (
-        max(1, int(min(abs(scale), MAX_SCALE)) ** 2 // ENLARGED)
-        if isinstance(scale, (int, float))
-        else 1
-    )
-
-
-def check_scale(value: int, info: ValidationInfo) -> int:
-    """Refuse more pixels than the most images have that a request may ask for, enlarged by 4."""
-    context = cast("ValidationContext", info.context)
-    most = isqrt(ENLARGED * context.limits.max_items // context.images)
-    if value > most:
+def check_dimension(value: int, info: ValidationInfo) -> int:
+    """Reject a dimension that the latent space does not have."""
+    size = limits_of(info).latent_size
+    if not 0 <= value < size:
         raise PydanticCustomError(
-            "scale",
-            "must be 1 to {most} for {images} images (images x scale x scale is at most {bound} x VAE_MAX_ITEMS); "
-            "is {scale}",
-            {"most": most, "images": context.images, "bound": ENLARGED, "scale": value},
+            "dimension",
+            "must be 0 to {last}; is {value}",
+            {"last": size - 1, "value": str(value)[:20]},
         )
     return value
 
 
-def read_picture(value: object, info: ValidationInfo) -> DecodedImage:
-    """Read one image, if that has not been done: base64, or a file's bytes where the body is no JSON."""
-    if isinstance(value, DecodedImage):
-        return value
-    if not isinstance(value, (str, bytes)):
-        raise PydanticCustomError(
-            "image", "must be a string, a base64 PNG, JPEG, WebP, BMP or GIF"
-        )
-    context = cast("ValidationContext", info.context)
-    limits = context.limits
-    if len(value) > limits.max_image_bytes:
-        raise PydanticCustomError(
-            "image",
-            "must have at most {most} bytes{form} (VAE_MAX_IMAGE_BYTES); has {count}",
-            {
-                "most": limits.max_image_bytes,
-                "form": " of base64" if isinstance(value, str) else "",
-                "count": len(value),
-            },
-        )
-    if context.pixels >= limits.max_pixels:
-        raise PydanticCustomError(
-            "image",
-            "comes after images of {count} pixels; the most is {most} ({full} times VAE_MAX_IMAGE_PIXELS)",
-            {"count": context.pixels, "most": limits.max_pixels, "full": FULL_IMAGES},
-        )
-    try:
-        picture = read_image(
-            value,
-            limits.image_height,
-            limits.image_width,
-            limits.max_image_pixels,
-            context.fit,
-        )
-    except ImageError as error:
-        raise PydanticCustomError(
-            "image", "{reason}", {"reason": str(error)}
-        ) from error
-    context.pixels += picture.source_pixels
-    return picture
+def all_digits(value: float) -> str:
+    """Return a number as text that differs for any two numbers, without ``.0``."""
+    return repr(value).removesuffix(".0")
 
 
-def read_plain(value: object, info: ValidationInfo) -> object:
-    """Read the plain PNGs of a list together, which takes half the time; one that is refused is named later."""
-    limits = limits_of(info)
-    if not isinstance(value, list) or len(value) == 1:
-        return value
-    if not all(
-        isinstance(item, (str, bytes)) and len(item) <= limits.max_image_bytes
-        for item in value
-    ):
-        return value
-    return read_plain_images(value, limits.image_height, limits.image_width)
+def check_offset(value: float, info: ValidationInfo) -> float:
+    """Reject an offset beyond the largest magnitude of a latent's coordinate."""
+    bound = limits_of(info).max_latent
+    if not abs(value) <= bound:
+        raise PydanticCustomError(
+            "offset",
+            "must be -{bound} to {bound} (VAE_MAX_LATENT); is {value}",
+            {"bound": all_digits(bound), "value": all_digits(value)},
+        )
+    return value
 
 
 def read_latent(value: object, info: ValidationInfo) -> object:
-    """The numbers of a latent, if they are not written as such: from the base64 of little-endian float32."""
+    """Decode a latent in base64 (little-endian float32) to numbers."""
     if not isinstance(value, str):
         return value
     size = limits_of(info).latent_size
@@ -236,13 +114,17 @@ def read_latent(value: object, info: ValidationInfo) -> object:
         raise PydanticCustomError(
             "latent",
             "must be {size} float32 numbers, {bytes} bytes; has {count} bytes",
-            {"size": size, "bytes": FLOAT32.itemsize * size, "count": len(content)},
+            {
+                "size": size,
+                "bytes": FLOAT32.itemsize * size,
+                "count": len(content),
+            },
         )
     return np.frombuffer(content, FLOAT32).tolist()
 
 
 def check_latent(value: list[float], info: ValidationInfo) -> list[float]:
-    """Refuse a latent of another length than the model's, or out of bounds."""
+    """Reject a latent of another length than the model's, or out of bounds."""
     limits = limits_of(info)
     if len(value) != limits.latent_size:
         raise PydanticCustomError(
@@ -254,10 +136,29 @@ def check_latent(value: list[float], info: ValidationInfo) -> list[float]:
     if abs(largest) > limits.max_latent:
         raise PydanticCustomError(
             "latent",
-            "must have numbers from -{bound} to {bound} (VAE_MAX_LATENT); has {largest}",
-            {"bound": f"{limits.max_latent:g}", "largest": f"{largest:g}"},
+            "must have numbers from -{bound} to {bound} (VAE_MAX_LATENT); "
+            "has {largest}",
+            {"bound": all_digits(limits.max_latent), "largest": all_digits(largest)},
         )
     return value
+
+
+def latent_values(latents: Floats, encoding: Encoding) -> list[list[float]] | list[str]:
+    """Return latents (count, latent) as lists of numbers or as base64 text."""
+    if encoding == "base64":
+        rows = latents.astype(FLOAT32)
+        return [base64_text(row.tobytes()) for row in rows]
+    numbers: list[list[float]] = latents.tolist()
+    return numbers
+
+
+# Pydantic puts a union's tag into an error's location; ``api.errors`` removes it.
+ONE, SEVERAL = "(one)", "(several)"
+
+
+def one_or_several(value: object) -> str:
+    """Return the tag of a field that is one value or a list."""
+    return SEVERAL if isinstance(value, list) else ONE
 
 
 LATENT_FORMS = {
@@ -270,20 +171,23 @@ LATENT_FORMS = {
         },
     ]
 }
-# Named types, so that OpenAPI has each once, where ``docs`` writes its bounds.
+IMAGE_SCHEMA = {
+    "type": "string",
+    "contentEncoding": "base64",
+    "description": "Base64 PNG, JPEG, WebP, BMP or GIF (its first frame), of any mode, "
+    "converted to grey.",
+}
+LATENT_SCHEMA = LATENT_FORMS | {
+    "description": "A point of the latent space, whose prior is a standard normal."
+}
+
+WholeNumber = Annotated[int, BeforeValidator(whole_number)]
+# Decoded after admission, by ``imaging``: a file's bytes where the body is no JSON.
 Image = TypeAliasType(
-    "Image",
-    Annotated[
-        DecodedImage,
-        PlainValidator(read_picture),
-        WithJsonSchema(
-            {
-                "type": "string",
-                "contentEncoding": "base64",
-                "description": "Base64 PNG, JPEG, WebP, BMP or GIF (its first frame), of any mode, turned to grey.",
-            }
-        ),
-    ],
+    "Image", Annotated[str | bytes, SkipValidation, WithJsonSchema(IMAGE_SCHEMA)]
+)
+Images = TypeAliasType(
+    "Images", Annotated[list[Image], Field(description="Images of digits.")]
 )
 Latent = TypeAliasType(
     "Latent",
@@ -292,33 +196,16 @@ Latent = TypeAliasType(
         FailFast(),
         AfterValidator(check_latent),
         BeforeValidator(read_latent),
-        WithJsonSchema(
-            {
-                **LATENT_FORMS,
-                "description": "A point in latent space, where the prior is a standard normal.",
-            }
-        ),
-    ],
-)
-Images = TypeAliasType(
-    "Images",
-    Annotated[
-        list[Image],
-        FailFast(),
-        BeforeValidator(read_plain),
-        BeforeValidator(partial(check_count, 1)),
-        Field(description="Images of digits."),
+        WithJsonSchema(LATENT_SCHEMA),
     ],
 )
 Latents = TypeAliasType(
     "Latents",
-    Annotated[
-        list[Latent],
-        FailFast(),
-        BeforeValidator(partial(check_count, 1)),
-        Field(description="Points to decode."),
-    ],
+    Annotated[list[Latent], FailFast(), Field(description="Latents to decode.")],
 )
+LatentValues = Annotated[
+    list[float] | str, SkipValidation, WithJsonSchema(LATENT_FORMS)
+]
 Steps = TypeAliasType(
     "Steps",
     Annotated[
@@ -332,7 +219,7 @@ Count = TypeAliasType(
     "Count",
     Annotated[
         int,
-        Field(description="How many."),
+        Field(description="Number of images."),
         AfterValidator(partial(check_number, 1)),
         BeforeValidator(whole_number),
     ],
@@ -341,8 +228,8 @@ Seed = TypeAliasType(
     "Seed",
     Annotated[
         int,
-        Field(ge=0, le=MAX_SEED, description="What the noise follows from."),
-        BeforeValidator(whole_number),  # last, or OpenAPI loses the bounds
+        Field(ge=0, le=MAX_SEED, description="Seed of the noise."),
+        BeforeValidator(whole_number),  # last, or the OpenAPI schema loses the bounds
     ],
 )
 Digit = TypeAliasType(
@@ -354,6 +241,39 @@ Digit = TypeAliasType(
         BeforeValidator(whole_number),
     ],
 )
+Digits = TypeAliasType(
+    "Digits",
+    Annotated[list[Digit], FailFast(), Field(description="Digits, in turn.")],
+)
+DigitOrDigits = Annotated[
+    Annotated[Digit, Tag(ONE)] | Annotated[Digits, Tag(SEVERAL)],
+    Discriminator(one_or_several),
+]
+Dimension = TypeAliasType(
+    "Dimension",
+    Annotated[
+        int,
+        Field(description="A dimension of the latent space, counted from 0."),
+        AfterValidator(check_dimension),
+        BeforeValidator(whole_number),
+    ],
+)
+Dimensions = TypeAliasType(
+    "Dimensions",
+    Annotated[list[Dimension], FailFast(), Field(description="Dimensions, in order.")],
+)
+DimensionOrDimensions = Annotated[
+    Annotated[Dimension, Tag(ONE)] | Annotated[Dimensions, Tag(SEVERAL)],
+    Discriminator(one_or_several),
+]
+Offset = TypeAliasType(
+    "Offset",
+    Annotated[
+        float,
+        Field(description="Number added to a latent's coordinate."),
+        AfterValidator(check_offset),
+    ],
+)
 Scale = TypeAliasType(
     "Scale",
     Annotated[
@@ -361,33 +281,10 @@ Scale = TypeAliasType(
         Field(
             ge=1,
             le=MAX_SCALE,
-            description="How many times as wide and as high each pixel is drawn. The more images, the less it may be: "
-            f"images x scale x scale is at most {ENLARGED} times the most items.",
+            description="Width and height of each drawn pixel. It is bounded by the "
+            "number of images: images x scale x scale is at most "
+            f"{MAX_UPSCALED_PIXELS} times the largest number of items.",
         ),
-        AfterValidator(check_scale),
         BeforeValidator(whole_number),
     ],
 )
-Fit = Literal["auto", "resize", "none"]
-Encoding = Literal["floats", "base64"]
-
-
-def number_of(value: object, absent: float = 1) -> float:
-    """How many a field asks for, before it is checked: by a list's length or a number, 0 to MAX_ASKED."""
-    number = (
-        len(value)
-        if isinstance(value, list)
-        else value
-        if isinstance(value, (int, float))
-        else absent
-    )
-    return min(max(number, 0), MAX_ASKED)
-
-
-# Pydantic puts a union's tag into the place of an error, where ``problems`` takes it out again.
-UNION_TAGS = {"one": "(one)", "list": "(list)"}
-
-
-def number_or_list(value: object) -> str:
-    """The tag of what is to be read: one or several."""
-    return UNION_TAGS["list" if isinstance(value, list) else "one"]

@@ -1,19 +1,15 @@
-"""A connection of uvicorn's, with limits: of time, of headers, and of patience with a client that takes no answer."""
+"""HTTP protocol of a connection: uvicorn's, with limits of time and of header size.
+
+The only file that depends on uvicorn's private protocol classes.
+"""
 
 import asyncio
-from asyncio import AbstractEventLoop, TimerHandle
+import logging
+from asyncio import TimerHandle
 from typing import Any
 
-import httptools
-import uvicorn
-from typing_extensions import Buffer
-from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
-from uvicorn.server import ServerState
+from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.api.errors import (
     BAD_REQUEST,
@@ -24,213 +20,214 @@ from service.api.errors import (
     ProblemType,
     problem,
 )
-from service.api.middleware import POLICY, SECURITY_HEADERS
 from service.api.state import AppState
-from service.observability.metrics import OTHER
-from service.observability.request_context import RequestContext, context_of, request_id
+from service.observability.request_context import RequestContext
+from service.server.connection_memory import ConnectionMemory
+from service.server.middleware import (
+    POLICY,
+    SECURITY_HEADERS,
+    count_request,
+    request_context,
+    request_id,
+)
+from service.server.parser import CONNECT, RequestParser
 from service.server.sockets import end_output, has_unread_input
+from service.server.transport import ResponseTransport
+from service.server.unparsed_input import (
+    MAX_PIECE_BYTES,
+    Piece,
+    UnparsedInput,
+    is_one_piece,
+)
 from service.settings import Settings
 
-CONTINUE = b"HTTP/1.1 100"
-CONNECT, UPGRADE = b"CONNECT", b"upgrade"
-REFUSAL_HEADERS = b"".join(
+log = logging.getLogger(__name__)
+
+HEADER_SEPARATORS = len(b": \r\n")
+PROBLEM_HEADERS = b"".join(
     b"%s: %s\r\n" % header for header in (*SECURITY_HEADERS, POLICY)
 )
 
 
-class OneWrite:
-    """A transport that keeps the head of an answer until its body comes: one system call and one packet for both."""
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._head = b""
-        self.is_closing = transport.is_closing
-        self.get_extra_info = transport.get_extra_info
-
-    def write(self, data: bytes) -> None:
-        """Send bytes, or keep them if they are a head."""
-        if self._head:
-            data = self._head + data
-            self._head = b""
-        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(CONTINUE):
-            self._head = data
-            return
-        self._transport.write(data)
-
-    def flush(self) -> None:
-        """Send a head that has no body."""
-        if self._head:
-            self.write(b"")
-
-    def has_unsent(self) -> bool:
-        """Check if the client has not taken all output."""
-        return self._transport.get_write_buffer_size() > 0
-
-    def close(self) -> None:
-        """Send what is kept, and close."""
-        self.flush()
-        self._transport.close()
-
-    def abort(self) -> None:
-        """Close without sending what is left."""
-        self._transport.abort()
-
-
-class RequestParser(httptools.HttpRequestParser):
-    """A parser that lets go of offers to speak another protocol: the request counts without (RFC 9110, 7.8).
-
-    httptools takes what follows such a head for the other protocol, and then for the next request: the body of a client
-    that offers HTTP/2, as Java's does, would be lost, or answered as a request of its own.
-    """
-
-    def __init__(self, protocol: "HttpProtocol") -> None:
-        self._protocol = protocol
-        self._start()
-
-    def _start(self) -> None:
-        super().__init__(self._protocol)
-        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
-
-    def feed_data(self, data: Buffer) -> None:
-        """Read a piece; a head with an offer is read twice, at last without it."""
-        rest = memoryview(data)
-        while True:
-            try:
-                super().feed_data(rest)
-            except httptools.HttpParserUpgrade as offer:
-                rest = rest[offer.args[0] :]
-                head = self._protocol.head_without_offer()
-                self._start()  # of a request that ends its connection, nothing more would be read
-                super().feed_data(head)
-            else:
-                return
-
-    def has_offer(self) -> bool:
-        """Tell whether the request whose head has come in offers another protocol. CONNECT is no offer."""
-        return self.should_upgrade() and self.get_method() != CONNECT
-
-
 class HttpProtocol(HttpToolsProtocol):
-    """A connection whose requests must come in within their time and with headers of bounded size.
+    """Connection whose requests must arrive in time and with headers of bounded size.
 
-    uvicorn's own waits for ever for the rest of a request, and answers what is not HTTP in plain text.
+    uvicorn's own waits for the rest of a request without limit, and answers input that
+    is not HTTP in plain text. It parses all that it reads at once, whatever number of
+    requests that is; this one parses a request when the one before it is answered, so
+    that uvicorn's queue of requests stays empty and ``cycle`` is the one in progress.
     """
 
     def __init__(
         self,
         settings: Settings,
         state: AppState,
-        config: uvicorn.Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: AbstractEventLoop | None = None,
+        memory: ConnectionMemory,
+        **options: Any,  # noqa: ANN401 - what uvicorn gives its protocols
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+        super().__init__(**options)
         self.parser: RequestParser = RequestParser(self)
         self._settings = settings
         self._state = state
-        self._arriving = False  # a request has begun to come in and has not ended
+        self._memory = memory
+        self._input = UnparsedInput()
+        self._arriving = False  # a request has begun and is not complete
         self._in_headers = True
-        self._header_bytes = 0  # since the request began, or since a piece of its body: of trailers, then
+        # Since the request began, or since a piece of its body: then of trailers.
+        self._header_bytes = 0
+        self._body_bytes = 0
         self._deadline: TimerHandle | None = None
-        self._answering: RequestResponseCycle | None = None
-        self._taking: TimerHandle | None = None
+        self._write_deadline: TimerHandle | None = None
+        self._socket: ResponseTransport
 
+    @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Give the client the time of an idle connection to send anything."""
-        super().connection_made(transport)
-        self.transport = OneWrite(transport)  # type: ignore[assignment]  # all that uvicorn writes with
+        self._socket = ResponseTransport(transport, self._resume_reading, self._close)
+        super().connection_made(self._socket)  # type: ignore[arg-type]  # has all methods that uvicorn calls
         self._wait_for_request(None)
 
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection and its timers."""
         self._stop_clock()
         self._unset_keepalive_if_required()
-        if self._taking is not None:
-            self._taking.cancel()
-        if self._answering is not None and not self._answering.response_complete:
-            self._answering.disconnected = True  # uvicorn tells the last request alone, which may wait behind this one
-            self._answering.message_event.set()
+        if self._write_deadline is not None:
+            self._write_deadline.cancel()
+        self._input.clear()
+        self._memory.remove(self)
         super().connection_lost(exc)
 
-    def _start_asgi_task(
-        self, cycle: RequestResponseCycle, app: ASGI3Application
-    ) -> None:
-        """See uvicorn."""
-        self._answering = cycle
-        super()._start_asgi_task(cycle, app)
-
+    @override
     def data_received(self, data: bytes) -> None:
-        """Take in a piece of a request; a clock runs from its first to its last."""
+        is_next = not self._socket.reading_paused and self._may_parse()
+        if is_next and not self._arriving and is_one_piece(data):
+            self._parse(data)  # nearly always: one request in one packet
+        else:
+            self._input.append(data)
+            self._parse_input()
+
+    def _resume_reading(self) -> None:
+        if self._input:
+            self.loop.call_soon(self._parse_input)
+        else:
+            self._socket.read()
+
+    def _parse_input(self) -> None:
+        """Parse input until a request waits for its response or input runs out.
+
+        At most two pieces' length is parsed in a turn of the event loop, and a body of
+        known length, which takes one call. While input is left, nothing is read.
+        """
+        budget = MAX_PIECE_BYTES
+        while self._input and self._may_parse():
+            body_left = self._body_left()
+            if budget <= 0 and not body_left:
+                break
+            piece = self._input.take_piece(body_left)
+            if not body_left:
+                budget -= len(piece)
+            self._parse(piece)
+        if self._input:
+            self._socket.pause_reading()
+            if self._may_parse():
+                self.loop.call_soon(self._parse_input)
+        elif self._socket.reading_paused and not self.flow.read_paused:
+            self._socket.read()
+        self._count_memory()
+
+    def _count_memory(self) -> None:
+        if self._input or self.flow.write_paused:
+            self._memory.add(self)
+        else:
+            self._memory.remove(self)
+
+    def held_bytes(self) -> int:
+        """Return the bytes of input not parsed yet and of output not sent yet."""
+        return len(self._input) + self._socket.unsent_bytes()
+
+    def drop(self) -> None:
+        """End the connection at once, because its client reads too little."""
+        log.warning(
+            "connection of %s dropped: it held %d bytes that the client did not read, "
+            "and all connections together too many",
+            self._client_address(),
+            self.held_bytes(),
+        )
+        self._socket.abort()
+
+    def _client_address(self) -> str:
+        return self.client[0] if self.client else "-"
+
+    def _may_parse(self) -> bool:
+        flow = self.flow
+        if flow.read_paused or self._is_answering() or self._socket.is_closing():
+            return False
+        # A client that reads no responses gets no further ones.
+        return self._arriving or not flow.write_paused
+
+    def _is_answering(self) -> bool:
+        """Check if a complete request waits for the end of its response."""
+        cycle = self.cycle
+        return not (cycle is None or cycle.more_body or cycle.response_complete)
+
+    def _body_left(self) -> int:
+        """Return the bytes of the body that are to come; 0 if its length is unknown."""
+        if self._in_headers or not self._arriving:
+            return 0
+        for name, value in self.headers:
+            if name == b"content-length":
+                return int(value) - self._body_bytes
+        return 0
+
+    def _parse(self, data: Piece) -> None:
         self._header_bytes += len(data)
         idle = self.timeout_keep_alive_task
-        super().data_received(data)
+        super().data_received(data)  # type: ignore[arg-type]  # it goes to our parser
         if self.transport.is_closing():
             return
         if not self._arriving:
-            if (
-                self.cycle is None or self.cycle.response_complete
-            ):  # an empty line, or the end of a refused body
+            # The data was an empty line, or the end of a rejected body.
+            if self.cycle is None or self.cycle.response_complete:
                 self._wait_for_request(idle)
         elif self._header_bytes > self._settings.max_header_bytes:
-            self._headers_too_large()
+            self._reject_headers()
         elif self._deadline is None:
-            self._deadline = self.loop.call_later(
-                self._settings.request_timeout_seconds, self._timed_out
-            )
+            self._start_clock()
 
+    @override
     def on_message_begin(self) -> None:
-        """See httptools."""
         super().on_message_begin()
         self._arriving = self._in_headers = True
+        self._body_bytes = 0
 
+    @override
     def on_header(self, name: bytes, value: bytes) -> None:
-        """See httptools. Trailers, which come after the body, are dropped: nobody reads them."""
-        if self._in_headers:
-            super().on_header(name, value)
+        if not self._in_headers:  # trailers are dropped: nobody reads them
+            return
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
+    @override
     def on_headers_complete(self) -> None:
-        """See httptools."""
-        size = len(self.url) + sum(
-            len(name) + len(value) + 4 for name, value in self.headers
-        )
-        if size > self._settings.max_header_bytes:
-            self._headers_too_large()
+        if self._is_answering():  # what does not look like a request, yet parses as one
             raise ConnectionAbortedError  # ends the parser's work on this connection
+        self._check_head_size()
         if self.parser.has_offer():
             return
-        if self.parser.get_method() == CONNECT:  # what follows would be no HTTP
+        if self.parser.get_method() == CONNECT:  # what follows would not be HTTP
             raise ConnectionRefusedError
-        super().on_headers_complete()  # which fails at a target that is none
+        super().on_headers_complete()  # raises if the request's target is invalid
         self._in_headers = False
 
-    def head_without_offer(self) -> bytes:
-        """The head that has come in, but for its offer of another protocol."""
-        line = b"%s %s HTTP/%s" % (
-            self.parser.get_method(),
-            self.url,
-            self.parser.get_http_version().encode(),
-        )
-        return b"\r\n".join(
-            [
-                line,
-                *(
-                    b"%s: %s" % header
-                    for header in self.headers
-                    if header[0] != UPGRADE
-                ),
-                b"",
-                b"",
-            ]
-        )
-
+    @override
     def on_body(self, body: bytes) -> None:
-        """See httptools."""
         self._header_bytes = 0
+        self._body_bytes += len(body)
         super().on_body(body)
 
+    @override
     def on_message_complete(self) -> None:
-        """See httptools."""
         if self.parser.has_offer():
             return
         self._arriving = False
@@ -238,83 +235,129 @@ class HttpProtocol(HttpToolsProtocol):
         self._stop_clock()
         super().on_message_complete()
 
+    @override
     def on_response_complete(self) -> None:
-        """See uvicorn."""
-        self.transport.flush()  # type: ignore[attr-defined]  # see connection_made
+        self._socket.flush()
         super().on_response_complete()
+        if self._input:
+            self.loop.call_soon(self._parse_input)
 
+    @override
     def pause_writing(self) -> None:
-        """Give the client its time to take what is sent."""
         super().pause_writing()
-        self._taking = self.loop.call_later(
+        self._write_deadline = self.loop.call_later(
             self._settings.request_timeout_seconds, self.transport.abort
         )
+        self._count_memory()
 
+    @override
     def resume_writing(self) -> None:
-        """See asyncio."""
-        if self._taking is not None:
-            self._taking.cancel()
+        if self._write_deadline is not None:
+            self._write_deadline.cancel()
         super().resume_writing()
+        self._count_memory()
+        if self._input:
+            self.loop.call_soon(self._parse_input)
 
+    @override
     def timeout_keep_alive_handler(self) -> None:
-        """Close an idle connection, and let go of an answer that its client does not take."""
-        self.transport.abort()
+        self.transport.abort()  # drops a response that the client does not read
 
+    @override
     def shutdown(self) -> None:
         """Close the connection if it is idle; no request that arrives is cut.
 
         A request may be in the socket, where the event loop has not read it yet. The
         event loop would close the socket a turn later, when another may have arrived.
         """
-        transport = self.transport
-        descriptor = transport.get_extra_info("socket").fileno()
-        if self._arriving or has_unread_input(descriptor):
+        descriptor = self._socket.get_extra_info("socket").fileno()
+        if self._arriving or self._input or has_unread_input(descriptor):
             return
         super().shutdown()
-        if transport.is_closing() and not transport.has_unsent():  # type: ignore[attr-defined]  # see connection_made
+        if self._socket.is_closing() and not self._socket.unsent_bytes():
             end_output(descriptor)
 
+    def _close(self) -> None:
+        is_sending = self._arriving or self._input
+        if is_sending or self._socket.unsent_bytes():
+            self._linger()
+        else:
+            self._socket.end()
+
+    def _linger(self) -> None:
+        """Close the connection once its client has stopped sending."""
+        self._stop_clock()
+        self._unset_keepalive_if_required()
+        self._input.clear()
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True  # nobody waits for the application any more
+            cycle.message_event.set()
+        self._socket.linger(self.loop, self._settings.request_timeout_seconds)
+
     def cut(self) -> None:
-        """End the connection, though its request is not answered yet."""
+        """Close the connection although its request has not been answered."""
         self._end(DRAINING, "the service has stopped before the request was answered")
         self.transport.close()
 
+    @override
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP, if it has not been refused yet."""
-        if not self.transport.is_closing():
-            self._end(BAD_REQUEST, msg)
+        self._end(BAD_REQUEST, msg)
 
-    def _headers_too_large(self) -> None:
+    def _check_head_size(self) -> None:
+        # The line's beginning may have come in one piece with the request before.
+        upper_bound = self._header_bytes + len(self.url)
+        if upper_bound <= self._settings.max_header_bytes:
+            return
+        size = len(self.url)
+        for name, value in self.headers:
+            size += len(name) + len(value) + HEADER_SEPARATORS
+        if size > self._settings.max_header_bytes:
+            self._reject_headers()
+            raise ConnectionAbortedError
+
+    def _reject_headers(self) -> None:
         limit = f"{self._settings.max_header_bytes} bytes (VAE_MAX_HEADER_BYTES)"
         self._end(
             HEADERS_TOO_LARGE, f"line and headers, or trailers, have more than {limit}"
         )
 
-    def _timed_out(self) -> None:
-        seconds = self._settings.request_timeout_seconds
-        self._end(
-            REQUEST_TIMEOUT,
-            f"the request was not complete after {seconds:g} s (VAE_REQUEST_TIMEOUT_SECONDS)",
+    def _start_clock(self) -> None:
+        self._deadline = self.loop.call_later(
+            self._settings.request_timeout_seconds, self._time_out
         )
 
+    def _time_out(self) -> None:
+        if self._is_answering():  # the rest is not read before that
+            self._start_clock()
+            return
+        seconds = self._settings.request_timeout_seconds
+        limit = f"{seconds:g} s (VAE_REQUEST_TIMEOUT_SECONDS)"
+        self._end(REQUEST_TIMEOUT, f"the request was not complete after {limit}")
+
     def _end(self, kind: ProblemType, detail: str) -> None:
-        """End the connection in the middle of a request, with a refusal if nothing else is to be answered before."""
-        if (
-            self._in_headers
-            and self.cycle is not None
-            and not self.cycle.response_complete
-        ):
-            self.cycle.keep_alive = (
-                False  # the request before this one, whose answer ends the connection
-            )
-        elif not self._in_headers and (self.pipeline or self.cycle.response_started):
+        """End the connection within a request.
+
+        Send a problem, unless a response before it is not complete yet.
+        """
+        if self.transport.is_closing():
+            return
+        cycle = self.cycle
+        if self._in_headers and cycle is not None and not cycle.response_complete:
+            # The request before this one: its response ends the connection.
+            cycle.keep_alive = False
+        elif not self._in_headers and cycle.response_started:
             self.transport.close()
         else:
-            self._refuse(kind, detail)
+            self._send_problem(kind, detail)
 
     def _wait_for_request(self, idle: TimerHandle | None) -> None:
-        """Give the client what is left of its time to send anything, or all of it."""
-        until = idle.when() if idle else self.loop.time() + self.timeout_keep_alive
+        """Close the connection when it has been idle for its time.
+
+        ``idle`` is the timer that ran before, whose time goes on.
+        """
+        now = self.loop.time()
+        until = now + self.timeout_keep_alive if idle is None else idle.when()
         self.timeout_keep_alive_task = self.loop.call_at(
             until, self.timeout_keep_alive_handler
         )
@@ -324,30 +367,35 @@ class HttpProtocol(HttpToolsProtocol):
             self._deadline.cancel()
             self._deadline = None
 
-    def _refuse(self, kind: ProblemType, detail: str) -> None:
-        """Answer past the application, and end the connection. Where the headers are whole, Edge keeps account."""
-        seen = None if self._in_headers else self.cycle.scope
-        record = context_of(seen) if seen else RequestContext(request_id(None))  # type: ignore[arg-type]  # uvicorn's own type
-        record.status, record.problem = kind.status, kind.name
-        body = (
-            problem(kind, detail, request_id=record.request_id)
-            .model_dump_json(exclude_defaults=True)
-            .encode()
-        )
-        self.transport.write(
-            b"%scontent-type: %s\r\ncontent-length: %d\r\nx-request-id: %s\r\n%sconnection: close\r\n\r\n%s"
-            % (
-                STATUS_LINE[kind.status],
-                MEDIA_TYPE.encode(),
-                len(body),
-                record.request_id.encode(),
-                REFUSAL_HEADERS,
-                body,
-            )
-        )
-        self.transport.close()
-        if not seen:
-            record.bytes_out = len(body)
-            self._state.account(
-                record, self.client[0] if self.client else "-", "-", OTHER, 0
-            )
+    def _send_problem(self, kind: ProblemType, detail: str) -> None:
+        """Send a problem without the application, and close the connection.
+
+        If the head is complete, the application's middleware counts and logs it.
+        """
+        context = self._context()
+        context.status, context.problem = kind.status, kind.name
+        document = problem(kind, detail, request_id=context.request_id)
+        body = document.model_dump_json(exclude_defaults=True).encode()
+        self.transport.write(problem_head(kind, context.request_id, len(body)) + body)
+        self._socket.flush()
+        self._linger()
+        if self._in_headers:
+            context.bytes_out = len(body)
+            count_request(self._state, context, self._client_address(), "-", 0)
+
+    def _context(self) -> RequestContext:
+        if self._in_headers:
+            return RequestContext(request_id())
+        return request_context(self.cycle.scope)  # type: ignore[arg-type]  # uvicorn's own type
+
+
+def problem_head(kind: ProblemType, request_id: str, body_bytes: int) -> bytes:
+    """Return the head of a response that is a problem and ends its connection."""
+    return b"%scontent-type: %s\r\ncontent-length: %d\r\nx-request-id: %s\r\n%s%s" % (
+        STATUS_LINE[kind.status],
+        MEDIA_TYPE.encode(),
+        body_bytes,
+        request_id.encode(),
+        PROBLEM_HEADERS,
+        b"connection: close\r\n\r\n",
+    )

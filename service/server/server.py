@@ -8,16 +8,16 @@ from asyncio import Task
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from types import FrameType
-from typing import Any
 
 import uvicorn
-from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
-from service.api.middleware import RequestMiddleware
-from service.api.state import AppState
+from service.api.state import ServedModel
 from service.model.errors import ModelLoadError
+from service.server.connection_memory import ConnectionMemory
+from service.server.middleware import RequestMiddleware
 from service.server.process import freeze_objects
 from service.server.protocol import HttpProtocol
 from service.server.signals import release_signals
@@ -39,7 +39,7 @@ POLL_SECONDS = 0.02
 
 log = logging.getLogger(__name__)
 
-Load = Callable[[], RequestMiddleware]
+Load = Callable[[], ServedModel]
 LOAD_ERRORS = (ModelLoadError, ValueError)  # of the model; of the API keys' file
 
 
@@ -50,15 +50,17 @@ class Server(uvicorn.Server):
     worker: its successor already serves.
     """
 
-    def __init__(self, settings: Settings, state: AppState, load: Load) -> None:
-        """Load the application.
+    def __init__(self, settings: Settings, app: RequestMiddleware, load: Load) -> None:
+        """Serve an application; a reload replaces its model by what ``load`` returns.
 
-        Passes on every error of ``load``; a reload handles LOAD_ERRORS.
+        ``load`` may raise LOAD_ERRORS.
         """
         self._settings = settings
-        self._state = state
+        self._app = app
+        self._state = app.state
         self._load = load
-        self._app = load()
+        memory = ConnectionMemory(settings.max_body_bytes)
+        self._protocol = partial(HttpProtocol, settings, app.state, memory)
         freeze_objects()
         self._loader = ThreadPoolExecutor(max_workers=1)
         self._reload_requested = False
@@ -74,14 +76,14 @@ class Server(uvicorn.Server):
         supervisor_ended: a file descriptor that becomes readable when the supervisor
             ends; the worker then stops too.
         """
-        self._state.metrics.write_to(row)
+        self._state.use_metrics_row(row)
         self._supervisor_ended = supervisor_ended
         self.run(listeners)
 
     def _uvicorn_config(self) -> uvicorn.Config:
         settings = self._settings
         return uvicorn.Config(
-            self._serve_request,
+            self._app,
             http=self._protocol,  # type: ignore[arg-type]  # uvicorn only calls it
             loop="uvloop",
             lifespan="off",
@@ -97,19 +99,12 @@ class Server(uvicorn.Server):
             backlog=BACKLOG,
         )
 
-    def _protocol(self, **options: Any) -> HttpProtocol:  # noqa: ANN401 - uvicorn's
-        return HttpProtocol(self._settings, self._state, **options)
-
-    async def _serve_request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Call the current application; a request keeps the one it began with."""
-        await self._app(scope, receive, send)
-
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         for listener in sockets or []:
             allow_new_connections(listener)  # a worker before this one closed the port
         await super().startup(sockets)
-        self._state.admission.turns.at_hand = self.server_state.tasks
+        self._state.scheduler.in_flight = self.server_state.tasks
         loop = asyncio.get_running_loop()
         if self._supervisor_ended is None:
             loop.add_signal_handler(signal.SIGHUP, self._request_reload)
@@ -140,18 +135,20 @@ class Server(uvicorn.Server):
             await loop.run_in_executor(self._loader, self.reload)
 
     def reload(self) -> bool:
-        """Load the application again and return whether that succeeded.
+        """Load the model and the API keys again and return whether that succeeded.
 
-        The previous one stays in service until then, and if it fails.
+        The previous ones stay in service until then, and if it fails. A request keeps
+        the model that it began with.
         """
         try:
-            self._app = self._load()
+            model, keys = self._load(), self._settings.keys()
         except LOAD_ERRORS as error:
             log.error(  # noqa: TRY400 - one line
                 "model reload failed, the previous model stays in service: %s", error
             )
             succeeded = False
         else:
+            self._state.model, self._state.api_keys = model, keys
             freeze_objects()  # the old application is garbage once no request has it
             log.info("model reloaded")
             succeeded = True

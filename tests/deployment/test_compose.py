@@ -1,4 +1,4 @@
-"""What docker-compose.yml promises of every container it starts."""
+"""docker-compose.yml: every container is locked down and limited."""
 
 import re
 from pathlib import Path
@@ -11,13 +11,13 @@ from tests.samples import REPOSITORY
 
 
 class Build(BaseModel):
-    """Which stage of the Dockerfile an image of ours is."""
+    """The stage of the Dockerfile that an image is built from."""
 
     target: str
 
 
 class Service(BaseModel):
-    """What these tests read of a service; what a service leaves out is as Docker has it."""
+    """The fields of a service that are tested, with Docker's defaults."""
 
     build: Build | None = None
     read_only: bool = False
@@ -48,7 +48,7 @@ each_service = pytest.mark.parametrize(
 
 
 @each_service
-def test_a_container_can_change_nothing_and_become_nobody(service: Service) -> None:
+def test_a_container_is_read_only_and_unprivileged(service: Service) -> None:
     """Its root is read-only; it has no capability and cannot gain one."""
     assert service.read_only
     assert service.cap_drop == ["ALL"]
@@ -58,7 +58,7 @@ def test_a_container_can_change_nothing_and_become_nobody(service: Service) -> N
 
 
 @each_service
-def test_a_container_has_its_share_of_the_machine(service: Service) -> None:
+def test_a_container_has_resource_limits(service: Service) -> None:
     """CPUs, memory and processes are limited."""
     assert service.cpus
     assert service.mem_limit
@@ -66,23 +66,23 @@ def test_a_container_has_its_share_of_the_machine(service: Service) -> None:
 
 
 @each_service
-def test_a_port_is_open_to_this_machine_alone(service: Service) -> None:
-    """The way in from elsewhere is a proxy's."""
-    assert [port for port in service.ports if not port.startswith("127.0.0.1:")] == []
+def test_ports_are_published_on_the_loopback_interface(service: Service) -> None:
+    """Other hosts connect through a proxy."""
+    for port in service.ports:
+        assert port.startswith("127.0.0.1:")
 
 
 @each_service
-def test_what_is_mounted_is_there(service: Service) -> None:
-    """Docker makes a folder, owned by root, in place of one that is missing."""
-    folders = [
-        volume.split(":")[0] for volume in service.volumes if volume.startswith(".")
-    ]
+def test_mounted_folders_exist(service: Service) -> None:
+    """Docker would create a missing folder, owned by root."""
+    for volume in service.volumes:
+        source, *_ = volume.split(":")
+        if source.startswith("."):
+            assert Path(REPOSITORY, source).exists()
 
-    assert [folder for folder in folders if not Path(REPOSITORY, folder).exists()] == []
 
-
-def test_who_sees_the_dashboard_cannot_change_it() -> None:
-    """Grafana lets anybody look and nobody log in, so that its first password is of no use."""
+def test_visitors_cannot_change_the_dashboard() -> None:
+    """Anyone may view and nobody can log in, so the default password is useless."""
     environment = SERVICES["grafana"].environment
 
     assert environment["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
@@ -90,16 +90,15 @@ def test_who_sees_the_dashboard_cannot_change_it() -> None:
     assert environment["GF_AUTH_BASIC_ENABLED"] == "false"
 
 
-def test_our_images_share_a_base_and_run_as_nobody() -> None:
-    """A digest given once pins every stage; the stages that run have a user of no account."""
-    _, *stages = re.split(
-        r"^FROM ", (REPOSITORY / "Dockerfile").read_text(), flags=re.MULTILINE
-    )
+def test_our_images_share_a_base_and_run_without_root() -> None:
+    """One digest pins every stage; the stages that run have an unprivileged user."""
+    dockerfile = (REPOSITORY / "Dockerfile").read_text()
+    _, *stages = re.split(r"^FROM ", dockerfile, flags=re.MULTILINE)
+    bases = {stage.split()[0] for stage in stages}
     by_name = {stage.split()[2]: stage for stage in stages}
     ours = [service.build.target for service in SERVICES.values() if service.build]
 
-    assert {stage.split()[0] for stage in stages} == {"${PYTHON_IMAGE}"}
+    assert bases == {"${PYTHON_IMAGE}"}
     assert ours == ["service", "training"]
-    assert [
-        target for target in ours if "\nUSER 10001:10001\n" not in by_name[target]
-    ] == []
+    for target in ours:
+        assert "\nUSER 10001:10001\n" in by_name[target]

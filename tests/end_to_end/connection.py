@@ -1,47 +1,47 @@
-"""HTTP/1.1 by hand, where a test must see single bytes and single connections."""
+"""Raw HTTP/1.1 connections, for tests of single bytes and single connections."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+MAX_TALK_SECONDS = 20
+
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; header names in lower case."""
+    """A response; names of headers are in lower case."""
 
     status: int
     headers: dict[str, str]
     body: bytes
 
     def json(self) -> Any:
-        """The body, parsed."""
+        """Parse the body."""
         return json.loads(self.body)
 
 
 def request(method: str, path: str, body: object = None, **headers: str) -> bytes:
-    """The bytes of a request; a body is sent as JSON. Underscores in names of headers stand for hyphens."""
+    """Build the bytes of a request. A body is sent as JSON.
+
+    Underscores in names of headers stand for hyphens.
+    """
     content = b"" if body is None else json.dumps(body).encode()
-    fields = {
-        "Host": "127.0.0.1",
-        **{name.replace("_", "-"): value for name, value in headers.items()},
-    }
+    fields = {"Host": "127.0.0.1"}
+    for name, value in headers.items():
+        fields[name.replace("_", "-")] = value
     if content:
-        fields |= {
-            "Content-Type": "application/json",
-            "Content-Length": str(len(content)),
-        }
-    lines = [
-        f"{method} {path} HTTP/1.1",
-        *(f"{name}: {value}" for name, value in fields.items()),
-    ]
-    return "\r\n".join([*lines, "", ""]).encode() + content
+        fields["Content-Type"] = "application/json"
+        fields["Content-Length"] = str(len(content))
+    lines = [f"{method} {path} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in fields.items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
 
 
 class Connection:
-    """A connection that is kept alive."""
+    """A persistent connection."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -50,33 +50,60 @@ class Connection:
         self.writer = writer
 
     async def ask(self, content: bytes) -> Answer:
-        """Send a request and read its answer. Raises OSError or asyncio.IncompleteReadError when it is cut."""
+        """Send a request and read its response.
+
+        Raises OSError or asyncio.IncompleteReadError if the connection is cut.
+        """
         self.writer.write(content)
         return await self.answer()
 
     async def answer(self) -> Answer:
-        """Read an answer. Raises asyncio.IncompleteReadError where the connection ends before it."""
+        """Read a response.
+
+        Raises asyncio.IncompleteReadError if the connection ends before it does.
+        """
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         status, *lines = head.rstrip().split("\r\n")
-        headers = {
-            name.lower(): value
-            for name, _, value in (line.partition(": ") for line in lines)
-        }
+        headers = {}
+        for line in lines:
+            name, _, value = line.partition(": ")
+            headers[name.lower()] = value
         body = await self._reader.readexactly(int(headers.get("content-length", "0")))
         return Answer(int(status.split()[1]), headers, body)
 
     async def ended(self) -> bool:
-        """Wait for the server to end the connection; tell whether it did so without a further byte."""
+        """Wait until the server ends the connection; check that no more bytes came."""
         return await self._reader.read() == b""
 
 
 @asynccontextmanager
 async def connect(port: int) -> AsyncIterator[Connection]:
-    """A connection to a server on this machine, closed in the end. Raises OSError."""
+    """Connect to a server on this machine. Raises OSError."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         yield Connection(reader, writer)
     finally:
         writer.close()
-        with suppress(OSError):  # it was cut: that is what some tests are about
+        with suppress(OSError):  # some tests expect the connection to be cut
             await writer.wait_closed()
+
+
+def with_connection(port: int, talk: Callable[[Connection], Awaitable[None]]) -> None:
+    """Run a conversation over a new connection, in bounded time."""
+
+    async def run() -> None:
+        async with connect(port) as connection:
+            await asyncio.wait_for(talk(connection), MAX_TALK_SECONDS)
+
+    asyncio.run(run())
+
+
+def check_problem(answer: Answer, status: int, kind: str, *details: str) -> None:
+    """Check that a response is a problem of this type, and what its detail names."""
+    body = answer.json()
+    assert answer.status == body["status"] == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert body["type"] == f"urn:vae-service:problem:{kind}"
+    assert body["request_id"] == answer.headers["x-request-id"]
+    for detail in details:
+        assert detail in body["detail"]

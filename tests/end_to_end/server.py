@@ -92,13 +92,9 @@ class UnloggedServer:
 
     def workers(self) -> list[int]:
         """Return the process ids of its workers."""
-        children = subprocess.run(
-            ["/usr/bin/pgrep", "-P", str(self.process.pid)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return [int(number) for number in children.stdout.split()]
+        main_thread = f"/proc/{self.process.pid}/task/{self.process.pid}"
+        children = Path(main_thread, "children").read_text()
+        return [int(number) for number in children.split()]
 
 
 @dataclass

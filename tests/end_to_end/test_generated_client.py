@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from service.api.body import PICTURES
+from service.api.body import IMAGE_TYPES
 from tests.end_to_end.server import serve
 from tests.samples import card_examples, pixels_of
 
 # The generator knows files as octets only; and neither formats nor lints what it wrote.
 CONFIGURATION = f"""
-content_type_overrides: {{{", ".join(f"{name.decode()}: application/octet-stream" for name in PICTURES)}}}
+content_type_overrides: {{{", ".join(f"{name.decode()}: application/octet-stream" for name in IMAGE_TYPES)}}}
 post_hooks: []
 """
 PROGRAM = """
@@ -21,17 +21,17 @@ import sys
 from digits.api.operations import decode, encode, reconstruct
 from digits.client import Client
 from digits.models import DecodeRequest, EncodeRequest, ReconstructRequest
-from digits.models import ImagesAnswer, LatentsAnswer, Problem, ReconstructAnswer
+from digits.models import ImagesResponse, EncodeResponse, Problem, ReconstructResponse
 
 
 def main(url: str, digit: str) -> None:
     with Client(base_url=url) as client:
         encoded = encode.sync(client=client, body=EncodeRequest(images=[digit]))
-        assert isinstance(encoded, LatentsAnswer)
+        assert isinstance(encoded, EncodeResponse)
         decoded = decode.sync(client=client, body=DecodeRequest(latents=[encoded.latents[0].mean]))
-        assert isinstance(decoded, ImagesAnswer)
+        assert isinstance(decoded, ImagesResponse)
         reconstructed = reconstruct.sync(client=client, body=ReconstructRequest(images=[digit]))
-        assert isinstance(reconstructed, ReconstructAnswer)
+        assert isinstance(reconstructed, ReconstructResponse)
         refused = decode.sync(client=client, body=DecodeRequest(latents=[[0.0]]))
         assert isinstance(refused, Problem)
         print(decoded.images[0], reconstructed.images[0], refused.errors[0].pointer if refused.errors else None)

@@ -199,9 +199,7 @@ def test_a_prefix_that_a_proxy_takes_off_is_told_to_clients() -> None:
     ):
         assert client.post("/encode", json=IMAGES).status_code == 200
         assert client.get("/openapi.json").json()["servers"] == [{"url": "/vae"}]
-        assert (
-            "/vae/static-offline-docs/swagger-ui-bundle.js" in client.get("/docs").text
-        )
+        assert "/vae/docs-assets/swagger-ui-bundle.js" in client.get("/docs").text
         server.log.wait_for('"route": "/openapi.json"')
 
 
@@ -211,9 +209,9 @@ def test_docs_and_metrics_are_open_when_that_is_set() -> None:
     with serve(*flags, VAE_API_KEYS=FIRST_KEY) as server, server.client() as client:
         for path in (
             "/docs",
-            "/redoc",
+            "/",
             "/openapi.json",
-            "/static-offline-docs/swagger-ui.css",
+            "/docs-assets/swagger-ui.css",
             "/metrics",
         ):
             assert client.get(path).status_code == 200

@@ -20,7 +20,7 @@ from service.settings import Settings
 from tests.end_to_end.server import COMMAND, serve
 from tests.models import DAMAGES, Damage
 from tests.samples import MODEL, REPOSITORY, grey_png, pixels_of
-from training.data.mnist import Digits
+from training.data.digits import Digits
 
 
 @pytest.fixture(scope="module")

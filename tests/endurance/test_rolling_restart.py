@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -87,11 +86,8 @@ class Instances:
 
 
 @contextmanager
-def run_proxy(name: str, flag: str, configuration: Path) -> Iterator[None]:
-    """Run a reverse proxy; skip the test where it is not installed."""
-    binary = shutil.which(name)
-    if binary is None:
-        pytest.skip(f"{name} is not installed: apt-get install {name}")
+def run_proxy(binary: str, flag: str, configuration: Path) -> Iterator[None]:
+    """Run a reverse proxy."""
     with subprocess.Popen(
         [binary, flag, str(configuration)], stderr=subprocess.DEVNULL
     ) as process:
@@ -102,7 +98,9 @@ def run_proxy(name: str, flag: str, configuration: Path) -> Iterator[None]:
 
 
 @contextmanager
-def haproxy(folder: Path, options: str, workers: int) -> Iterator[Instances]:
+def behind_haproxy(
+    binary: str, folder: Path, options: str, workers: int
+) -> Iterator[Instances]:
     """Run HAProxy in front of two instances."""
     port, *ports = free_ports(3)
     path = folder / "haproxy.cfg"
@@ -111,7 +109,7 @@ def haproxy(folder: Path, options: str, workers: int) -> Iterator[Instances]:
     )
     path.write_text(text)
     flags = ("--workers", str(workers), *HAPROXY_DRAIN)
-    with run_proxy("haproxy", "-f", path):
+    with run_proxy(binary, "-f", path):
         yield Instances(port, ports, flags, lambda: wait_until_up(folder))
 
 
@@ -133,14 +131,14 @@ async def wait_until_up(folder: Path) -> None:
 
 
 @contextmanager
-def nginx(folder: Path, workers: int) -> Iterator[Instances]:
+def behind_nginx(binary: str, folder: Path, workers: int) -> Iterator[Instances]:
     """Run nginx in front of two instances."""
     port, *ports = free_ports(3)
     path = folder / "nginx.conf"
     text = NGINX.format(folder=folder, port=port, first=ports[0], second=ports[1])
     path.write_text(text)
     flags = ("--workers", str(workers))
-    with run_proxy("nginx", "-c", path):
+    with run_proxy(binary, "-c", path):
         yield Instances(port, ports, flags, wait_for_nginx)
 
 
@@ -202,28 +200,30 @@ def restart_under_load(
     assert load.answered >= fewest_requests
 
 
-def test_haproxy_with_reused_connections_loses_no_request(tmp_path: Path) -> None:
+def test_haproxy_with_reused_connections_loses_no_request(
+    haproxy: str, tmp_path: Path
+) -> None:
     """Each instance is restarted ten times."""
-    with haproxy(tmp_path, "", workers=1) as instances:
+    with behind_haproxy(haproxy, tmp_path, "", workers=1) as instances:
         load = Load(instances.port, DIGIT, clients=8)
         restart_under_load(instances, load, rounds=10, fewest_requests=20_000)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_haproxy_with_a_connection_for_each_request_loses_none(
-    tmp_path: Path, workers: int
+    haproxy: str, tmp_path: Path, workers: int
 ) -> None:
     """Each instance is restarted once."""
-    with haproxy(tmp_path, "option httpclose", workers) as instances:
+    with behind_haproxy(haproxy, tmp_path, "option httpclose", workers) as instances:
         load = Load(instances.port, WALK, clients=16)
         restart_under_load(instances, load, rounds=1, fewest_requests=1000)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_nginx_with_default_settings_loses_no_request(
-    tmp_path: Path, workers: int
+    nginx: str, tmp_path: Path, workers: int
 ) -> None:
     """Each instance is restarted twice."""
-    with nginx(tmp_path, workers) as instances:
+    with behind_nginx(nginx, tmp_path, workers) as instances:
         load = Load(instances.port, WALK, clients=16)
         restart_under_load(instances, load, rounds=2, fewest_requests=1000)

@@ -1,4 +1,4 @@
-"""A case that is wrong, slow or large does not go by."""
+"""A case that is wrong, slow or too large is detected."""
 
 import time
 
@@ -7,27 +7,28 @@ import pytest
 from numpy.typing import NDArray
 
 from fuzz.case import (
+    CHANNELS,
     HEIGHT,
     MAX_BYTES,
     MAX_SECONDS,
     WIDTH,
-    Reader,
+    Decoder,
     Records,
     check,
-    read_fitted,
+    decode_text,
 )
 from service.imaging.errors import ImageError
 
-IMAGE = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
+IMAGE = np.zeros((CHANNELS, HEIGHT, WIDTH), dtype=np.uint8)
 
 
 def fails(*_: object) -> NDArray[np.uint8]:
-    """A reader that forgot a kind of damage."""
+    """A decoder that does not handle one kind of damage."""
     raise ZeroDivisionError
 
 
 def is_slow(*_: object) -> NDArray[np.uint8]:
-    """A reader that counts for too long."""
+    """A decoder that computes for too long."""
     start = time.thread_time()
     while time.thread_time() < start + 1.5 * MAX_SECONDS:
         pass
@@ -35,42 +36,42 @@ def is_slow(*_: object) -> NDArray[np.uint8]:
 
 
 def is_large(*_: object) -> NDArray[np.uint8]:
-    """A reader that takes more memory than it may, gives it back and refuses."""
+    """A decoder that allocates too much memory, frees it and raises ImageError."""
     bytearray(b"1") * (MAX_BYTES + 1024 * 1024)
     raise ImageError("nothing to see here")
 
 
 def is_large_in_numpy(*_: object) -> NDArray[np.uint8]:
-    """A reader whose pixels are many before they are few."""
-    return np.tile(IMAGE, (2 * MAX_BYTES // IMAGE.size, 1))[:HEIGHT]
+    """A decoder that makes far more pixels than it returns."""
+    return np.tile(IMAGE, (1, 2 * MAX_BYTES // IMAGE.size, 1))[:, :HEIGHT]
 
 
-def gives_another_shape(*_: object) -> NDArray[np.uint8]:
-    """A reader that gives what the file says."""
-    return IMAGE[1:]
+def returns_another_shape(*_: object) -> NDArray[np.uint8]:
+    """A decoder that does not fit the image to the model's shape."""
+    return IMAGE[:, 1:]
 
 
 @pytest.mark.parametrize(
-    ("read", "error"),
+    ("decode", "error"),
     [
         (fails, ZeroDivisionError),
         (is_slow, AssertionError),
         (is_large, AssertionError),
         (is_large_in_numpy, AssertionError),
-        (gives_another_shape, AssertionError),
+        (returns_another_shape, AssertionError),
     ],
 )
-def test_a_broken_reader_is_found_out(read: Reader, error: type[Exception]) -> None:
-    """Each time: what went before hides nothing."""
+def test_a_broken_decoder_is_detected(decode: Decoder, error: type[Exception]) -> None:
+    """Detection repeats: an earlier case hides nothing."""
     for _ in range(3):
         with pytest.raises(error):
-            check(read, "", Records())
+            check(decode, "", Records())
 
 
-def test_the_reader_passes() -> None:
-    """A refusal is a case like any other."""
+def test_the_codec_passes() -> None:
+    """An ImageError is counted as a case without an image."""
     records = Records()
-    check(read_fitted, "not a PNG", records)
+    check(decode_text, "not a PNG", records)
 
     assert (records.cases, records.images) == (1, 0)
     assert records.bytes < MAX_BYTES

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from service.api.middleware import RequestMiddleware
-from service.app import create_app, create_state
+from service.app import create_app
+from service.server.middleware import RequestMiddleware
 from service.settings import Settings
 from tests.samples import FakeAutoencoder
 
@@ -55,4 +55,4 @@ def settings() -> Settings:
 @pytest.fixture
 def client(settings: Settings, autoencoder: FakeAutoencoder) -> Client:
     """A client of the application around the fake."""
-    return Client(create_app(settings, autoencoder, create_state(settings)))
+    return Client(create_app(settings, autoencoder))

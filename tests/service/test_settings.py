@@ -263,6 +263,6 @@ def test_the_documentation_lists_all_settings() -> None:
     """docs/operating.md has name, default and description of each setting."""
     table = "\n".join(row(name, field) for name, field in Settings.model_fields.items())
 
-    assert table in (REPOSITORY / "docs/operating.md").read_text(), (
-        f"docs/operating.md needs this table:\n{table}"
+    assert table in (REPOSITORY / "docs/deployment.md").read_text(), (
+        f"docs/deployment.md needs this table:\n{table}"
     )

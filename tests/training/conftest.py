@@ -1,7 +1,8 @@
-"""A small model, trained and exported once for all tests that only look at it."""
+"""A small model, trained and exported once for all tests that do not change it."""
 
 import io
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from tests.conftest import SAMPLE
 from tests.samples import DATA
 from training.artifact.export import export
 from training.artifact.exported_model import ExportedModel
-from training.data.mnist import Digits
-from training.evaluation.classifier import Classifier, train_classifier
+from training.data.digits import Digits
+from training.evaluation.classifier import Classifier
+from training.evaluation.classifier_training import train_classifier
 from training.fitting.recipe import Recipe
 from training.fitting.trainer import Trainer
 
@@ -25,16 +27,18 @@ SMALL = Recipe(
     mean_pixel_bias=False,
     center_pixels=False,
 )
+MUON = replace(SMALL, optimizer="muon", learning_rate=5e-2)
+CPU = torch.device("cpu")
 
 
 def saved(value: object) -> bytes:
-    """What PyTorch writes to keep a value."""
+    """Return the bytes that `torch.save` writes for a value."""
     content = io.BytesIO()
     torch.save(value, content)
     return content.getvalue()
 
 
-# What files may hold that are neither checkpoint nor classifier.
+# Contents of files that are neither checkpoint nor classifier.
 OTHER_CONTENTS = [
     b"",
     b"no such thing",
@@ -49,9 +53,9 @@ OTHER_CONTENTS = [
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory, train_digits: Digits) -> Path:
-    """Three epochs on 512 digits."""
+    """Checkpoint of three epochs on 512 digits."""
     path = tmp_path_factory.mktemp("runs") / "checkpoint.pt"
-    trainer = Trainer(train_digits, SMALL, torch.device("cpu"))
+    trainer = Trainer(train_digits, SMALL, CPU)
     for _ in trainer.epochs():
         trainer.save(path)
     return path
@@ -59,7 +63,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory, train_digits: Digits) -
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Path:
-    """That model, exported; not to be changed."""
+    """The exported small model, not to be changed."""
     folder = tmp_path_factory.mktemp("models") / "small"
     export(
         checkpoint,
@@ -73,11 +77,11 @@ def exported(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Path
 
 @pytest.fixture
 def model(exported: Path, tmp_path: Path) -> ExportedModel:
-    """The small model, to be written to."""
+    """A copy of the small model, which a test may change."""
     return ExportedModel(shutil.copytree(exported, tmp_path / "small"))
 
 
 @pytest.fixture(scope="session")
 def classifier(train_digits: Digits) -> Classifier:
-    """A judge that has seen 512 digits."""
+    """A classifier trained on 512 digits."""
     return train_classifier(train_digits)

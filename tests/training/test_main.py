@@ -1,38 +1,45 @@
-"""The command line, from digits to pictures, on the digits that travel with the tests."""
+"""The command line, from digits to pictures, on the sample in the repository."""
 
+import errno
+import io
 import json
+import math
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 from shutil import copytree
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from tests.conftest import SAMPLE
 from tests.samples import DATA, MODEL, REPOSITORY
-from training.__main__ import choose_device, main
+from training.__main__ import main
 from training.artifact.exported_model import ExportedModel
 from training.data.mnist import DataSource
 from training.evaluation.classifier import accuracy, read_classifier
+from training.fitting.checkpoint import read_checkpoint
+from training.fitting.errors import TrainingError
 from training.fitting.recipe import Recipe
-from training.fitting.trainer import TrainingError, read_checkpoint
+from training.fitting.run import choose_device
 
 
 class Command:
-    """Runs the command line in this process; keeps the exit code and what was printed."""
+    """The command line, run in this process."""
 
     def __init__(self, source: DataSource, capsys: pytest.CaptureFixture[str]) -> None:
         self.source = source
         self.capsys = capsys
 
     def __call__(self, *arguments: object) -> tuple[int, str, str]:
-        """Give exit code, standard output and standard error."""
+        """Run it. Return exit code, standard output and standard error."""
         with pytest.raises(SystemExit) as end:
             main(self.source, [str(argument) for argument in arguments])
         printed = self.capsys.readouterr()
@@ -41,12 +48,12 @@ class Command:
 
 @pytest.fixture
 def command(source: DataSource, capsys: pytest.CaptureFixture[str]) -> Command:
-    """The command line on the sample."""
+    """The command line on the sample data set."""
     return Command(source, capsys)
 
 
 def test_from_digits_to_pictures(command: Command, tmp_path: Path) -> None:
-    """Train, stop, resume, export, evaluate, summary and demo, each with its exit code and its word."""
+    """Train, resume, export, evaluate and demo work in sequence and report results."""
     checkpoint, model = tmp_path / "run" / "checkpoint.pt", tmp_path / "small"
     train = (
         "train",
@@ -64,10 +71,13 @@ def test_from_digits_to_pictures(command: Command, tmp_path: Path) -> None:
     assert code == 0
     assert "epoch 2/2: loss" in out
     assert read_checkpoint(checkpoint)["images"] == 256
+    exists = (
+        f"{checkpoint} exists: continue it with --resume, or remove it to start again\n"
+    )
     assert command(*train) == (
         1,
         "",
-        f"error: {checkpoint} exists: --resume goes on from it; remove it to start anew\n",
+        f"error: {exists}",
     )
     assert "2 of 2 epochs done" in command(*train, "--resume")[1]
 
@@ -143,17 +153,93 @@ def test_from_digits_to_pictures(command: Command, tmp_path: Path) -> None:
 
 
 def look(path: Path) -> tuple[int, int]:
-    """Width and height of a picture that is not all of one shade."""
+    """Return width and height of a picture, checked to have contrast."""
     with Image.open(path) as image:
         grey = np.asarray(image.convert("L"))
     assert int(grey.max()) - int(grey.min()) > 100
     return image.size
 
 
-def test_a_recipe_gives_what_flags_do_not(
+def test_a_cosine_run_resumed_with_more_epochs_warns(
+    command: Command, tmp_path: Path
+) -> None:
+    """The schedule changes, and the result is not that of a single run."""
+    train = ("train", "--checkpoint", tmp_path / "c.pt", "--data", DATA)
+    command(*train, "--epochs", 1)
+    code, out, err = command(*train, "--epochs", 2, "--resume")
+
+    assert code == 0
+    assert "2 of 2 epochs done" in out
+    assert err.startswith("warning: the cosine schedule now ends at epoch 2, not 1: ")
+    assert "learning rate 0.005" in err
+
+
+def test_a_constant_run_resumed_with_more_epochs_does_not_warn(
+    command: Command, tmp_path: Path
+) -> None:
+    """The result is that of a single run."""
+    train = ("train", "--checkpoint", tmp_path / "c.pt", "--data", DATA)
+    command(*train, "--schedule", "constant", "--epochs", 1)
+    _, out, err = command(*train, "--schedule", "constant", "--epochs", 2, "--resume")
+
+    assert "2 of 2 epochs done" in out
+    assert "schedule" not in err
+
+
+def test_a_collapsed_posterior_is_reported(command: Command, tmp_path: Path) -> None:
+    """Training and export warn if the KL divergence is about 0."""
+    checkpoint, model = tmp_path / "c.pt", tmp_path / "model"
+    recipe = ("--c", "0.001", "--batch-size", 32, "--epochs", 3)
+    code, _, err = command("train", "--checkpoint", checkpoint, "--data", DATA, *recipe)
+    assert code == 0
+    assert "warning: posterior collapse: " in err
+
+    code, _, err = command(
+        "export", "--checkpoint", checkpoint, "--model", model, "--data", DATA
+    )
+    assert code == 0
+    assert "warning: posterior collapse: " in err
+
+
+def test_a_diverged_checkpoint_is_not_exported(
+    command: Command, checkpoint: Path, tmp_path: Path
+) -> None:
+    """The error says so, and the model exported before is left unchanged."""
+    state = torch.load(checkpoint, weights_only=True)
+    state["averaged"]["module.encoder.mean.weight"].fill_(math.nan)
+    torch.save(state, tmp_path / "diverged.pt")
+    (tmp_path / "model.json").write_text("before")
+    code, out, err = command(
+        *("export", "--checkpoint", tmp_path / "diverged.pt"),
+        *("--model", tmp_path, "--data", DATA, "--test-size", 10),
+    )
+
+    assert (code, out) == (1, "")
+    assert "diverged.pt: training diverged" in err
+    assert err.count("\n") == 1
+    assert (tmp_path / "model.json").read_text() == "before"
+    assert not (tmp_path / "encoder.onnx").exists()
+
+
+def test_an_error_survives_a_standard_error_that_cannot_be_written(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exit code is 1 all the same."""
+
+    class FullStream(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stderr", FullStream())
+    code, _, _ = command("summary", "--model", "nowhere")
+
+    assert code == 1
+
+
+def test_a_recipe_file_sets_the_defaults_of_options(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Flags win, other fields have their defaults, and the run is kept under the recipe's name."""
+    """Options override the file, the rest is default; the run has the file's name."""
     monkeypatch.chdir(tmp_path)
     Path("grey.toml").write_text(
         'objective = "bernoulli"\nepochs = 5\nbatch_size = 128\n'
@@ -175,10 +261,10 @@ def test_a_recipe_gives_what_flags_do_not(
     assert state["recipe"] == Recipe(objective="bernoulli", epochs=1, batch_size=128)
 
 
-def test_a_recipes_values_are_checked_as_flags_are(
+def test_a_recipe_files_values_are_checked_like_options(
     command: Command, tmp_path: Path
 ) -> None:
-    """The message names the flag."""
+    """A value out of bounds is reported like an option's, by the option's name."""
     (tmp_path / "bad.toml").write_text("epochs = 0\n")
     code, _, err = command("train", "--recipe", tmp_path / "bad.toml", "--data", DATA)
 
@@ -189,21 +275,21 @@ def test_a_recipes_values_are_checked_as_flags_are(
 def test_the_classifier_is_trained_by_one_command(
     command: Command, tmp_path: Path
 ) -> None:
-    """And measured on the test digits."""
+    """It is saved, and its accuracy on the test digits is printed."""
     code, out, _ = command(
         "classifier", "--output", tmp_path / "judge.pt", "--data", DATA
     )
 
     assert code == 0
-    assert re.search(r"judge\.pt: tells \d\d\.\d\d% of the test digits", out)
+    assert re.search(r"judge\.pt: accuracy \d\d\.\d\d% on the test digits", out)
     assert (
         accuracy(read_classifier(tmp_path / "judge.pt"), SAMPLE.load("t10k", DATA))
         > 0.9
     )
 
 
-def test_losses_go_to_tensorboard_when_asked(command: Command, tmp_path: Path) -> None:
-    """Into the folder named."""
+def test_losses_are_written_for_tensorboard(command: Command, tmp_path: Path) -> None:
+    """An event file is written to the named folder."""
     options = (
         "--checkpoint",
         tmp_path / "c.pt",
@@ -220,8 +306,8 @@ def test_losses_go_to_tensorboard_when_asked(command: Command, tmp_path: Path) -
     ]
 
 
-def test_summary_prints_what_the_demo_prints(command: Command) -> None:
-    """The shipped model, layer by layer."""
+def test_summary_prints_the_architecture(command: Command) -> None:
+    """The output is the shipped model's architecture, layer by layer."""
     code, out, _ = command("summary", "--model", MODEL)
 
     assert code == 0
@@ -253,7 +339,7 @@ def test_summary_prints_what_the_demo_prints(command: Command) -> None:
 
 
 def test_the_summary_is_read_from_the_graphs_and_the_card_agrees() -> None:
-    """Both say the same of the shipped model."""
+    """Both have the same layers and parameters for the shipped model."""
     model = ExportedModel(MODEL)
 
     assert model.layers().to_card() == model.card["architecture"]
@@ -275,7 +361,7 @@ def test_the_summary_is_read_from_the_graphs_and_the_card_agrees() -> None:
 def test_a_bad_argument_is_named(
     command: Command, arguments: tuple[str, ...], message: str
 ) -> None:
-    """Exit code 2 and the option's name."""
+    """The exit code is 2, and the message has the option's name."""
     code, _, err = command(*arguments)
 
     assert code == 2
@@ -369,7 +455,7 @@ def test_a_bad_argument_is_named(
                 "--test-size",
                 "99",
             ),
-            "100 digits at least: 512 and 99 are there",
+            "at least 100 training and 100 test digits: found 512 and 99",
         ),
         (
             (
@@ -389,14 +475,14 @@ def test_a_bad_argument_is_named(
         ),
     ],
 )
-def test_what_is_missing_is_said_in_one_line(
+def test_a_users_error_is_one_line(
     command: Command,
     exported: Path,
     tmp_path: Path,
     arguments: tuple[str, ...],
     message: str,
 ) -> None:
-    """Exit code 1, no traceback, and before long work; nothing is said to be done."""
+    """The exit code is 1, without a traceback, and nothing is on standard output."""
     copytree(exported, tmp_path, dirs_exist_ok=True)
     code, out, err = command(*(argument.format(tmp=tmp_path) for argument in arguments))
 
@@ -406,19 +492,34 @@ def test_what_is_missing_is_said_in_one_line(
     assert err.count("\n") == 1
 
 
+def test_every_field_of_the_recipe_is_an_option(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``train --help`` lists each field with its default."""
+    monkeypatch.setenv("COLUMNS", "250")
+    _, out, _ = command("train", "--help")
+
+    for field in fields(Recipe):
+        name = field.name.replace("_", "-")
+        default = field.default
+        if isinstance(default, bool):
+            default = name if default else f"no-{name}"
+        assert re.search(rf"--{name} .*\[default: {default}\]", out)
+
+
 @pytest.mark.parametrize(
     "name", ["train", "export", "classifier", "evaluate", "summary", "demo"]
 )
 def test_every_command_has_help(command: Command, name: str) -> None:
-    """Options and defaults."""
+    """``--help`` prints the usage."""
     code, out, _ = command(name, "--help")
 
     assert code == 0
     assert "Usage: python -m training" in out
 
 
-def test_a_device_that_is_not_there_is_refused() -> None:
-    """Asking for it is not taken as a wish."""
+def test_a_missing_device_is_an_error() -> None:
+    """A requested device is not replaced by another."""
     if choose_device("auto").type == "cpu":
         with pytest.raises(TrainingError, match="--device cuda"):
             choose_device("cuda")
@@ -426,11 +527,13 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 
 
 def test_ctrl_c_leaves_the_last_checkpoint_whole(tmp_path: Path) -> None:
-    """A real process on a run without end is interrupted; what it leaves can be read and resumed."""
+    """An interrupted process leaves a readable checkpoint and no other file."""
     checkpoint = tmp_path / "checkpoint.pt"
     program = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"  # a shell's job may ignore it
-        "from tests.conftest import SAMPLE; from training.__main__ import main; main(SAMPLE, sys.argv[1:])"
+        # A background job of a shell may ignore SIGINT.
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from tests.conftest import SAMPLE; from training.__main__ import main;"
+        "main(SAMPLE, sys.argv[1:])"
     )
     arguments = [
         "train",

@@ -1,1 +1,1 @@
-"""Training: recipe, optimisers, gradients and the loop."""
+"""Training: recipe, optimizers, gradients and the loop."""

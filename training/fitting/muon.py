@@ -1,6 +1,8 @@
-"""Muon: momentum that is made orthogonal before each step (https://kellerjordan.github.io/posts/muon/).
+"""Muon: momentum, orthogonalised before each step.
 
-PyTorch's own multiplies in bfloat16, which takes processors without instructions for it 27 times as long.
+Method and coefficients: https://kellerjordan.github.io/posts/muon/. PyTorch's own Muon
+multiplies in bfloat16, which takes 27 times as long on processors without instructions
+for it.
 """
 
 import math
@@ -11,57 +13,63 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 MOMENTUM = 0.95
-ADAM = 0.2  # root mean square of Adam's steps, in step sizes: arXiv:2502.16982, section 2.2
+ADAM_RMS = 0.2  # of Adam's steps, in learning rates: arXiv:2502.16982, section 2.2
 ITERATIONS = 5
-A, B, C = 3.4445, -4.7750, 2.0315  # the polynomial's coefficients, as in the post above
-SMALLEST = 1e-7  # norm to divide by
+A, B, C = 3.4445, -4.7750, 2.0315  # coefficients of the polynomial
+MIN_NORM = 1e-7  # to divide by
 
 
 class Muon(Optimizer):
-    """Takes steps of matrices alone, each as long as Adam's would be."""
+    """Optimizer of matrices alone, with steps as long as Adam's."""
 
     def __init__(self, matrices: Iterable[Tensor], lr: float) -> None:
         super().__init__(matrices, {"lr": lr})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]  # nobody gives a closure
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # no caller has a closure
         """Move each matrix against its gradient."""
         del closure
         for group in self.param_groups:
             for matrix in group["params"]:
-                state = self.state[matrix]
-                if not state:
-                    state["momentum"] = torch.zeros_like(matrix)
-                momentum = state["momentum"].lerp_(matrix.grad, 1 - MOMENTUM)
-                step = orthogonal(
-                    matrix.grad.lerp(momentum, MOMENTUM)
-                )  # Nesterov's momentum
-                matrix.add_(
-                    step, alpha=-group["lr"] * ADAM * math.sqrt(max(matrix.shape))
-                )
+                self._move(matrix, group["lr"])
+
+    def _move(self, matrix: Tensor, rate: float) -> None:
+        gradient = matrix.grad
+        assert gradient is not None  # noqa: S101 - set before each step
+        state = self.state[matrix]
+        if not state:
+            state["momentum"] = torch.zeros_like(matrix)
+        momentum = state["momentum"].lerp_(gradient, 1 - MOMENTUM)
+        nesterov = gradient.lerp(momentum, MOMENTUM)
+        size = math.sqrt(max(matrix.shape))
+        matrix.add_(orthogonal(nesterov), alpha=-rate * ADAM_RMS * size)
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """About the nearest orthogonal matrix: singular values of 0.7 to 1.2, but for those that were next to nothing.
+    """Return approximately the nearest orthogonal matrix.
 
-    Newton and Schulz's iteration of fifth order, X <- (A I + B XX' + C (XX')^2) X. The factors are multiplied up first,
-    each a polynomial of the XX' before it, so that the long side takes part in two products, not in ten.
+    Its singular values are 0.7 to 1.2, except those that were almost 0. The
+    Newton-Schulz iteration of fifth order, X <- (A I + B XX' + C (XX')^2) X. The
+    factors are multiplied with each other first, each a polynomial of the XX' before
+    it, so that the long side is in two products, not in ten.
     """
     if matrix.shape[0] > matrix.shape[1]:
         return orthogonal(matrix.t()).t()
-    scaled = matrix / matrix.norm().clamp(min=SMALLEST)
+    norm = matrix.norm().clamp(min=MIN_NORM)
+    scaled = matrix / norm
     square = scaled @ scaled.t()
-    factors = factor = polynomial(square)
+    factor = polynomial(square)
+    product = factor
     for _ in range(ITERATIONS - 1):
         square = factor @ square @ factor
         factor = polynomial(square)
-        factors = factor @ factors
-    nearest: Tensor = factors @ scaled
+        product = factor @ product
+    nearest: Tensor = product @ scaled
     return nearest
 
 
 def polynomial(square: Tensor) -> Tensor:
-    """A I + B square + C square^2."""
+    """Return A I + B square + C square^2."""
     result = torch.addmm(square, square, square, beta=B, alpha=C)
     result.diagonal().add_(A)
     return result

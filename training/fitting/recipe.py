@@ -1,88 +1,143 @@
-"""What decides a training run, and the files that keep it."""
+"""The recipe of a training run, and recipe files."""
 
 import math
 import tomllib
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from typer import Option
 
 from training.network.objective import ObjectiveName
 
 OptimizerName = Literal["muon", "adam"]
 Schedule = Literal["cosine", "constant"]
 
+MAX_SEED = 2**64 - 1  # PyTorch's limit
+MAX_UNITS = 2**14  # in a layer: the weights between two such layers take 1 GB
+
+recipe_flag = partial(Option, rich_help_panel="Recipe")
+
 
 class RecipeError(Exception):
-    """A file is no recipe; the message names it."""
+    """A recipe is not valid. The message names its file or its field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All that decides what a training run gives, beside its data.
+    """Everything that decides the result of a training run, except its data.
 
-    objective, c, importance_samples: see ``training.network.objective.Objective``.
-    binarize: draw each pixel anew, black or white, every time an image is seen (dynamic binarisation).
-    epochs: passes over all images.
-    optimizer: ``adam`` (arXiv:1412.6980), or ``muon`` (https://kellerjordan.github.io/posts/muon/), which moves
-        matrices as far in every direction and leaves the biases to Adam.
-    batch_size: images a step.
-    learning_rate: Adam's step size, and Muon's in Adam's terms (arXiv:2502.16982, equation 4); with the schedule
-        ``cosine`` it falls to 0 over the run (arXiv:1608.03983).
-    averaging: decay in [0, 1) of the moving average of weights that is exported; 0 exports the last weights.
-    mean_pixel_bias: start the last layer's biases where its pixels are the mean image, not at random.
-    center_pixels: take the encoder's steps as if it saw pixels less the mean image.
-    hidden_size, latent_size: of the network; the reference's are 256 and 32.
-    seed: decides initial weights, order, noise and binarisation.
+    Each field is a flag of ``python -m training train``, with the bounds and the help
+    text given here. Sources: Adam, arXiv:1412.6980; Muon,
+    https://kellerjordan.github.io/posts/muon/, learning rate scaled by equation 4 of
+    arXiv:2502.16982; cosine schedule, arXiv:1608.03983. The objectives are described
+    in `training.network.objective.Objective`.
 
     Raises RecipeError for a number that is not finite.
     """
 
-    objective: ObjectiveName = "squared-error"
-    c: float = 16.0
-    importance_samples: int = 5
-    binarize: bool = False
-    epochs: int = 200
-    optimizer: OptimizerName = "muon"
-    batch_size: int = 512
-    learning_rate: float = 1e-2
-    schedule: Schedule = "cosine"
-    averaging: float = 0.99
-    mean_pixel_bias: bool = True
-    center_pixels: bool = True
-    hidden_size: int = 256
-    latent_size: int = 32
-    seed: int = 0
+    objective: Annotated[
+        ObjectiveName,
+        recipe_flag(help="Loss to minimise, together with the KL divergence."),
+    ] = "squared-error"
+    c: Annotated[
+        float,
+        recipe_flag(min=1e-6, help="C of the squared-error loss, C*|x-y|^2 + KL."),
+    ] = 16.0
+    importance_samples: Annotated[
+        int,
+        recipe_flag(min=1, help="Samples an image of the importance-weighted loss."),
+    ] = 5
+    binarize: Annotated[
+        bool,
+        recipe_flag(help="Draw each pixel black or white whenever an image is used."),
+    ] = False
+    epochs: Annotated[int, recipe_flag(min=1, help="Passes over all images.")] = 200
+    optimizer: Annotated[
+        OptimizerName,
+        recipe_flag(help="Muon updates matrices and leaves the biases to Adam."),
+    ] = "muon"
+    batch_size: Annotated[int, recipe_flag(min=1, help="Images per step.")] = 512
+    learning_rate: Annotated[
+        float,
+        recipe_flag(min=1e-9, help="Step size of Adam; Muon's is scaled to match."),
+    ] = 1e-2
+    schedule: Annotated[
+        Schedule,
+        recipe_flag(help="Learning rate: cosine falls to 0 at the last epoch."),
+    ] = "cosine"
+    averaging: Annotated[
+        float,
+        recipe_flag(
+            min=0.0,
+            max=0.999999,
+            help="Decay per step of the exported average of weights; 0 for none.",
+        ),
+    ] = 0.99
+    mean_pixel_bias: Annotated[
+        bool,
+        recipe_flag(help="Start the last layer's biases at the mean image."),
+    ] = True
+    center_pixels: Annotated[
+        bool,
+        recipe_flag(help="Update the encoder as if its inputs had mean 0."),
+    ] = True
+    hidden_size: Annotated[
+        int,
+        recipe_flag(min=1, max=MAX_UNITS, help="Units of each hidden layer."),
+    ] = 256
+    latent_size: Annotated[
+        int,
+        recipe_flag(min=1, max=MAX_UNITS, help="Dimensions of the latent space."),
+    ] = 32
+    seed: Annotated[
+        int,
+        recipe_flag(
+            min=0,
+            max=MAX_SEED,
+            help="Seed of initial weights, order, noise and binarisation.",
+        ),
+    ] = 0
 
     def __post_init__(self) -> None:
-        """See above."""
         for name, value in asdict(self).items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise RecipeError(f"{name} must be finite; is {value}")
 
     @property
     def network(self) -> dict[str, int]:
-        """The network's sizes."""
+        """The network's sizes, as keyword arguments."""
         return {"hidden_size": self.hidden_size, "latent_size": self.latent_size}
 
 
-def read_recipe(path: Path) -> dict[str, str | int | float | bool]:
-    """The fields of a recipe that a TOML file names, each of the type that the field has.
+RecipeValue = str | int | float | bool
 
-    Raises RecipeError, naming the file, for one that cannot be read or names anything else.
+
+def read_recipe(path: Path) -> dict[str, RecipeValue]:
+    """Return the fields that a TOML file sets, each of its field's type.
+
+    Raises RecipeError, naming the file, if it cannot be read or has anything else.
     """
     try:
-        named = tomllib.loads(path.read_text())
+        text = path.read_text("utf-8-sig")
+        values: dict[str, RecipeValue] = tomllib.loads(text)
     except (OSError, ValueError) as error:
         raise RecipeError(f"{path} is not a readable recipe: {error}") from error
-    types = {name: type(value) for name, value in asdict(Recipe()).items()}
-    for name, value in named.items():
-        if name not in types:
-            raise RecipeError(f"{path}: {name} is not one of {', '.join(types)}")
-        if type(value) is not types[name] and (type(value), types[name]) != (
-            int,
-            float,
-        ):
+    defaults = asdict(Recipe())
+    for name, value in values.items():
+        if name not in defaults:
+            raise RecipeError(f"{path}: {name} is not one of {', '.join(defaults)}")
+        expected = type(defaults[name])
+        if not has_type(value, expected):
             raise RecipeError(
-                f"{path}: {name} = {value!r} is not of the type {types[name].__name__}"
+                f"{path}: {name} = {value!r} is not of the type {expected.__name__}"
             )
-    return named
+    return values
+
+
+def has_type(value: object, expected: type) -> bool:
+    """Return whether a value has exactly this type; an int is a float, too."""
+    if expected is float:
+        return type(value) in {int, float}
+    return type(value) is expected

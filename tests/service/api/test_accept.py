@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.api.accept import preferred_type
+from service.api.responses import preferred_type
 
 OFFERS = (b"application/json", b"image/png", b"image/gif")
 

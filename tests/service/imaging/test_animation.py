@@ -1,4 +1,4 @@
-"""Frames in, the same frames out, for as long and as often as was said."""
+"""Animations show each frame unchanged, for the time and the number of loops given."""
 
 import io
 from collections.abc import Callable
@@ -8,68 +8,87 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
-from service.imaging.animation import Frames, write_apng, write_gif, write_webp
+from service.imaging.animation import write_apng, write_gif, write_webp
+from service.imaging.pixels import Pixels
 
-sizes = st.tuples(st.integers(2, 6), st.integers(1, 20), st.integers(1, 20))
-frames = sizes.flatmap(lambda size: arrays(np.uint8, size))
-Writer = Callable[[Frames, int, int], bytes]
+counts = st.integers(2, 6)
+sides = st.integers(1, 20)
+grey_shapes = st.tuples(counts, st.just(1), sides, sides)
+colour_shapes = st.tuples(counts, st.just(3), sides, sides)
+grey_frames = grey_shapes.flatmap(lambda shape: arrays(np.uint8, shape))
+colour_frames = colour_shapes.flatmap(lambda shape: arrays(np.uint8, shape))
+durations = st.integers(20, 10_000)
+loops = st.integers(0, 65535)
+Writer = Callable[[Pixels, int, int], bytes]
 
 
-def read(content: bytes) -> tuple[NDArray[np.uint8], list[int], int]:
-    """The frames of a file, the milliseconds of each, and how often it is played, as Pillow reads them."""
+def read(content: bytes, channels: int = 1) -> tuple[Pixels, list[int], int]:
+    """Return frames, their durations in ms and the loop, as Pillow reads them."""
+    mode = {1: "L", 3: "RGB"}[channels]
+    frames, shown_ms = [], []
     with Image.open(io.BytesIO(content)) as image:
-        shown = [
-            (np.asarray(frame.convert("L")), frame.info["duration"])
-            for frame in ImageSequence.Iterator(image)
-        ]
-        played: int = image.info.get("loop", 1)
-        if (
-            image.format == "GIF" and "loop" in image.info
-        ):  # it tells how often it is played again
-            played = played and played + 1
-    return (
-        np.array([pixels for pixels, _ in shown]),
-        [round(duration) for _, duration in shown],
-        played,
-    )
+        for frame in ImageSequence.Iterator(image):
+            pixels = np.asarray(frame.convert(mode))
+            frames.append(pixels.reshape(*pixels.shape[:2], channels))
+            shown_ms.append(round(frame.info["duration"]))
+        loop: int = image.info.get("loop", 1)
+        # GIF counts repetitions.
+        if image.format == "GIF" and "loop" in image.info and loop > 0:
+            loop += 1
+    return np.array(frames).transpose(0, 3, 1, 2), shown_ms, loop
 
 
 @pytest.mark.parametrize("write", [write_gif, write_apng])
-@given(pixels=frames, duration_ms=st.integers(20, 10_000), loop=st.integers(0, 65535))
-def test_every_frame_comes_back(
-    write: Writer, pixels: Frames, duration_ms: int, loop: int
+@given(frames=grey_frames, duration_ms=durations, loop=loops)
+def test_every_grey_frame_is_shown_unchanged(
+    write: Writer, frames: Pixels, duration_ms: int, loop: int
 ) -> None:
-    """Each as it was, even where it is the same as the one before; GIF counts in hundredths of a second."""
-    shown, durations, played = read(write(pixels, duration_ms, loop))
+    """This holds for equal frames, too; GIF rounds to hundredths of a second."""
+    shown, shown_ms, shown_loop = read(write(frames, duration_ms, loop))
 
-    assert np.array_equal(shown, pixels)
-    assert played == loop
+    assert np.array_equal(shown, frames)
+    assert shown_loop == loop
     exact = (duration_ms + 5) // 10 * 10 if write is write_gif else duration_ms
-    assert durations == [exact] * len(pixels)
+    assert shown_ms == [exact] * len(frames)
 
 
-@given(pixels=frames, duration_ms=st.integers(20, 10_000), loop=st.integers(0, 65535))
-def test_every_frame_of_a_webp_comes_back(
-    pixels: Frames, duration_ms: int, loop: int
+@given(frames=grey_frames, duration_ms=durations, loop=loops)
+def test_every_frame_of_a_webp_is_shown_unchanged(
+    frames: Pixels, duration_ms: int, loop: int
 ) -> None:
-    """Frames that differ from the one before; libwebp shows one longer that is the same."""
-    pixels[:, 0, 0] = np.arange(len(pixels))
-    shown, durations, played = read(write_webp(pixels, duration_ms, loop))
+    """Frames differ from the one before here; libwebp merges equal frames."""
+    frames[:, 0, 0, 0] = np.arange(len(frames))
+    shown, shown_ms, shown_loop = read(write_webp(frames, duration_ms, loop))
 
-    assert np.array_equal(shown, pixels)
-    assert durations == [duration_ms] * len(pixels)
-    assert played == loop
+    assert np.array_equal(shown, frames)
+    assert shown_ms == [duration_ms] * len(frames)
+    assert shown_loop == loop
+
+
+@pytest.mark.parametrize("write", [write_apng, write_webp])
+@given(frames=colour_frames)
+def test_every_colour_frame_is_shown_unchanged(write: Writer, frames: Pixels) -> None:
+    """APNG and WebP keep three channels."""
+    frames[:, :, 0, 0] = np.arange(len(frames))[:, np.newaxis]
+    shown, _, _ = read(write(frames, 100, 0), channels=3)
+
+    assert np.array_equal(shown, frames)
+
+
+def test_a_gif_of_colour_frames_is_rejected() -> None:
+    """Its palette has grey levels only."""
+    with pytest.raises(ValueError, match="grey frames only"):
+        write_gif(np.zeros((2, 3, 4, 5), dtype=np.uint8), 100, 0)
 
 
 @pytest.mark.parametrize(
     ("write", "name"), [(write_gif, "GIF"), (write_apng, "PNG"), (write_webp, "WEBP")]
 )
-def test_a_long_standstill_is_written(write: Writer, name: str) -> None:
-    """No field overflows: the times of frames that are the same are not added up in one of 16 bits."""
-    content = write(np.full((300, 2, 3), 7, dtype=np.uint8), 10_000, 0)
+def test_many_equal_frames_are_written(write: Writer, name: str) -> None:
+    """The durations of equal frames are not added up in a field of 16 bits."""
+    content = write(np.full((300, 1, 2, 3), 7, dtype=np.uint8), 10_000, 0)
 
     with Image.open(io.BytesIO(content)) as image:
         assert (image.format, image.size) == (name, (3, 2))

@@ -1,4 +1,4 @@
-"""Every format that is read, in every mode and any way up; what lies, is cut or is a bomb is refused."""
+"""Every format is read in every mode and orientation; damage and bombs are rejected."""
 
 import contextlib
 import io
@@ -13,19 +13,23 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fuzz.case import Records, check
+from service.imaging.codec import DecodedImage, ImageCodec, ImageLimits
 from service.imaging.errors import ImageError
-from service.imaging.formats import MAX_BLOCKS
+from service.imaging.gif_blocks import MAX_BLOCKS
 from service.imaging.jpeg_segments import MAX_SCANS, MAX_SEGMENTS
-from service.imaging.reader import read_image
+from service.imaging.pixels import ImageShape
+from service.imaging.preprocessing import Fit
 
 HEIGHT, WIDTH = 24, 16
-MAX_PIXELS = 4_000_000
+SHAPE = ImageShape(1, HEIGHT, WIDTH)
+CODEC = ImageCodec(SHAPE, ImageLimits(max_bytes=2**24, max_pixels=4_000_000))
+FITS: list[Fit] = ["auto", "none"]
 # Darker to the right and down, in steps that a JPEG keeps.
 RAMP = np.add.outer(np.arange(HEIGHT) * 5, np.arange(WIDTH) * 9).astype(np.uint8)
 GREY = Image.fromarray(RAMP)
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 ORIENTATION = 0x0112
-# What turns a picture as it was taken into the one that is stored, by EXIF's number.
+# From an image upright to the image as stored, by EXIF's number.
 STORED = {
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -39,21 +43,24 @@ STORED = {
 
 
 def file_of(image: Image.Image, name: str, **options: object) -> bytes:
-    """A picture as a file."""
+    """Return an image as a file."""
     content = io.BytesIO()
-    image.save(
-        content,
-        format=name,
-        **({"quality": 95} | options if name in {"JPEG", "WEBP"} else options),
-    )
+    if name in {"JPEG", "WEBP"}:
+        options = {"quality": 95} | options
+    image.save(content, format=name, **options)
     return content.getvalue()
 
 
+def decode(content: bytes) -> DecodedImage:
+    """Return a decoded image that has the model's size."""
+    (image,) = CODEC.decode([content], "none")
+    return image
+
+
 def read(content: bytes) -> NDArray[np.int64]:
-    """The pixels of a picture of that size."""
-    return read_image(content, HEIGHT, WIDTH, MAX_PIXELS, "none").pixels.astype(
-        np.int64
-    )
+    """Return the grey levels (height, width) of an image that has the model's size."""
+    grey: NDArray[np.uint8] = decode(content).pixels[0]
+    return grey.astype(np.int64)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +74,7 @@ def read(content: bytes) -> NDArray[np.int64]:
     ],
 )
 def test_every_format_is_read_in_every_mode(name: str, mode: str) -> None:
-    """To the grey levels that were drawn, as near as the format keeps them."""
+    """Grey levels are as near to the original as the format keeps them."""
     if mode == "1":
         image, expected = (
             GREY.point(lambda level: 255 * (level > 127)).convert("1"),
@@ -90,32 +97,30 @@ def test_every_format_is_read_in_every_mode(name: str, mode: str) -> None:
 
 @pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize("orientation", STORED)
-def test_a_picture_is_turned_as_its_exif_says(name: str, orientation: int) -> None:
-    """All eight ways; whether it was is told."""
+def test_an_image_is_turned_as_its_exif_data_say(name: str, orientation: int) -> None:
+    """There are eight orientations; the result says whether one was applied."""
     turn = STORED[orientation]
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     content = file_of(GREY if turn is None else GREY.transpose(turn), name, exif=exif)
 
     assert np.abs(read(content) - RAMP).max() <= 8
-    assert read_image(content, HEIGHT, WIDTH, MAX_PIXELS, "none").fitted.oriented == (
-        orientation != 1
-    )
+    assert decode(content).preprocessing.oriented == (orientation != 1)
 
 
 @pytest.mark.parametrize(
     "exif",
     [b"", b"Exif", b"II*\0", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\xff\xff"],
 )
-def test_exif_data_that_cannot_be_read_turn_nothing(exif: bytes) -> None:
-    """Cut anywhere; pointing past the end."""
+def test_unreadable_exif_data_are_ignored(exif: bytes) -> None:
+    """They are cut, or point past their end."""
     assert (
         np.abs(read(file_of(GREY, "JPEG", exif=b"Exif\0\0" + exif)) - RAMP).max() <= 8
     )
 
 
 def test_an_animation_shows_its_first_frame() -> None:
-    """Of a GIF, whatever is to happen to the frame afterwards, and of a WebP."""
+    """This holds for a WebP, and for a GIF with any disposal of the frame."""
     others = [Image.new("RGB", GREY.size, colour) for colour in ("white", "black")]
     for name in ("GIF", "WEBP"):
         for disposal in (0, 1, 2, 3):
@@ -131,8 +136,8 @@ def test_an_animation_shows_its_first_frame() -> None:
             assert np.abs(read(content) - RAMP).max() <= 8
 
 
-def test_what_is_transparent_in_a_gif_is_black() -> None:
-    """As in a PNG of the model's size."""
+def test_transparent_pixels_of_a_gif_are_black() -> None:
+    """A PNG's are, too."""
     image = GREY.quantize(8)
     image.info["transparency"] = image.getpixel((WIDTH - 1, HEIGHT - 1))
 
@@ -140,7 +145,7 @@ def test_what_is_transparent_in_a_gif_is_black() -> None:
 
 
 def bmp(width: int, height: int, compression: int = 0, data: bytes = b"") -> bytes:
-    """A BMP of 8 bits made by hand, without colours."""
+    """Return a BMP of 8 bits without a palette."""
     info = struct.pack(
         "<IiiHHIIiiII", 40, width, height, 1, 8, compression, len(data), 0, 0, 0, 0
     )
@@ -150,7 +155,7 @@ def bmp(width: int, height: int, compression: int = 0, data: bytes = b"") -> byt
 def gif(
     screen: tuple[int, int], frame: tuple[int, int, int, int], before: bytes = b""
 ) -> bytes:
-    """A GIF made by hand: a screen, and one frame's place on it."""
+    """Return a GIF: a screen, and one frame's position on it."""
     header = b"GIF89a" + struct.pack("<HHBBB", *screen, 0x80, 0, 0) + bytes(6)
     return (
         header
@@ -161,24 +166,26 @@ def gif(
     )
 
 
+def old_bmp(pixels: NDArray[np.uint8]) -> bytes:
+    """Return a BMP with the oldest header, of 24 bits a pixel, of this grey image."""
+    height, width = pixels.shape
+    info = struct.pack("<IHHHH", 12, width, height, 1, 24)
+    data = pixels[::-1].repeat(3, axis=1).tobytes()
+    return struct.pack("<2sIHHI", b"BM", 26 + len(data), 0, 0, 26) + info + data
+
+
 def vp8x(width: int, height: int) -> bytes:
-    """A WebP with the header of a canvas, and nothing on it."""
-    data = (
-        bytes(4)
-        + (width - 1).to_bytes(3, "little")
-        + (height - 1).to_bytes(3, "little")
-    )
-    return (
-        b"RIFF"
-        + (22).to_bytes(4, "little")
-        + b"WEBPVP8X"
-        + (10).to_bytes(4, "little")
-        + data
-    )
+    """Return a WebP with the header of a canvas and no frame."""
+    last_column = (width - 1).to_bytes(3, "little")
+    last_row = (height - 1).to_bytes(3, "little")
+    data = bytes(4) + last_column + last_row
+    chunk = b"VP8X" + len(data).to_bytes(4, "little") + data
+    content = b"WEBP" + chunk
+    return b"RIFF" + len(content).to_bytes(4, "little") + content
 
 
 def jpeg_of(width: int, height: int) -> bytes:
-    """A JPEG whose header tells another size than its pixels have."""
+    """Return a JPEG whose header has another size than its pixels."""
     content = bytearray(file_of(GREY, "JPEG"))
     place = content.index(b"\xff\xc0") + 5
     content[place : place + 4] = struct.pack(">HH", height, width)
@@ -186,7 +193,7 @@ def jpeg_of(width: int, height: int) -> bytes:
 
 
 def jpeg_of_scans(count: int) -> bytes:
-    """A progressive JPEG whose last scan comes again and again."""
+    """Return a progressive JPEG whose last scan is repeated."""
     content = file_of(GREY, "JPEG", progressive=True)
     last = content.rindex(b"\xff\xda")
     return content[:last] + content[last:-2] * count + content[-2:]
@@ -224,7 +231,7 @@ LARGE = f"{60_000} x {60_000} pixels; must have 1 to 4000000 .VAE_MAX_IMAGE_PIXE
             "a damaged or truncated GIF",
         ),
         (vp8x(WIDTH, HEIGHT), "a damaged or truncated WEBP"),
-        (jpeg_of_scans(MAX_SCANS), "scans; the most is 50"),
+        (jpeg_of_scans(MAX_SCANS), "scans; at most 50 are allowed"),
         (
             JPEG[:2] + b"\xff\xfe\0\2" * MAX_SEGMENTS + JPEG[2:],
             "more than 1000 segments",
@@ -235,31 +242,39 @@ LARGE = f"{60_000} x {60_000} pixels; must have 1 to 4000000 .VAE_MAX_IMAGE_PIXE
         ),
     ],
 )
-def test_what_lies_or_is_too_much_is_refused(content: bytes, reason: str) -> None:
-    """From the header, before anything is decoded, in little time and memory."""
-    refusals = []
+def test_wrong_or_excessive_headers_are_rejected(content: bytes, reason: str) -> None:
+    """This needs little time and memory, because nothing is decoded before."""
+    messages = []
 
-    def refused(_: str, height: int, width: int) -> NDArray[np.uint8]:
+    def decode_content(_: str) -> NDArray[np.uint8]:
         try:
-            return read_image(content, height, width, MAX_PIXELS, "none").pixels
+            return decode(content).pixels
         except ImageError as error:
-            refusals.append(str(error))
+            messages.append(str(error))
             raise
 
-    check(refused, "", Records())
+    check(decode_content, "", Records())
     with pytest.raises(ImageError, match=reason):
-        raise ImageError(*refusals)
+        raise ImageError("".join(messages))
 
 
-def test_markers_of_a_jpeg_may_be_filled() -> None:
-    """With bytes of 0xFF before them, as T.81 allows."""
+def test_headers_of_every_kind_are_read() -> None:
+    """A lossless WebP and the oldest BMP have headers of their own."""
+    webp = file_of(GREY.convert("RGB"), "WEBP", lossless=True)
+
+    assert np.array_equal(read(webp), RAMP)
+    assert np.array_equal(read(old_bmp(RAMP)), RAMP)
+
+
+def test_fill_bytes_before_a_jpegs_markers_are_skipped() -> None:
+    """T.81 allows any number of 0xFF there."""
     filled = JPEG[:2] + b"\xff\xff" + JPEG[2:]
 
     assert np.array_equal(read(filled), read(JPEG))
 
 
-def test_what_comes_with_a_jpeg_costs_nothing() -> None:
-    """Profiles, texts and thumbnails are left out before Pillow sees them; a broken one does not matter."""
+def test_other_segments_of_a_jpeg_are_ignored() -> None:
+    """Pillow does not see profiles, texts and thumbnails; they may be damaged."""
     profile = zlib.compress(bytes(1 << 20))
     for marker, data in (
         (0xE2, b"ICC_PROFILE\0\1\1" + profile),
@@ -271,21 +286,18 @@ def test_what_comes_with_a_jpeg_costs_nothing() -> None:
 
 
 @given(st.data())
-def test_a_damaged_file_is_read_or_refused(data: st.DataObject) -> None:
-    """No damage makes anything but pixels of the right shape or an ImageError."""
+def test_a_damaged_file_is_decoded_or_rejected(data: st.DataObject) -> None:
+    """Any damage leads to pixels of the right shape or an ImageError."""
     name = data.draw(st.sampled_from(FORMATS))
-    content = bytearray(
-        file_of(GREY.convert("P"), "GIF")
-        if name == "GIF"
-        else file_of(GREY.convert("RGB"), name)
-    )
+    image = GREY.convert("P" if name == "GIF" else "RGB")
+    content = bytearray(file_of(image, name))
+    codec = ImageCodec(SHAPE, ImageLimits(max_bytes=2**24, max_pixels=10_000))
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(
             st.integers(0, 255)
         )
     del content[data.draw(st.integers(0, len(content))) :]
-    for fit in ("auto", "none"):
+    for fit in FITS:
         with contextlib.suppress(ImageError):
-            assert read_image(
-                bytes(content), HEIGHT, WIDTH, 10_000, fit
-            ).pixels.shape == (HEIGHT, WIDTH)
+            (decoded,) = codec.decode([bytes(content)], fit)
+            assert decoded.pixels.shape == (1, HEIGHT, WIDTH)

@@ -1,8 +1,8 @@
-"""Work that is done together gets what it would get alone, in fewer calls of the model."""
+"""Jobs that run together get what they would get alone, in fewer calls of the model."""
 
 import asyncio
-import weakref
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,50 +10,117 @@ import pytest
 from numpy.typing import NDArray
 
 from service.model.autoencoder import Posterior
-from service.model.batching import Together, Work, ask
-from tests.samples import FakeAutoencoder
+from service.model.batching import (
+    MAX_BATCH_COST,
+    MAX_BATCH_JOBS,
+    MIN_CONCURRENCY_TO_BATCH,
+    OFFLOAD_FROM_COST,
+    BatchScheduler,
+    Job,
+    ModelCall,
+    QueuedJob,
+    RequestAutoencoder,
+    run_batch,
+)
+from service.model.errors import OverloadedError
+from tests.samples import HEIGHT, WIDTH, FakeAutoencoder
 
 Numbers = NDArray[np.float32]
+Compute = Callable[[], Awaitable[object]]
 
 
-def do(*works: Callable[[], object]) -> list[Any]:
-    """Each work's result, or the exception that it raised."""
+@dataclass
+class Timings:
+    """Times of a job."""
+
+    queue: float = 0.0
+    read: float = 0.0
+    infer: float = 0.0
+    write: float = 0.0
+
+
+def make_job(
+    compute: Compute,
+    images: int = 1,
+    *,
+    is_light: bool = True,
+    is_cancelled: bool = False,
+) -> Job:
+    """Return a job of so many images that computes something."""
+
+    async def ignoring_inputs(_inputs: object, _model: object) -> object:
+        return await compute()
+
+    return Job(
+        images=images,
+        cost=images,
+        is_light=lambda: is_light,
+        prepare=list,
+        compute=ignoring_inputs,
+        finish=lambda result: result,
+        timings=Timings(),
+        is_cancelled=lambda: is_cancelled,
+    )
+
+
+def noting(done: list[str], name: str) -> Compute:
+    """Return a computation that appends its name to a list."""
+
+    async def compute() -> None:
+        done.append(name)
+
+    return compute
+
+
+def batched(*computes: Compute) -> list[Any]:
+    """Return each computation's result in one batch, or the exception it raised."""
 
     async def run() -> list[Any]:
-        futures = [asyncio.get_running_loop().create_future() for _ in works]
-        Together().do(map(Work, works, futures))
-        return await asyncio.gather(*futures, return_exceptions=True)
+        queued = []
+        for compute in computes:
+            job = make_job(compute)
+            model = RequestAutoencoder(FakeAutoencoder(), job.timings)
+            result = asyncio.get_running_loop().create_future()
+            queued.append(QueuedJob(job, model, job.run(model), result, 0.0, 0))
+        run_batch(queued)
+        results = [each.result for each in queued]
+        return await asyncio.gather(*results, return_exceptions=True)
 
     return asyncio.run(run())
 
 
 def double(rows: Numbers) -> Numbers:
-    """A function of the model."""
+    """Compute a function of the model."""
     return rows * 2
 
 
 def numbers(*values: float) -> Numbers:
-    """Rows of one number."""
+    """Return rows of one number."""
     return np.array(values, dtype=np.float32)[:, np.newaxis]
 
 
-def test_questions_of_the_same_function_are_one_call() -> None:
-    """Each gets the answers to its own rows, however many they are."""
+def test_calls_of_the_same_function_are_one_call() -> None:
+    """Each job gets the results of its own rows, however many they are."""
     calls: list[int] = []
 
     def counted(rows: Numbers) -> Numbers:
         calls.append(len(rows))
         return double(rows)
 
-    def work(*values: float) -> Callable[[], object]:
-        return lambda: ask(counted, numbers(*values))[0].ravel().tolist()
+    def compute(*values: float) -> Compute:
+        async def call() -> object:
+            result, _ = await ModelCall(counted, numbers(*values))
+            return result.ravel().tolist()
 
-    assert do(work(1), work(2, 3, 4), work(), work(5)) == [[2], [4, 6, 8], [], [10]]
+        return call
+
+    results = batched(compute(1), compute(2, 3, 4), compute(), compute(5))
+    assert results == [[2], [4, 6, 8], [], [10]]
     assert calls == [5]
 
 
-def test_work_may_ask_more_than_once_and_not_at_all() -> None:
-    """Work that asks again is put together with what asks then."""
+def test_a_job_may_call_more_than_once_or_never() -> None:
+    """Its second call is batched with the others' second calls."""
     calls: list[tuple[str, int]] = []
 
     def encode(rows: Numbers) -> Numbers:
@@ -64,42 +131,60 @@ def test_work_may_ask_more_than_once_and_not_at_all() -> None:
         calls.append(("decode", len(rows)))
         return rows * 10
 
-    def reconstruct(value: float) -> Callable[[], object]:
-        return lambda: ask(decode, ask(encode, numbers(value))[0])[0][0, 0]
+    def reconstruct(value: float) -> Compute:
+        async def call() -> object:
+            latents, _ = await ModelCall(encode, numbers(value))
+            pixels, _ = await ModelCall(decode, latents)
+            return pixels[0, 0]
 
-    assert do(reconstruct(1), lambda: "nothing", reconstruct(2)) == [20, "nothing", 30]
+        return call
+
+    async def nothing() -> str:
+        return "nothing"
+
+    results = batched(reconstruct(1), nothing, reconstruct(2))
+    assert results == [20, "nothing", 30]
     assert calls == [("encode", 2), ("decode", 2)]
 
 
 def test_rows_of_different_types_are_different_calls() -> None:
     """Bytes among floats would become floats, and mean something else."""
-    bytes_and_floats = [
-        np.array([200], dtype=np.uint8),
-        np.array([0.5], dtype=np.float32),
-    ]
-    types: list[np.dtype[np.generic]] = []
+    types: list[str] = []
 
     def noted(rows: NDArray[np.generic]) -> NDArray[np.generic]:
-        types.append(rows.dtype)
+        types.append(str(rows.dtype))
         return rows
 
-    assert do(
-        *(lambda rows=rows: ask(noted, rows)[0][0] for rows in bytes_and_floats)
-    ) == [200, 0.5]
-    assert sorted(map(str, types)) == ["float32", "uint8"]
+    def compute(rows: NDArray[Any]) -> Compute:
+        async def call() -> object:
+            result, _ = await ModelCall(noted, rows)
+            return result[0]
+
+        return call
+
+    results = batched(
+        compute(np.array([200], dtype=np.uint8)),
+        compute(np.array([0.5], dtype=np.float32)),
+    )
+    assert results == [200, 0.5]
+    assert sorted(types) == ["float32", "uint8"]
 
 
-def test_an_error_of_the_work_is_its_own() -> None:
-    """Before it asks and after it; the others are done."""
+def test_an_error_of_a_job_is_its_own() -> None:
+    """Before its call and after it; the other jobs get their results."""
 
-    def before() -> object:
+    async def before() -> object:
         raise KeyError("before")
 
-    def after() -> object:
-        ask(double, numbers(1))
+    async def after() -> object:
+        await ModelCall(double, numbers(1))
         raise KeyError("after")
 
-    first, second, third = do(before, after, lambda: ask(double, numbers(1))[0][0, 0])
+    async def good() -> object:
+        result, _ = await ModelCall(double, numbers(1))
+        return result[0, 0]
+
+    first, second, third = batched(before, after, good)
 
     assert (repr(first), repr(second), third) == (
         "KeyError('before')",
@@ -108,32 +193,41 @@ def test_an_error_of_the_work_is_its_own() -> None:
     )
 
 
-def test_an_error_of_the_model_is_everybodys_who_asked() -> None:
-    """It may be caught, as that of a call alone."""
+def test_an_error_of_the_model_is_raised_in_every_job_of_the_call() -> None:
+    """A job may catch it, as that of a call alone."""
 
     def broken(rows: Numbers) -> Numbers:
         raise ValueError(f"{len(rows)} rows")
 
-    def caught() -> object:
+    async def uncaught() -> object:
+        return await ModelCall(broken, numbers(1))
+
+    async def caught() -> object:
         with pytest.raises(ValueError, match="2 rows"):
-            ask(broken, numbers(1))
+            await ModelCall(broken, numbers(1))
         return "caught"
 
-    first, second = do(lambda: ask(broken, numbers(1)), caught)
+    first, second = batched(uncaught, caught)
 
     assert repr(first) == "ValueError('2 rows')"
     assert second == "caught"
 
 
 def test_a_posterior_is_divided_as_well() -> None:
-    """Its mean and its variance."""
-    images = np.arange(12, dtype=np.uint8).reshape(2, 1, 2, 3)
+    """Each job gets the mean and the variance of its own images."""
+    levels = np.arange(2 * HEIGHT * WIDTH, dtype=np.uint8)
+    images = list(levels.reshape(2, 1, 1, HEIGHT, WIDTH))
     autoencoder = FakeAutoencoder()
 
-    def work(image: NDArray[np.uint8]) -> Callable[[], object]:
-        return lambda: ask(autoencoder.encode, image)[0]
+    def compute(image: NDArray[np.uint8]) -> Compute:
+        async def call() -> object:
+            posterior, _ = await ModelCall(autoencoder.encode, image)
+            return posterior
 
-    for image, posterior in zip(images, do(*map(work, images)), strict=True):
+        return call
+
+    posteriors = batched(*(compute(image) for image in images))
+    for image, posterior in zip(images, posteriors, strict=True):
         alone = autoencoder.encode(image)
         assert isinstance(posterior, Posterior)
         assert np.array_equal(posterior.mean, alone.mean)
@@ -142,30 +236,277 @@ def test_a_posterior_is_divided_as_well() -> None:
 
 
 def test_the_time_of_a_joint_call_is_shared_by_the_rows() -> None:
-    """So that the times of all requests together are the time that the model took."""
-    first, second, alone = do(
-        lambda: ask(double, numbers(1))[1],
-        lambda: ask(double, numbers(1, 2, 3))[1],
-        lambda: 0,
-    )
+    """The times of all requests together are the time that the model took."""
 
-    assert isinstance(first, float)
+    def compute(*values: float) -> Compute:
+        async def call() -> object:
+            _, seconds = await ModelCall(double, numbers(*values))
+            return seconds
+
+        return call
+
+    first, second = batched(compute(1), compute(1, 2, 3))
+
+    assert first > 0
     assert second == pytest.approx(3 * first)
-    assert alone == 0
-    assert ask(double, numbers(1))[1] > 0
 
 
-def test_an_idle_fiber_holds_nothing_of_the_last_work() -> None:
-    """Neither what it worked on nor what came of it."""
+@pytest.fixture
+def scheduler() -> BatchScheduler:
+    """Return a scheduler of 20 pending images, with enough in flight to batch."""
+    scheduler = BatchScheduler(max_pending_images=20, max_pending_pixels=1000)
+    scheduler.in_flight = range(MIN_CONCURRENCY_TO_BATCH)
+    return scheduler
 
-    class Thing:
-        """Something large."""
 
-    async def run() -> list[weakref.ref[Thing]]:
-        thing, future = Thing(), asyncio.get_running_loop().create_future()
-        together.do([Work(lambda thing=thing: [thing, Thing()], future)])  # type: ignore[misc]
-        return [weakref.ref(each) for each in future.result()]
+@pytest.fixture
+def large_scheduler() -> BatchScheduler:
+    """Return a scheduler of many pending images, with enough in flight to batch."""
+    scheduler = BatchScheduler(10_000, max_pending_pixels=10_000_000)
+    scheduler.in_flight = range(MIN_CONCURRENCY_TO_BATCH)
+    return scheduler
 
-    together = Together()
 
-    assert [reference() for reference in asyncio.run(run())] == [None, None]
+def gather(*starts: Callable[[], Awaitable[object]]) -> list[object]:
+    """Start all at once; return the result of each."""
+
+    async def run() -> list[object]:
+        return await asyncio.gather(*(start() for start in starts))
+
+    return asyncio.run(run())
+
+
+def running(scheduler: BatchScheduler, job: Job) -> Callable[[], Awaitable[object]]:
+    """Return a function that runs a job."""
+    return lambda: scheduler.run(job, FakeAutoencoder())
+
+
+def test_images_are_admitted_up_to_the_limit(scheduler: BatchScheduler) -> None:
+    """One more is rejected, with the numbers and the setting."""
+    reported: list[int] = []
+    scheduler.report_pending = reported.append
+
+    async def full() -> object:
+        with pytest.raises(
+            OverloadedError,
+            match=r"20 images are waiting; 1 more would exceed 20 \(VAE_MAX_PENDING",
+        ):
+            scheduler.check(1)
+        return "full"
+
+    assert gather(running(scheduler, make_job(full, 20))) == ["full"]
+    scheduler.check(1)
+    assert reported == [20, 0]
+
+
+def test_one_job_is_always_admitted(scheduler: BatchScheduler) -> None:
+    """However large it is: otherwise it could never be answered."""
+    done: list[str] = []
+    gather(running(scheduler, make_job(noting(done, "large"), 200)))
+    assert done == ["large"]
+
+
+def test_a_job_that_fails_is_no_longer_pending(scheduler: BatchScheduler) -> None:
+    """Its images make room for others."""
+
+    async def fail() -> object:
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        gather(running(scheduler, make_job(fail, 20)))
+    assert scheduler.pending_images == 0
+
+
+@pytest.mark.parametrize("images", [1, OFFLOAD_FROM_COST])
+def test_a_cancelled_job_is_not_begun(
+    large_scheduler: BatchScheduler, images: int
+) -> None:
+    """It had to wait, and when its turn came nobody waited for it any more."""
+    done: list[str] = []
+
+    def job(name: str, count: int, *, is_cancelled: bool) -> Job:
+        return make_job(noting(done, name), count, is_cancelled=is_cancelled)
+
+    before = images if images == OFFLOAD_FROM_COST else MAX_BATCH_COST
+    jobs = [
+        job("first", before, is_cancelled=False),
+        job("gone", images, is_cancelled=True),
+        job("last", images, is_cancelled=False),
+    ]
+    gather(*(running(large_scheduler, each) for each in jobs))
+
+    assert "gone" not in done
+    assert done[-1] == "last"
+
+
+@pytest.mark.parametrize(
+    ("images", "in_a_batch"),
+    [(1, MAX_BATCH_JOBS), (MAX_BATCH_COST // 3, 3), (MAX_BATCH_COST // 2 + 1, 1)],
+)
+def test_the_loop_looks_at_its_sockets_between_batches(
+    large_scheduler: BatchScheduler, images: int, in_a_batch: int
+) -> None:
+    """Jobs run in order, a batch's cost and number at a time, other tasks between."""
+    order: list[str] = []
+
+    async def look() -> None:
+        await asyncio.sleep(0)
+        order.append("probe")
+
+    names = [str(number) for number in range(3 * in_a_batch)]
+    jobs = [make_job(noting(order, name), images) for name in names]
+    gather(*(running(large_scheduler, job) for job in jobs), look)
+
+    assert [name for name in order if name != "probe"] == names
+    assert order.index("probe") <= 2 * in_a_batch
+
+
+def test_a_batch_takes_who_comes_a_moment_later(
+    large_scheduler: BatchScheduler,
+) -> None:
+    """A client that was answered last is on its way back."""
+    order: list[str] = []
+
+    async def look() -> None:
+        for _ in range(5):
+            order.append("look")
+            await asyncio.sleep(0)
+
+    async def later() -> None:
+        await asyncio.sleep(0)
+        await running(large_scheduler, make_job(noting(order, "second")))()
+
+    first = running(large_scheduler, make_job(noting(order, "first")))
+    gather(first, later, look)
+
+    assert order.index("second") == order.index("first") + 1
+
+
+@pytest.mark.parametrize(
+    ("in_flight", "order"),
+    [
+        (MIN_CONCURRENCY_TO_BATCH - 1, "work, look"),
+        (MIN_CONCURRENCY_TO_BATCH, "look, work"),
+    ],
+)
+def test_a_job_waits_for_a_batch_only_where_there_are_others(
+    large_scheduler: BatchScheduler, in_flight: int, order: str
+) -> None:
+    """With few requests in flight it runs as it comes."""
+    done: list[str] = []
+    large_scheduler.in_flight = range(in_flight)
+
+    async def look() -> None:
+        done.append("look")
+
+    gather(running(large_scheduler, make_job(noting(done, "work"))), look)
+
+    assert ", ".join(done) == order
+
+
+@pytest.mark.parametrize("in_flight", [0, MIN_CONCURRENCY_TO_BATCH])
+@pytest.mark.parametrize(
+    ("images", "is_light"), [(OFFLOAD_FROM_COST, True), (1, False)]
+)
+def test_heavy_jobs_run_one_at_a_time_in_a_thread(
+    large_scheduler: BatchScheduler,
+    images: int,
+    is_light: bool,  # noqa: FBT001 - a case
+    in_flight: int,
+) -> None:
+    """A light job that comes later is done before a heavy one ends."""
+    order: list[str] = []
+    large_scheduler.in_flight = range(in_flight)
+
+    async def heavy() -> None:
+        started, end = asyncio.Event(), asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        async def compute() -> None:
+            loop.call_soon_threadsafe(started.set)
+            asyncio.run_coroutine_threadsafe(end.wait(), loop).result(30)
+            order.append("heavy")
+
+        job = make_job(compute, images, is_light=is_light)
+        computing = asyncio.create_task(large_scheduler.run(job, FakeAutoencoder()))
+        await started.wait()
+        await running(large_scheduler, make_job(noting(order, "light")))()
+        end.set()
+        await computing
+
+    asyncio.run(heavy())
+    assert order == ["light", "heavy"]
+
+
+def test_heavy_jobs_leave_room_for_light_ones(large_scheduler: BatchScheduler) -> None:
+    """A client with many batches does not lock out single images."""
+    large_scheduler.pending_images = 8750
+    large_scheduler.check(1, cost=1)
+    with pytest.raises(OverloadedError, match="1 more would exceed 8750"):
+        large_scheduler.check(1, cost=OFFLOAD_FROM_COST)
+
+
+def caught(scheduler: BatchScheduler, job: Job) -> Callable[[], Awaitable[object]]:
+    """Return a function that runs a job and returns its result or exception."""
+
+    async def run() -> object:
+        try:
+            return await scheduler.run(job, FakeAutoencoder())
+        except OverloadedError as error:
+            return error
+
+    return run
+
+
+def file_job(order: list[str], name: str, pixels: int) -> Job:
+    """Return a job that decodes a file of so many pixels."""
+    job = make_job(noting(order, name), is_light=False)
+    job.pixels = lambda: pixels
+    return job
+
+
+def test_short_jobs_overtake_long_ones(large_scheduler: BatchScheduler) -> None:
+    """A small file does not wait for all the large ones that came before it."""
+    order: list[str] = []
+
+    async def run() -> None:
+        blocking, end = asyncio.Event(), asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        async def block() -> None:
+            loop.call_soon_threadsafe(blocking.set)
+            asyncio.run_coroutine_threadsafe(end.wait(), loop).result(30)
+
+        blocker = asyncio.create_task(
+            large_scheduler.run(make_job(block, is_light=False), FakeAutoencoder())
+        )
+        await blocking.wait()
+        jobs = [
+            file_job(order, "long", 9_000_000),
+            file_job(order, "short", 10),
+            file_job(order, "also short", 10),
+        ]
+        tasks = [
+            asyncio.create_task(large_scheduler.run(job, FakeAutoencoder()))
+            for job in jobs
+        ]
+        while large_scheduler.heavy.waiting < len(jobs):  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.001)
+        end.set()
+        await asyncio.gather(blocker, *tasks)
+
+    asyncio.run(run())
+    assert order == ["short", "also short", "long"]
+
+
+def test_the_pixels_that_wait_are_bounded(scheduler: BatchScheduler) -> None:
+    """One job is always admitted; the rejection names the numbers."""
+    order: list[str] = []
+
+    jobs = [file_job(order, name, 900) for name in "ab"]
+    first, second = gather(*(caught(scheduler, job) for job in jobs))
+    assert first is None
+    assert isinstance(second, OverloadedError)
+    assert "900 pixels are waiting to be decoded; 900 more would" in str(second)
+    assert order == ["a"]
+    assert scheduler.pending_images == 0

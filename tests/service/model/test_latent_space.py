@@ -1,4 +1,4 @@
-"""Operations in latent space."""
+"""Properties of the operations on latents."""
 
 import numpy as np
 import pytest
@@ -12,38 +12,17 @@ from service.model.latent_space import (
     clip_factor,
     posterior_samples,
     prior_samples,
-    reconstruct,
     traversal,
     weighted_sum,
 )
-from tests.samples import FakeAutoencoder
 
 LATENTS = arrays(np.float32, 4, elements=st.floats(-100, 100, width=32))
-
-
-def test_a_reconstruction_decodes_the_mean(autoencoder: FakeAutoencoder) -> None:
-    """The fake's mean is the image."""
-    images = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
-
-    assert reconstruct(autoencoder, images) == pytest.approx(images / 255)
-
-
-def test_a_reconstruction_with_a_seed_decodes_samples(
-    autoencoder: FakeAutoencoder,
-) -> None:
-    """Those of the first image first."""
-    images = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
-    samples = posterior_samples(autoencoder.encode(images), 5, 3)
-
-    assert np.array_equal(
-        reconstruct(autoencoder, images, 5, 3), samples.reshape(6, 2, 3)
-    )
 
 
 def test_posterior_samples_have_its_mean_and_variance(
     random: np.random.Generator,
 ) -> None:
-    """Of each image and coordinate by itself."""
+    """For each image and coordinate separately."""
     mean, log_variance = random.normal(size=(2, 3, 5)).astype(np.float32)
     samples = posterior_samples(Posterior(mean, log_variance), 1, 20_000)
 
@@ -52,7 +31,9 @@ def test_posterior_samples_have_its_mean_and_variance(
 
 
 @given(st.integers(1, 4), st.integers(1, 4))
-def test_a_posterior_sample_follows_from_its_place(images: int, samples: int) -> None:
+def test_a_posterior_sample_depends_on_its_indices_alone(
+    images: int, samples: int
+) -> None:
     """Neither more images nor more samples change it."""
     zeros = np.zeros((4, 3), np.float32)
     many = posterior_samples(Posterior(zeros, zeros), 9, 4)
@@ -62,7 +43,7 @@ def test_a_posterior_sample_follows_from_its_place(images: int, samples: int) ->
 
 
 @given(st.integers(1, 8), st.floats(0, 3))
-def test_a_draw_from_the_prior_follows_from_its_place(
+def test_a_draw_from_the_prior_depends_on_its_index_alone(
     count: int, temperature: float
 ) -> None:
     """The temperature scales it."""
@@ -74,20 +55,20 @@ def test_a_draw_from_the_prior_follows_from_its_place(
 
 
 def test_a_weighted_sum_adds_up() -> None:
-    """Seven less one and a half twos."""
+    """7 - 1.5 * 2 is 4."""
     latents = np.array([[7, 0], [2, 2]], np.float32)
 
     assert weighted_sum(latents, np.array([1, -1.5])).tolist() == [4, -3]
 
 
 @given(LATENTS)
-def test_a_latent_is_pulled_to_the_radius_and_not_beyond(latent: Floats) -> None:
-    """What lies within stays as it is."""
-    share = clip_factor(latent)
+def test_a_latent_is_clipped_to_the_radius(latent: Floats) -> None:
+    """A latent within the radius is not changed."""
+    factor = clip_factor(latent)
     length = np.linalg.norm(latent.astype(np.float64))
 
-    assert 0 < share <= 1
-    assert share * length == pytest.approx(min(length, RADIUS * 2))
+    assert 0 < factor <= 1
+    assert factor * length == pytest.approx(min(length, RADIUS * 2))
 
 
 def test_a_traversal_moves_one_coordinate_a_row() -> None:

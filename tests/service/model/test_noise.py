@@ -1,4 +1,4 @@
-"""Random numbers follow from their seed and their place alone."""
+"""Random numbers depend on their seed and their position alone."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ GOLDEN = [
 
 
 @given(SEEDS, COUNTS, COUNTS, COUNTS, COUNTS)
-def test_a_number_follows_from_seed_and_place(
+def test_a_number_depends_on_seed_and_position_alone(
     seed: int, items: int, each: int, more: int, longer: int
 ) -> None:
     """Neither more streams nor longer ones change it, to the last bit."""
@@ -36,22 +36,26 @@ def test_a_number_follows_from_seed_and_place(
 
 
 def test_streams_differ() -> None:
-    """Of one seed and of two; whatever the seed, no number comes twice."""
+    """No number is repeated, neither within a seed nor between seeds."""
     numbers = np.concatenate([uniforms(seed, 50, 100) for seed in (0, 1, MAX_SEED)])
 
     assert len(np.unique(numbers)) == numbers.size
 
 
 def test_the_numbers_never_change() -> None:
-    """What a seed gave to someone yesterday it gives tomorrow, on any machine: golden numbers."""
+    """A seed gives the same numbers in every version, on any machine: golden numbers."""
     draws = normals(uniforms(2014, 3, 6)).astype("<f4")
 
     assert [draw.tobytes().hex() for draw in draws] == GOLDEN
 
 
 def test_the_numbers_do_not_depend_on_the_processor() -> None:
-    """Nor on how many at once NumPy computes: a process without wide instructions gives the same doubles."""
-    program = "from service.model.noise import *; import sys; sys.stdout.buffer.write(normals(uniforms(7, 50, 64)))"
+    """A process without NumPy's wide instructions gives the same doubles."""
+    program = (
+        "import sys\n"
+        "from service.model.noise import normals, uniforms\n"
+        "sys.stdout.buffer.write(normals(uniforms(7, 50, 64)))"
+    )
     narrow = {**os.environ, "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4"}
     command = [sys.executable, "-W", "ignore", "-c", program]
     content = subprocess.run(
@@ -62,7 +66,7 @@ def test_the_numbers_do_not_depend_on_the_processor() -> None:
 
 
 def test_normals_are_normal() -> None:
-    """Moments to the fourth, and the share beyond two deviations, of a million draws."""
+    """Four moments, the share beyond two deviations and correlations, of a million."""
     draws = normals(uniforms(7, 100, 20_000))
 
     assert [(draws**power).mean() for power in (1, 2, 3, 4)] == pytest.approx(
@@ -72,8 +76,8 @@ def test_normals_are_normal() -> None:
     assert np.abs(np.asarray(np.corrcoef(draws)) - np.eye(100)).max() < 0.05
 
 
-def test_logarithm_and_cosine_are_what_they_are_called() -> None:
-    """Beside NumPy's, over all that the normals ask of them."""
+def test_logarithm_and_cosine_agree_with_numpys() -> None:
+    """Over the whole range that the normals need."""
     values = np.append(uniforms(3, 1, 10_000), [2.0**-53, 0.5, 1 - 2.0**-53])
     angles = np.linspace(-np.pi, np.pi, 10_001)
 

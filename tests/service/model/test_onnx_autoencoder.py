@@ -1,6 +1,8 @@
 """A model folder is opened only when it is complete and fits its card."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,10 @@ import pytest
 from service.model.autoencoder import Floats, check_inference
 from service.model.errors import InferenceError, ModelLoadError
 from service.model.onnx_autoencoder import OnnxAutoencoder
-from tests.models import DAMAGES, Damage, edit_card
-from tests.samples import MODEL, FakeAutoencoder
+from tests.models import DAMAGES, Damage, edit_card, store_weights_externally
+from tests.samples import MODEL, REPOSITORY, FakeAutoencoder
+
+WEIGHTS_FILE = "weights.data"
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +29,20 @@ def folder(tmp_path: Path) -> Path:
     return shutil.copytree(MODEL, tmp_path / "mnist")
 
 
+@pytest.fixture
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder."""
+    path = tmp_path / "working"
+    path.mkdir()
+    monkeypatch.chdir(path)
+    return path
+
+
 def test_a_batch_equals_one_by_one(
     model: OnnxAutoencoder, random: np.random.Generator
 ) -> None:
-    """What an image is encoded and decoded to does not depend on its company."""
-    pixels = random.integers(0, 256, size=(5, 28, 28), dtype=np.uint8)
+    """An image's latent and reconstruction do not depend on the rest of its batch."""
+    pixels = random.integers(0, 256, size=(5, 1, 28, 28), dtype=np.uint8)
     batch = model.encode(pixels)
     single = [model.encode(pixels[i : i + 1]) for i in range(5)]
 
@@ -40,18 +53,18 @@ def test_a_batch_equals_one_by_one(
         batch.log_variance, np.concatenate([p.log_variance for p in single]), atol=1e-5
     )
     decoded = np.concatenate([model.decode(posterior.mean) for posterior in single])
+    assert decoded.shape == pixels.shape
     assert np.allclose(model.decode(batch.mean), decoded, atol=1e-5)
 
 
 def test_pixels_may_lie_between_two_grey_levels(
     model: OnnxAutoencoder, random: np.random.Generator
 ) -> None:
-    """Floats in [0, 1] reach the graph as they are; those of grey levels give what the grey levels give."""
-    grey = random.integers(0, 255, size=(5, 28, 28), dtype=np.uint8)
+    """Floats in [0, 1] are not rounded; those of grey levels equal the grey levels."""
+    grey = random.integers(0, 255, size=(5, 1, 28, 28), dtype=np.uint8)
     floats = grey.astype(np.float32) / np.float32(255)
-    between = floats + np.float32(
-        0.4 / 255
-    )  # rounded, it would be the grey level below
+    # Rounded, these would be the grey levels below.
+    between = floats + np.float32(0.4 / 255)
 
     assert np.array_equal(model.encode(floats).mean, model.encode(grey).mean)
     assert np.abs(model.encode(between).mean - model.encode(grey).mean).max() > 1e-3
@@ -60,13 +73,13 @@ def test_pixels_may_lie_between_two_grey_levels(
 def test_a_latent_of_the_wrong_length_is_an_inference_error(
     model: OnnxAutoencoder,
 ) -> None:
-    """ONNX Runtime's own errors do not leave the room."""
+    """ONNX Runtime's own errors do not leave the module."""
     with pytest.raises(InferenceError, match="ONNX Runtime"):
         model.decode(np.zeros((1, 3), dtype=np.float32))
 
 
 @pytest.mark.parametrize(("damage", "message"), DAMAGES)
-def test_a_bad_folder_is_refused_in_one_line(
+def test_an_invalid_folder_is_refused_in_one_line(
     folder: Path, damage: Damage, message: str
 ) -> None:
     """Missing, damaged, swapped or foreign: the message names the file."""
@@ -77,8 +90,69 @@ def test_a_bad_folder_is_refused_in_one_line(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("place", ["working folder", "beside the model"])
+@pytest.mark.parametrize("relative", [False, True])
+def test_external_data_is_refused_although_its_file_exists(
+    folder: Path,
+    working_folder: Path,
+    place: str,
+    relative: bool,  # noqa: FBT001 - a case
+) -> None:
+    """ONNX Runtime itself would read it from the working folder, unhashed."""
+    weights = store_weights_externally(folder, WEIGHTS_FILE)
+    data_folder = working_folder if place == "working folder" else folder
+    (data_folder / WEIGHTS_FILE).write_bytes(weights)
+    named = Path("..", folder.name) if relative else folder
+
+    with pytest.raises(ModelLoadError, match="stores weights in another") as error:
+        OnnxAutoencoder.load(named)
+
+    assert str(error.value).startswith(f"{named / 'encoder.onnx'} ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["../mnist/weights.data", "../decoder.onnx", "./../encoder.onnx", "..", ""],
+)
+def test_external_data_in_any_other_place_is_refused(
+    folder: Path,
+    working_folder: Path,
+    capfd: pytest.CaptureFixture[str],
+    location: str,
+) -> None:
+    """Paths that leave the folder, too; nothing is printed to stdout."""
+    weights = store_weights_externally(folder, location)
+    (folder / WEIGHTS_FILE).write_bytes(weights)
+    (working_folder / WEIGHTS_FILE).write_bytes(weights)
+
+    with pytest.raises(ModelLoadError, match="stores weights in another"):
+        OnnxAutoencoder.load(folder)
+
+    assert not capfd.readouterr().out
+
+
+def test_the_model_works_without_assertions_and_docstrings() -> None:
+    """With ``python -OO``, too."""
+    program = (
+        "import sys, numpy as np\n"
+        "from pathlib import Path\n"
+        "from service.model.onnx_autoencoder import OnnxAutoencoder\n"
+        "assert False, 'assertions are off'\n"
+        "model = OnnxAutoencoder.load(Path('models/mnist'))\n"
+        "images = np.zeros((3, *model.card.image_shape), np.uint8)\n"
+        "print(model.decode(model.encode(images).mean).shape)\n"
+    )
+    command = [sys.executable, "-OO", "-c", program]
+    run = subprocess.run(
+        command, cwd=REPOSITORY, check=True, capture_output=True, text=True
+    )
+
+    assert run.stdout == "(3, 1, 28, 28)\n"
+
+
 def test_a_folder_without_statistics_is_a_model(folder: Path) -> None:
-    """It knows of no classes."""
+    """Its classes are not known."""
     edit_card(folder, lambda card: card.pop("statistics"))
     (folder / "statistics.npz").unlink()
 
@@ -86,13 +160,18 @@ def test_a_folder_without_statistics_is_a_model(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [np.full((2, 2, 3), np.nan, np.float32), np.zeros((1, 2, 3), np.float32)]
+    "decoded",
+    [
+        np.full((2, 1, 2, 3), np.nan, np.float32),
+        np.zeros((1, 1, 2, 3), np.float32),
+        np.zeros((2, 2, 3), np.float32),
+    ],
 )
-def test_a_model_that_gives_no_numbers_or_one_image_for_two_is_refused(
-    autoencoder: FakeAutoencoder, given: Floats
+def test_a_model_whose_test_inference_is_not_two_images_is_refused(
+    autoencoder: FakeAutoencoder, decoded: Floats
 ) -> None:
-    """The test inference looks at what comes out."""
-    autoencoder.decode = lambda latents: given  # type: ignore[method-assign]  # noqa: ARG005
+    """Values that are not finite, one image for two, or no channel axis."""
+    autoencoder.decode = lambda latents: decoded  # type: ignore[method-assign]  # noqa: ARG005
 
     with pytest.raises(InferenceError, match="pixels"):
         check_inference(autoencoder)

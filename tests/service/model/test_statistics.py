@@ -1,4 +1,4 @@
-"""New latents are drawn where the classes lie."""
+"""New latents are drawn from the classes' mixtures."""
 
 import numpy as np
 import pytest
@@ -17,25 +17,25 @@ GOLDEN = "934385ba8b89623e260a4c3f"
 
 
 def nearest(latents: Floats) -> list[int]:
-    """The Gaussian whose mean is nearest to each latent."""
+    """Return the index of the Gaussian whose mean is nearest to each latent."""
     distances = np.linalg.norm(latents[:, np.newaxis] - STATISTICS.means, axis=-1)
     numbers: list[int] = distances.argmin(axis=1).tolist()
     return numbers
 
 
-def test_labels_are_the_classes_that_there_are() -> None:
+def test_labels_are_the_classes_that_have_a_mixture() -> None:
     """Ascending; the fake has no 2."""
     assert STATISTICS.labels == [0, 1, 3]
 
 
 def test_class_means_are_weighted() -> None:
-    """Of class 0's two Gaussians, one at 0 and one at 1, the one weighs three times the other."""
+    """Class 0 has a Gaussian at 0 with three times the weight of its other, at 1."""
     assert STATISTICS.class_means([3, 0]) == pytest.approx(
         np.repeat([[0.75], [0.25]], LATENT_SIZE, axis=1)
     )
 
 
-def test_a_draw_without_a_class_goes_by_the_weights() -> None:
+def test_a_draw_without_a_class_follows_the_weights() -> None:
     """Each Gaussian gets its share of 2,000 draws."""
     chosen = nearest(STATISTICS.draw(uniforms(1, 2000, EACH), None, 1.0))
 
@@ -43,7 +43,7 @@ def test_a_draw_without_a_class_goes_by_the_weights() -> None:
 
 
 def test_a_draw_of_a_class_comes_from_its_mixture() -> None:
-    """Also where the uniform number is as near to 0 or 1 as it gets."""
+    """Also for the smallest and the largest uniform number."""
     uniform = np.tile([2.0**-53, 0.1, 0.8, 1 - 2.0**-53], 3)[:, np.newaxis] * np.ones(
         EACH
     )
@@ -65,8 +65,8 @@ def test_a_draw_of_a_class_comes_from_its_mixture() -> None:
     ]
 
 
-def test_draws_have_the_covariance_of_the_factors() -> None:
-    """And the mean of their Gaussian."""
+def test_draws_have_the_mean_and_covariance_of_their_gaussian() -> None:
+    """The covariance is the product of its Cholesky factor and that one's transpose."""
     draws = STATISTICS.draw(uniforms(1, 20_000, EACH), np.full(20_000, 3), 1.0)
     factor = np.tri(LATENT_SIZE) / 100
 
@@ -75,7 +75,7 @@ def test_draws_have_the_covariance_of_the_factors() -> None:
 
 
 @given(st.floats(0, 3))
-def test_temperature_scales_the_noise_about_the_mean(temperature: float) -> None:
+def test_temperature_scales_the_noise_around_the_mean(temperature: float) -> None:
     """At 0 every draw is its Gaussian's mean."""
     uniform = uniforms(5, 4, EACH)
     labels = np.array([0, 1, 3, 3])
@@ -87,7 +87,7 @@ def test_temperature_scales_the_noise_about_the_mean(temperature: float) -> None
 
 
 @given(st.integers(1, 20), st.integers(0, 2**53 - 1))
-def test_a_draw_does_not_depend_on_its_company(count: int, seed: int) -> None:
+def test_a_draw_does_not_depend_on_the_batch_size(count: int, seed: int) -> None:
     """To the last bit."""
     many = STATISTICS.draw(uniforms(seed, 20, EACH), None, 1.0)
 
@@ -97,19 +97,22 @@ def test_a_draw_does_not_depend_on_its_company(count: int, seed: int) -> None:
 
 
 def test_the_draws_never_change() -> None:
-    """As the noise: golden numbers."""
+    """A seed gives the same latents in every version: golden numbers."""
     latents = STATISTICS.draw(uniforms(2014, 3, EACH), np.array([0, 1, 3]), 1.0)
 
     assert latents[:, -1].astype("<f4").tobytes().hex() == GOLDEN
 
 
 def test_log_densities_are_those_of_training() -> None:
-    """By PyTorch's word, for more latents than are computed at a time."""
+    """As PyTorch computes them, for more latents than are computed at a time."""
     latents = STATISTICS.draw(uniforms(3, 70, EACH), None, 2.0)
-    parts = STATISTICS.weights, STATISTICS.classes, STATISTICS.means, STATISTICS.factors
-    expected = trained.LatentStatistics(*parts).class_log_densities(
-        torch.from_numpy(latents)
+    in_training = trained.LatentStatistics(
+        STATISTICS.weights,
+        STATISTICS.classes,
+        STATISTICS.means,
+        STATISTICS.cholesky,
     )
+    expected = in_training.class_log_densities(torch.from_numpy(latents))
 
     assert STATISTICS.class_log_densities(latents) == pytest.approx(
         expected.numpy(), rel=1e-5

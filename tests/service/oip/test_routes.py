@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from service.api.admission import LARGE
-from service.api.route import JSON
+from service.api.body import JSON, Body
 from service.api.state import AppState
-from service.app import create_app, create_state
+from service.app import create_app
 from service.model.autoencoder import Floats
-from service.oip.routes import infer_routes
+from service.model.batching import OFFLOAD_FROM_COST
+from service.observability.request_context import RequestContext
+from service.oip.infer import infer_routes
 from service.settings import Settings
 from tests.samples import FIRST, FakeAutoencoder
 from tests.service.conftest import Client
-from tests.service.operations.test_latent_operations import LIMITS
 
 Json = dict[str, Any]
 IMAGE = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
@@ -26,15 +26,9 @@ PATHS = ["/v2/models/{}", "/v2/models/{}/versions/1"]
 
 
 @pytest.fixture
-def state(settings: Settings) -> AppState:
-    """What the application shares with its server."""
-    return create_state(settings)
-
-
-@pytest.fixture
-def client(settings: Settings, autoencoder: FakeAutoencoder, state: AppState) -> Client:
-    """A client of the application around the fake."""
-    return Client(create_app(settings, autoencoder, state))
+def state(client: Client) -> AppState:
+    """Return the state of the client's application."""
+    return client.app.state
 
 
 def pixels(batch: int = 1, **other: object) -> Json:
@@ -137,13 +131,17 @@ def check_refusal(answer: httpx.Response, status: int, kind: str, detail: str) -
     assert body["error"] == body["detail"]
 
 
-def test_the_server_names_itself_and_its_extension(client: Client) -> None:
+def test_the_server_names_itself_and_its_extensions(client: Client) -> None:
     """Clients look there whether tensors may be binary."""
     answer = client.get("/v2").json()
 
     assert answer["name"] == "vae-service"
     assert answer["version"] == client.get("/openapi.json").json()["info"]["version"]
-    assert answer["extensions"] == ["binary_tensor_data"]
+    assert answer["extensions"] == [
+        "binary_tensor_data",
+        "model_configuration",
+        "statistics",
+    ]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -368,10 +366,10 @@ def test_whole_numbers_may_be_written_as_fractions(
     )
     body, content = binary_pixels(np.zeros((1, 1, 2, 3), np.float32), 24.0)
     assert infer_bytes(client, body, content).status_code == 200
-    state.admission.take_images(2047)
+    state.scheduler.pending_images += 2047
     answer = client.post("/v2/models/encoder/infer", pixels(2, shape=[2.0, 1, 2, 3]))
-    state.admission.give_images(2047)
-    check_refusal(answer, 503, "overloaded", "2 more would be over 2048")
+    state.scheduler.pending_images -= 2047
+    check_refusal(answer, 503, "overloaded", "2 more would exceed 2048")
 
 
 def test_a_batch_is_one_call_of_the_graph(
@@ -421,7 +419,7 @@ INVALID: list[tuple[str, Json, str, str]] = [
     ("encoder", pixels(shape=[2, 1, 2, 3]), "#/inputs/0/data", "must have 12 numbers"),
     ("encoder", pixels(data=IMAGE[:5]), "#/inputs/0/data", "must have 6 numbers"),
     ("encoder", pixels(data=[*IMAGE, 0]), "#/inputs/0/data", "must have 6 numbers"),
-    ("encoder", pixels(data=None), "#/inputs/0/data", "must have 6 numbers"),
+    ("encoder", pixels(data=None), "#/inputs/0/data", "Field required"),
     ("encoder", pixels(data="AAAA"), "#/inputs/0/data", "must have 6 numbers"),
     (
         "encoder",
@@ -635,6 +633,24 @@ def test_what_is_not_there_is_refused(
     check_refusal(client.request(method, path), status, kind, "")
 
 
+def test_the_index_has_the_state_of_each_model(
+    client: Client, autoencoder: FakeAutoencoder
+) -> None:
+    """Whatever the body is; a model that does not compute is unavailable."""
+    for content in (b"", b'{"ready": true}'):
+        answer = client.request("POST", "/v2/repository/index", content=content)
+        assert answer.json() == [
+            {"name": name, "version": "1", "state": "READY", "reason": ""}
+            for name in ("encoder", "decoder")
+        ]
+    autoencoder.broken = True
+    answer = client.request("POST", "/v2/repository/index")
+
+    assert answer.status_code == 200
+    assert {model["state"] for model in answer.json()} == {"UNAVAILABLE"}
+    assert {model["reason"] for model in answer.json()} == {"the fake is broken"}
+
+
 def test_only_the_protocols_paths_have_an_error(client: Client) -> None:
     """Other clients' answers stay as they were."""
     for path in ("/v2x", "/nothing"):
@@ -646,22 +662,22 @@ def test_a_body_that_is_too_large_is_refused(client: Client) -> None:
     answer = infer_bytes(client, {}, bytes(4096))
 
     check_refusal(
-        answer, 413, "body-too-large", "the most is 4096 (VAE_MAX_BODY_BYTES)"
+        answer, 413, "body-too-large", "the limit is 4096 (VAE_MAX_BODY_BYTES)"
     )
 
 
 def test_items_are_admitted_as_images(client: Client, state: AppState) -> None:
     """They count among those that wait, and are refused beyond the limit."""
-    state.admission.take_images(2040)
+    state.scheduler.pending_images += 2040
     infer(client, "encoder", pixels(8))
     answer = client.post("/v2/models/encoder/infer", pixels(9))
-    state.admission.give_images(2040)
+    state.scheduler.pending_images -= 2040
 
     check_refusal(
-        answer, 503, "overloaded", "2040 images are waiting; 9 more would be over 2048"
+        answer, 503, "overloaded", "2040 images are waiting; 9 more would exceed 2048"
     )
     assert answer.headers["retry-after"] == "1"
-    assert state.admission.pending_images == 0
+    assert state.scheduler.pending_images == 0
 
 
 def test_a_model_that_does_not_compute_is_a_problem(
@@ -680,7 +696,7 @@ def test_a_model_that_does_not_compute_is_a_problem(
 
 @pytest.mark.parametrize("path", [*PATHS])
 def test_items_and_times_are_counted_by_route(
-    client: Client, autoencoder: FakeAutoencoder, state: AppState, path: str
+    client: Client, state: AppState, path: str
 ) -> None:
     """Each route has a label of its own; what is not there has none."""
     route = f"{path.format('encoder')}/infer"
@@ -692,7 +708,7 @@ def test_items_and_times_are_counted_by_route(
         "/v2/models/anything",
     ):
         client.get(asked)
-    page = state.metrics.text(autoencoder.card).decode()
+    page = state.metrics.text({}).decode()
 
     assert "infer;dur=" in answer.headers["server-timing"]
     assert f'vae_images_total{{route="{route}"}} 5.0' in page
@@ -717,7 +733,7 @@ def test_keys_are_needed_but_for_the_probes(
     settings = settings.model_copy(
         update={"api_keys": (SecretStr("a-key-of-some-length"),)}
     )
-    client = Client(create_app(settings, autoencoder, create_state(settings)))
+    client = Client(create_app(settings, autoencoder))
 
     assert (
         client.get("/v2/health/live").status_code
@@ -753,16 +769,20 @@ def test_it_agrees_with_encode(client: Client) -> None:
     )
 
 
-@pytest.mark.parametrize(("batch", "large"), [(16, False), (17, True)])
-def test_many_tensors_are_large_work(
+@pytest.mark.parametrize(("batch", "is_heavy"), [(16, False), (17, True)])
+def test_many_tensors_are_heavy_work(
+    settings: Settings,
     autoencoder: FakeAutoencoder,
-    state: AppState,
     batch: int,
-    large: bool,  # noqa: FBT001 - a case
+    is_heavy: bool,  # noqa: FBT001 - a case
 ) -> None:
-    """Sooner than as many pictures: to read their numbers takes longer."""
-    encoder, *_ = infer_routes(autoencoder, LIMITS, state.admission)
-    task = encoder.parse(json.dumps(pixels(batch)).encode(), JSON, {"headers": []})
+    """Fewer of them than of images: it takes longer to read their numbers."""
+    settings = settings.model_copy(update={"max_items": 256})
+    state = create_app(settings, autoencoder).state
+    encoder, *_ = infer_routes(state)
+    content = json.dumps(pixels(batch)).encode()
+    context = RequestContext("test")
+    _, job = encoder.make_job(Body(content), JSON, state.model, context)
 
-    assert task.images == batch
-    assert (task.weight >= LARGE) is large
+    assert job.images == batch
+    assert (job.cost >= OFFLOAD_FROM_COST) is is_heavy

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from service.api.body import UPLOADS
-from service.app import create_app, create_state
+from service.api.body import UPLOAD_TYPES
+from service.app import create_app
 from service.model.errors import ModelLoadError
 from service.settings import Settings
 from tests.samples import FIRST, FakeAutoencoder, fake_card, grey_png, pixels_of
@@ -167,7 +167,7 @@ def test_the_page_opens_with_the_model(
     start, end = map(pixels_of, autoencoder.card.examples)
 
     assert text.startswith(
-        "**fake**, a variational autoencoder of 168 parameters, turns an image of 3 x 2 pixels"
+        "**fake**, a variational autoencoder of 168 parameters, encodes an image of 3 x 2 pixels"
     )
     assert "6 dimensions" in text
     pixels = pixels_of(walk)
@@ -192,11 +192,11 @@ def test_pictures_without_json_are_described(
 
     assert set(operation["requestBody"]["content"]) == {
         "application/json",
-        *(name.decode() for name in UPLOADS),
+        *(name.decode() for name in UPLOAD_TYPES),
     }
     assert [parameter["name"] for parameter in operation["parameters"]] == options
     assert operation["parameters"][options.index("samples")]["description"].startswith(
-        "How many draws of each image"
+        "Number of samples of each image"
     )
     assert set(form["properties"]) == {"images", *options}
     assert form["properties"]["images"]["maxItems"] == 12
@@ -214,10 +214,11 @@ def test_operation_ids_are_short(schema: dict[str, Any]) -> None:
 
     assert protocol == {
         *("server_metadata", "server_live", "server_ready"),
+        *("repository_index", "statistics"),
         *(
             f"{model}_{operation}"
             for model in ("encoder", "decoder")
-            for operation in ("metadata", "ready", "infer")
+            for operation in ("metadata", "config", "statistics", "ready", "infer")
         ),
     }
 
@@ -227,7 +228,7 @@ def test_the_page_loads_nothing_from_elsewhere(client: Client) -> None:
     page = client.get("/docs").text
 
     assert "//" not in page.replace("/* ", "").split("<script>")[0].replace("</", "")
-    assert client.get("/static-offline-docs/swagger-ui-bundle.js").status_code == 200
+    assert client.get("/docs-assets/swagger-ui-bundle.js").status_code == 200
 
 
 def test_examples_are_the_cards(
@@ -253,7 +254,7 @@ def test_a_card_whose_examples_do_not_fit_is_refused(
     )
 
     with pytest.raises(ModelLoadError, match=f"examples in the model card: {reason}"):
-        create_app(settings, model, create_state(settings))
+        create_app(settings, model)
 
 
 def test_the_page_asks_for_a_key_where_one_is_needed(
@@ -266,7 +267,7 @@ def test_the_page_asks_for_a_key_where_one_is_needed(
             "docs_without_key": True,
         }
     )
-    client = Client(create_app(settings, autoencoder, create_state(settings)))
+    client = Client(create_app(settings, autoencoder))
     schema = client.get("/openapi.json").json()
 
     assert set(schema["components"]["securitySchemes"]) == {"bearer", "header"}

@@ -11,17 +11,19 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from service.api.latent_schemas import (
-    ArithmeticRequest,
-    GenerateRequest,
-    InterpolateRequest,
-    TraverseRequest,
-)
-from service.api.schemas import EncodeRequest, ReconstructRequest, Request
-from service.app import create_app, create_state
+from service.app import create_app
+from service.imaging.codec import ImageCodec, ImageLimits
+from service.imaging.pixels import ImageShape
 from service.model.noise import MAX_SEED
 from service.model.statistics import LatentStatistics
-from service.operations.fields import Limits
+from service.operations.arithmetic import ArithmeticRequest
+from service.operations.base import Request
+from service.operations.encode import EncodeRequest
+from service.operations.generate import GenerateRequest
+from service.operations.interpolate import InterpolateRequest
+from service.operations.limits import Limits
+from service.operations.reconstruct import ReconstructRequest
+from service.operations.traverse import TraverseRequest
 from service.settings import Settings
 from tests.samples import (
     FIRST,
@@ -35,15 +37,14 @@ from tests.samples import (
 )
 from tests.service.conftest import Client
 
+SHAPE = ImageShape(1, HEIGHT, WIDTH)
 LIMITS = Limits(
-    image_height=HEIGHT,
-    image_width=WIDTH,
+    image_shape=SHAPE,
     latent_size=LATENT_SIZE,
     max_items=256,
-    max_image_bytes=1000,
-    max_image_pixels=1000,
     max_latent=10,
     max_body_bytes=1000,
+    labels=tuple(range(10)),
 )
 PICTURE = Image.new("L", (24, 16), 255)
 PICTURE.paste(0, (4, 3, 19, 13))
@@ -159,7 +160,7 @@ def test_a_model_that_knows_no_classes_draws_from_the_prior_alone(
 ) -> None:
     """And says so where more is asked for; its page shows what it can."""
     model = FakeAutoencoder(statistics=LatentStatistics.unknown(LATENT_SIZE))
-    client = Client(create_app(settings, model, create_state(settings)))
+    client = Client(create_app(settings, model))
     refusals = [
         client.post("/generate", body).json()["errors"] for body in ({}, {"digit": 3})
     ]
@@ -168,12 +169,12 @@ def test_a_model_that_knows_no_classes_draws_from_the_prior_alone(
     assert refusals[0] == [
         {
             "pointer": "#/source",
-            "detail": "must be prior: the model does not tell where its digits lie",
+            "detail": "must be prior: the model has no statistics of its classes",
         }
     ]
     assert refusals[1][0] == {
         "pointer": "#/digit",
-        "detail": "the model does not tell where its digits lie",
+        "detail": "must be absent: the model has no statistics of its classes",
     }
     schema = client.get("/openapi.json").json()
     operation = schema["paths"]["/generate"]["post"]
@@ -428,8 +429,14 @@ def test_an_image_of_any_size_is_fitted(
     (fitted,) = asking(client, path)(**body, explain=True)["fitted"]
 
     assert fitted["inverted"]
-    assert not schema.is_light(body, LIMITS)
+    contents = schema.model_validate(body, context=LIMITS).image_contents()
+    assert not ImageCodec(SHAPE, ImageLimits(1000, 1000)).are_plain(contents)
     assert "fitted" not in asking(client, path)(**body)
+
+
+POINT = {"digit": 0}
+TERM = {"digit": 0, "weight": 1}
+ENDS = {"start": POINT, "end": POINT}
 
 
 @pytest.mark.parametrize(
@@ -439,27 +446,22 @@ def test_an_image_of_any_size_is_fitted(
         (GenerateRequest, {"digit": [1, 2, 3]}, 3),
         (GenerateRequest, {"digit": 7}, 1),
         (GenerateRequest, {"digit": [1, 2, 3], "count": 5}, 5),
-        (GenerateRequest, {"count": 1e300}, LIMITS.max_items),
-        (ReconstructRequest, {"images": [0, 0], "sample": True, "samples": 3}, 6),
-        (EncodeRequest, {"images": [0, 0]}, 2),
-        (ArithmeticRequest, {"terms": [0, 0, 0]}, 3),
-        (TraverseRequest, {"dimensions": [0, 1, 2]}, 33),
-        (TraverseRequest, {"dimensions": 7, "steps": 5}, 5),
-        (InterpolateRequest, {}, 11),
-        (InterpolateRequest, {"steps": 3.0}, 3),
-        (InterpolateRequest, {"steps": 3, "closed": True}, 4),
-        (InterpolateRequest, {"waypoints": [0, 0, 0], "steps": 3}, 5),
-        (InterpolateRequest, {"waypoints": [0, 0, 0], "steps": 3, "closed": True}, 6),
-        (InterpolateRequest, {"waypoints": [0] * 100, "steps": 100}, LIMITS.max_items),
-        (InterpolateRequest, {"waypoints": "x", "steps": [], "closed": 7}, 2),
-        (InterpolateRequest, {"waypoints": [0, 0, 0], "steps": 1}, 3),
-        (InterpolateRequest, {"waypoints": [0, 0, 0], "steps": -5, "closed": True}, 3),
-        (EncodeRequest, {"images": [0, 0], "samples": 0}, 2),
-        (InterpolateRequest, [], 1),
+        (GenerateRequest, {"count": 2.0}, 2),
+        (ReconstructRequest, {"images": ["x"] * 2, "sample": True, "samples": 3}, 6),
+        (EncodeRequest, {"images": ["x", "x"]}, 2),
+        (ArithmeticRequest, {"terms": [TERM] * 3}, 3),
+        (TraverseRequest, {"start": POINT, "dimensions": [0, 1, 2]}, 33),
+        (TraverseRequest, {"start": POINT, "dimensions": 5, "steps": 5}, 5),
+        (InterpolateRequest, ENDS, 11),
+        (InterpolateRequest, {**ENDS, "steps": 3.0}, 3),
+        (InterpolateRequest, {**ENDS, "steps": 3, "closed": True}, 4),
+        (InterpolateRequest, {"waypoints": [POINT] * 3, "steps": 3}, 5),
+        (InterpolateRequest, {"waypoints": [POINT] * 3, "steps": 3, "closed": True}, 6),
+        (InterpolateRequest, {"waypoints": [POINT] * 86, "steps": 4}, 256),
     ],
 )
-def test_images_are_counted_before_a_body_is_read(
+def test_the_images_of_a_request_are_counted(
     schema: type[Request], body: object, images: int
 ) -> None:
-    """Whatever stands in it, and never as fewer than it brings."""
-    assert schema.image_count(body, LIMITS) == images
+    """Those that it brings or those that it asks for."""
+    assert schema.model_validate(body, context=LIMITS).image_count == images

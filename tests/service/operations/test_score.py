@@ -1,14 +1,16 @@
 """What /score tells of images, around a fake whose reconstruction of an image is the image."""
 
+import asyncio
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from service.app import create_app, create_state
+from service.app import create_app
 from service.model.score import score
 from service.model.statistics import LatentStatistics
 from service.settings import Settings
+from tests.models import UnbatchedAutoencoder
 from tests.samples import FIRST, LATENT_SIZE, SECOND, FakeAutoencoder, pixels_of
 from tests.service.conftest import Client
 
@@ -18,7 +20,8 @@ def test_score_tells_of_each_image_in_order(
 ) -> None:
     """What the model says of its pixels; the most likely digit is that of the highest probability."""
     answer = client.post("/score", {"images": [SECOND, FIRST]}).json()
-    expected = score(autoencoder, np.array([pixels_of(SECOND), pixels_of(FIRST)]))
+    pixels = np.stack([pixels_of(SECOND), pixels_of(FIRST)])[:, np.newaxis]
+    expected = asyncio.run(score(UnbatchedAutoencoder(autoencoder), pixels))
 
     assert answer["classes"] == [0, 1, 3]
     assert [item["digit"] for item in answer["scores"]] == [0, 0]
@@ -66,13 +69,7 @@ def test_what_a_model_cannot_tell_is_absent(
         autoencoder.statistics, anomaly_quantiles=np.empty(0, np.float32)
     )
     statistics = uncalibrated if known else LatentStatistics.unknown(LATENT_SIZE)
-    client = Client(
-        create_app(
-            settings,
-            replace(autoencoder, statistics=statistics),
-            create_state(settings),
-        )
-    )
+    client = Client(create_app(settings, replace(autoencoder, statistics=statistics)))
     answer = client.post("/score", {"images": [FIRST]}).json()
 
     assert ("classes" in answer) == known

@@ -4,13 +4,12 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 import pytest
 import uvloop
 
-from service.app import create_app, create_state
+from service.app import create_app
 from service.server.server import Server
 from service.server.sockets import listen
 from service.settings import Settings
@@ -23,8 +22,8 @@ Scenario = Callable[[Server, socket.socket], Coroutine[Any, Any, object]]
 def server(autoencoder: FakeAutoencoder) -> Server:
     """Server of the fake autoencoder."""
     settings = Settings(workers=1)
-    state = create_state(settings)
-    return Server(settings, state, partial(create_app, settings, autoencoder, state))
+    app = create_app(settings, autoencoder)
+    return Server(settings, app, lambda: app.state.model)
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
-"""Only the files that MNIST's authors published are taken, and what is wrong with another is said by name."""
+"""Only the published files are accepted; an error names the file."""
 
 import gzip
+import pwd
 import shutil
-import struct
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,32 +14,25 @@ import pytest
 import torch
 
 from tests.samples import DATA
-from training.data.mnist import (
-    FASHION_FOLDER,
-    MNIST_FILES,
-    DataError,
-    DataSource,
-    Digits,
-    fashion_mnist,
-    parse_idx,
-)
+from training.data.errors import DataError
+from training.data.mnist import MNIST_FILES, DataSource, fashion_mnist
 
 IMAGES = "t10k-images-idx3-ubyte"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of the sample, to be damaged."""
+    """A copy of the sample, which a test may damage."""
     return shutil.copytree(DATA, tmp_path / "data")
 
 
 @pytest.fixture
 def mirror() -> Iterator[str]:
-    """The sample behind an HTTP server on a free port of this machine."""
+    """Address of an HTTP server on a free local port that serves the sample."""
 
     class Handler(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(
         ("127.0.0.1", 0), partial(Handler, directory=str(DATA))
@@ -62,7 +55,7 @@ def test_digits_are_images_with_labels(source: DataSource) -> None:
 
 
 def test_raw_files_are_read_as_well(source: DataSource, folder: Path) -> None:
-    """Gzip or not, the digits are the same."""
+    """Raw files give the same digits as gzip files."""
     for path in folder.glob("*.gz"):
         path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
         path.unlink()
@@ -72,10 +65,25 @@ def test_raw_files_are_read_as_well(source: DataSource, folder: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("suffix", [".gz", ""])
+def test_files_with_dotted_names_are_read(
+    source: DataSource, folder: Path, suffix: str
+) -> None:
+    """Names such as ``train-images.idx3-ubyte``, which some archives use, are found."""
+    for path in folder.glob("*.gz"):
+        content = path.read_bytes()
+        path.unlink()
+        dotted = path.with_name(path.stem.replace("-idx", ".idx") + suffix)
+        dotted.write_bytes(content if suffix else gzip.decompress(content))
+
+    loaded = source.load("train", folder)
+    assert torch.equal(loaded.images, source.load("train", DATA).images)
+
+
 def test_the_variable_names_the_folder_when_no_argument_does(
     source: DataSource, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """--data, then $MNIST_DIR."""
+    """The argument takes precedence over ``$MNIST_DIR``."""
     monkeypatch.setenv("MNIST_DIR", str(folder))
     assert len(source.load("train")) == 512
 
@@ -85,8 +93,8 @@ def test_the_variable_names_the_folder_when_no_argument_does(
         source.load("train")
 
 
-def test_a_truncated_file_is_refused_by_name(source: DataSource, folder: Path) -> None:
-    """A download that broke off."""
+def test_a_truncated_file_is_rejected_by_name(source: DataSource, folder: Path) -> None:
+    """An interrupted download is an error that names the file."""
     path = folder / f"{IMAGES}.gz"
     path.write_bytes(path.read_bytes()[:-100])
 
@@ -94,8 +102,10 @@ def test_a_truncated_file_is_refused_by_name(source: DataSource, folder: Path) -
         source.load("t10k", folder)
 
 
-def test_a_foreign_file_is_refused_by_name(source: DataSource, folder: Path) -> None:
-    """Another data set in MNIST's format under MNIST's names, as Fashion-MNIST is."""
+def test_another_data_sets_file_is_rejected_by_name(
+    source: DataSource, folder: Path
+) -> None:
+    """Another data set under MNIST's file names, such as Fashion-MNIST, is an error."""
     shutil.copy(folder / "train-images-idx3-ubyte.gz", folder / f"{IMAGES}.gz")
 
     with pytest.raises(
@@ -104,8 +114,8 @@ def test_a_foreign_file_is_refused_by_name(source: DataSource, folder: Path) -> 
         source.load("t10k", folder)
 
 
-def test_the_sample_is_not_taken_for_mnist() -> None:
-    """The known hashes are those of all 70,000 digits."""
+def test_the_sample_is_not_accepted_as_mnist() -> None:
+    """The known hashes are of all 70,000 digits, so the sample is rejected."""
     with pytest.raises(DataError, match="is not MNIST's"):
         DataSource().load("train", DATA)
     assert set(MNIST_FILES) == {path.stem for path in DATA.glob("*.gz")}
@@ -114,7 +124,7 @@ def test_the_sample_is_not_taken_for_mnist() -> None:
 def test_files_are_downloaded_once(
     source: DataSource, mirror: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A mirror that fails is passed over; what it gave stays in the cache folder."""
+    """The next mirror is tried after a failure; the files stay in the cache folder."""
     monkeypatch.delenv("MNIST_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     first = replace(source, mirrors=(mirror + "nothing/", mirror)).load("t10k")
@@ -127,10 +137,25 @@ def test_files_are_downloaded_once(
     }
 
 
-def test_a_download_is_checked_before_it_is_kept(
+def test_without_a_home_folder_the_error_names_the_option(
+    source: DataSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user without ``$HOME`` and without a password entry has no cache folder."""
+
+    def no_entry(_: int) -> None:
+        raise KeyError
+
+    for name in ("HOME", "XDG_CACHE_HOME", "MNIST_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", no_entry)
+    with pytest.raises(DataError, match=r"no home folder .* --data"):
+        source.load("t10k")
+
+
+def test_a_download_is_checked_before_it_is_written(
     mirror: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a mirror gives in place of MNIST is not written."""
+    """A downloaded file that is not MNIST's is not written to the cache."""
     monkeypatch.delenv("MNIST_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(DataError, match=r"could not be downloaded.*SHA-256 differs"):
@@ -139,55 +164,23 @@ def test_a_download_is_checked_before_it_is_kept(
     assert list(tmp_path.rglob("*.gz")) == []
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "truncated"),
-        (b"\x00\x00\x0d\x01" + bytes(4), "not an IDX file"),
-        (b"\x00\x00\x08\x03" + bytes(3), "truncated"),
-        (b"\x00\x00\x08\x01" + struct.pack(">I", 5) + bytes(4), "truncated"),
-        (b"\x00\x00\x08\x03" + struct.pack(">III", 2**31, 2**31, 2**31), "truncated"),
-    ],
-)
-def test_a_damaged_idx_file_is_refused(content: bytes, message: str) -> None:
-    """The header must fit the content."""
-    with pytest.raises(DataError, match=message):
-        parse_idx(content, Path("digits"))
-
-
-def test_more_digits_than_there_are_is_an_error(train_digits: Digits) -> None:
-    """A size is a promise."""
-    assert len(train_digits.first(10)) == 10
-    assert len(train_digits.first(None)) == 512
-    with pytest.raises(DataError, match="513 digits asked for, 512 are there"):
-        train_digits.first(513)
-
-
-def test_the_digits_after_the_first_are_the_others(train_digits: Digits) -> None:
-    """At least one; the two parts make the whole."""
-    parts = train_digits.first(500), train_digits.after(500)
-
-    assert torch.equal(torch.cat([part.images for part in parts]), train_digits.images)
-    assert torch.equal(torch.cat([part.labels for part in parts]), train_digits.labels)
-    with pytest.raises(
-        DataError, match="no digits after the first 512: 512 are there; --train-size"
-    ):
-        train_digits.after(512)
-
-
-def test_the_halves_are_every_second_digit(test_digits: Digits) -> None:
-    """None is in both, none is left out, though their number be odd."""
-    first, second = test_digits.first(5).halves()
-
-    assert torch.equal(first.images, test_digits.images[[0, 2, 4]])
-    assert torch.equal(second.images, test_digits.images[[1, 3]])
-    assert [len(first.labels), len(second.labels)] == [3, 2]
-
-
-def test_fashion_mnist_is_read_where_it_is() -> None:
-    """From the folder named, or from Debian's where there is one; digits are not taken for garments."""
+def test_other_data_is_rejected_as_fashion_mnist() -> None:
+    """MNIST has the same format and file names."""
     with pytest.raises(DataError, match="is not Fashion-MNIST's"):
         fashion_mnist(DATA)
-    found = fashion_mnist(None)
-    assert (found is not None) == FASHION_FOLDER.exists()
-    assert found is None or found.images.shape == (10_000, 1, 28, 28)
+
+
+def test_fashion_mnist_is_optional() -> None:
+    """Without a folder, and without Debian's package, there is none."""
+    assert fashion_mnist(None) is None
+
+
+def test_fashion_mnist_is_read_from_debians_package(
+    fashion_mnist_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder is the default."""
+    monkeypatch.setattr("training.data.mnist.FASHION_FOLDER", fashion_mnist_folder)
+    images = fashion_mnist(None)
+
+    assert images is not None
+    assert images.images.shape == (10_000, 1, 28, 28)

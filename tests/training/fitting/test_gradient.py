@@ -1,4 +1,4 @@
-"""The gradient by hand is the right one, without autograd."""
+"""The gradient by hand agrees with autograd."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ Draws = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def forward(model: VAE, objective: Objective, pixels: Tensor, noise: Tensor) -> Draws:
-    """What an objective takes: -log p(x|z), mean, log-variance and latents."""
+    """Return an objective's arguments: -log p(x|z), mean, log-variance, latents."""
     mean, log_variance = model.encoder(pixels)
     latents = mean + torch.exp(0.5 * log_variance) * noise
     logits = [model.decoder.logits(latent).flatten(start_dim=1) for latent in latents]
@@ -30,10 +30,11 @@ def forward(model: VAE, objective: Objective, pixels: Tensor, noise: Tensor) -> 
 
 
 @pytest.mark.parametrize(("name", "samples"), OBJECTIVES)
-def test_it_is_that_of_log_weights_along_the_latents(
-    name: ObjectiveName, samples: int
-) -> None:
-    """Autograd's of log p(x|z) p(z) / q(z|x), q's parameters held, of samples drawn; the encoder's by their shares."""
+def test_it_is_autograds_along_the_latents(name: ObjectiveName, samples: int) -> None:
+    """It equals autograd's of log p(x|z) p(z) / q(z|x) with q's parameters constant.
+
+    Of the drawn samples only; the encoder's is weighted by their shares.
+    """
     torch.manual_seed(0)
     model, objective = (
         VAE((1, 4, 5), hidden_size=7, latent_size=3).double(),
@@ -69,8 +70,10 @@ def test_it_is_that_of_log_weights_along_the_latents(
 
 
 @pytest.mark.parametrize(("name", "samples"), OBJECTIVES)
-def test_it_is_the_losss_in_the_mean(name: ObjectiveName, samples: int) -> None:
-    """Over a hundred thousand draws it comes to autograd's gradient of the loss, in each parameter."""
+def test_its_expectation_is_the_losss_gradient(
+    name: ObjectiveName, samples: int
+) -> None:
+    """The mean over 100,000 draws is autograd's gradient of the loss."""
     torch.manual_seed(0)
     model, objective = (
         VAE((1, 2, 2), hidden_size=3, latent_size=2),

@@ -1,4 +1,4 @@
-"""Muon's steps are PyTorch's own, and orthogonal."""
+"""Muon's steps are orthogonal and agree with PyTorch's Muon."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from training.fitting.muon import Muon, orthogonal
 
 @pytest.mark.parametrize("shape", [(20, 30), (30, 20), (25, 25)])
 def test_a_matrix_becomes_orthogonal(shape: tuple[int, int]) -> None:
-    """In its own singular directions, whatever its scale; a zero stays one."""
+    """The singular directions stay, the values become about 1; zero stays zero."""
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     left, values, right = torch.linalg.svd(matrix, full_matrices=False)
     made = left.t() @ orthogonal(1e-3 * matrix) @ right.t()
@@ -21,7 +21,7 @@ def test_a_matrix_becomes_orthogonal(shape: tuple[int, int]) -> None:
 
 
 def test_its_steps_are_pytorchs() -> None:
-    """To the rounding of bfloat16, over several steps of two matrices; and a state can be taken up."""
+    """Several steps agree to bfloat16's rounding, with the state saved and restored."""
     generator = torch.Generator().manual_seed(0)
     ours, theirs = (
         [torch.nn.Parameter(torch.zeros(shape)) for shape in ((8, 20), (20, 8))]

@@ -1,4 +1,4 @@
-"""Recipes are read from files, and bad ones refused."""
+"""Recipe files are read, and bad ones are rejected by name."""
 
 import math
 from dataclasses import replace
@@ -14,17 +14,25 @@ RECIPES = sorted((REPOSITORY / "training" / "recipes").glob("*.toml"))
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_the_repositorys_recipes_can_be_read(path: Path) -> None:
-    """Each says in a comment what to expect, and differs from the defaults."""
+    """Each begins with a comment on its result and differs from the defaults."""
     assert path.read_text().startswith("# ")
     assert Recipe(**read_recipe(path)) != Recipe()  # type: ignore[arg-type]  # read_recipe has checked the types
 
 
-def test_a_whole_number_is_a_number(tmp_path: Path) -> None:
-    """C = 16 needs no point."""
+def test_an_integer_is_a_float(tmp_path: Path) -> None:
+    """An integer is accepted for a float: C = 16 is valid."""
     path = tmp_path / "recipe.toml"
     path.write_text('c = 16\nobjective = "bernoulli"\n')
 
     assert read_recipe(path) == {"c": 16, "objective": "bernoulli"}
+
+
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
+    """Some editors begin UTF-8 files with one."""
+    path = tmp_path / "recipe.toml"
+    path.write_text("epochs = 3\n", encoding="utf-8-sig")
+
+    assert read_recipe(path) == {"epochs": 3}
 
 
 @pytest.mark.parametrize(
@@ -38,10 +46,10 @@ def test_a_whole_number_is_a_number(tmp_path: Path) -> None:
         ('binarize = "yes"', "binarize = 'yes' is not of the type bool"),
     ],
 )
-def test_a_bad_recipe_is_refused_by_name(
+def test_a_bad_recipe_is_rejected_by_name(
     tmp_path: Path, text: str, message: str
 ) -> None:
-    """Whatever is wrong with it."""
+    """The message names the file and the fault."""
     path = tmp_path / "bad.toml"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(RecipeError, match=rf"bad\.toml.*{message}"):
@@ -52,13 +60,13 @@ def test_a_bad_recipe_is_refused_by_name(
     ("name", "value"),
     [("c", math.nan), ("averaging", math.nan), ("learning_rate", math.inf)],
 )
-def test_a_number_that_is_not_finite_is_refused(name: str, value: float) -> None:
-    """By the field's name: training would end with weights that are no numbers."""
+def test_a_number_that_is_not_finite_is_rejected(name: str, value: float) -> None:
+    """The message names the field."""
     with pytest.raises(RecipeError, match=f"{name} must be finite; is {value}"):
         replace(Recipe(), **{name: value})  # type: ignore[arg-type]  # all of them are floats
 
 
-def test_a_missing_recipe_is_refused_by_name(tmp_path: Path) -> None:
-    """In the words of the other errors."""
+def test_a_missing_recipe_is_rejected_by_name(tmp_path: Path) -> None:
+    """A missing file is reported like an unreadable one."""
     with pytest.raises(RecipeError, match=r"none\.toml is not a readable recipe"):
         read_recipe(tmp_path / "none.toml")

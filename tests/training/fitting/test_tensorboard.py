@@ -1,4 +1,4 @@
-"""Losses reach TensorBoard where it is there, and its absence is said."""
+"""Losses are written for TensorBoard; a missing package is reported."""
 
 import sys
 from pathlib import Path
@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from training.fitting.checkpoint import EpochResult
+from training.fitting.errors import TrainingError
 from training.fitting.tensorboard import epoch_log
-from training.fitting.trainer import EpochResult, TrainingError
 
 
 def test_each_epochs_losses_are_written(tmp_path: Path) -> None:
-    """By name, each at its epoch."""
+    """Each loss is a scalar with its name and its epoch."""
     with epoch_log(tmp_path) as log:
         log(EpochResult(epoch=1, loss=3.0, reconstruction_loss=2.0, kl_divergence=1.0))
         log(EpochResult(epoch=2, loss=2.5, reconstruction_loss=1.5, kl_divergence=1.0))
@@ -29,7 +30,7 @@ def test_each_epochs_losses_are_written(tmp_path: Path) -> None:
 
 
 def test_without_a_folder_nothing_is_written() -> None:
-    """Nor is TensorBoard needed."""
+    """Without a folder, results are discarded and TensorBoard is not imported."""
     with epoch_log(None) as log:
         log(EpochResult(1, 3.0, 2.0, 1.0))
 
@@ -37,7 +38,7 @@ def test_without_a_folder_nothing_is_written() -> None:
 def test_a_missing_package_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the command that installs it."""
+    """The message has the command that installs it."""
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with (
         pytest.raises(TrainingError, match="pip install tensorboard"),

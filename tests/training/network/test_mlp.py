@@ -1,4 +1,4 @@
-"""The network is the reference's."""
+"""The network has the reference's architecture."""
 
 import torch
 
@@ -6,7 +6,7 @@ from training.network.mlp import VAE, sample_posterior
 
 
 def test_the_default_network_has_the_references_sizes() -> None:
-    """784-256-32-256-784, layer by layer, 427,344 parameters."""
+    """It is 784-256-32-256-784 with 427,344 parameters."""
     shapes = {
         name: tuple(parameter.shape) for name, parameter in VAE().named_parameters()
     }
@@ -27,7 +27,7 @@ def test_the_default_network_has_the_references_sizes() -> None:
 
 
 def test_pixels_are_the_sigmoid_of_logits() -> None:
-    """The decoder's answer lies in [0, 1] and has the image's shape."""
+    """The decoder's output is in [0, 1] and has the image's shape."""
     decoder, latent = VAE().decoder, torch.randn(3, 32)
 
     assert decoder(latent).shape == (3, 1, 28, 28)
@@ -35,7 +35,7 @@ def test_pixels_are_the_sigmoid_of_logits() -> None:
 
 
 def test_posterior_samples_have_the_posteriors_moments() -> None:
-    """Mean and variance over many draws; the same generator state gives the same draw."""
+    """Mean and variance agree over many draws; equal generators give equal draws."""
     mean, log_variance = (
         torch.tensor([[1.0, -2.0]]),
         torch.log(torch.tensor([[0.25, 4.0]])),

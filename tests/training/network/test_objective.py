@@ -1,4 +1,4 @@
-"""The losses are the papers'."""
+"""The losses agree with the papers and with PyTorch's distributions."""
 
 import math
 
@@ -19,7 +19,7 @@ from training.network.objective import (
 
 
 def test_kl_is_that_of_two_gaussians() -> None:
-    """Against PyTorch's own distributions, and 0 at the prior."""
+    """It agrees with PyTorch's distributions and is 0 at the prior."""
     mean, log_variance = torch.randn(5, 4), torch.randn(5, 4)
     posterior = Independent(Normal(mean, (0.5 * log_variance).exp()), 1)
     prior = Independent(Normal(torch.zeros(5, 4), torch.ones(5, 4)), 1)
@@ -31,7 +31,7 @@ def test_kl_is_that_of_two_gaussians() -> None:
 
 
 def test_squared_error_is_summed_over_an_image() -> None:
-    """One number an image, no mean over pixels."""
+    """It is one number an image, without a mean over pixels."""
     pixels = torch.zeros(2, 1, 2, 2)
 
     assert squared_error(
@@ -40,7 +40,7 @@ def test_squared_error_is_summed_over_an_image() -> None:
 
 
 def test_binary_cross_entropy_is_a_bernoulli_likelihood() -> None:
-    """Against PyTorch's distribution, for black and white pixels."""
+    """It agrees with PyTorch's distribution for black and white pixels."""
     logits = torch.randn(3, 1, 4, 4)
     pixels = (torch.rand(3, 1, 4, 4) > 0.5).float()
     expected = -Independent(Bernoulli(logits=logits), 3).log_prob(pixels)
@@ -48,8 +48,8 @@ def test_binary_cross_entropy_is_a_bernoulli_likelihood() -> None:
     assert torch.allclose(binary_cross_entropy(pixels, logits), expected, atol=1e-5)
 
 
-def test_c_weighs_the_squared_error() -> None:
-    """The loss is C |x - y|^2, of the sigmoid of the logits."""
+def test_c_weights_the_squared_error() -> None:
+    """The loss is C |x - y|^2, with y the sigmoid of the logits."""
     pixels, logits = torch.rand(3, 1, 4, 4), torch.randn(3, 1, 4, 4)
     expected = 16 * squared_error(pixels, torch.sigmoid(logits))
 
@@ -70,7 +70,7 @@ def test_the_reference_is_c_16() -> None:
 
 
 def test_log_normal_is_a_gaussians_density() -> None:
-    """Against PyTorch's distribution, for several draws at once."""
+    """It agrees with PyTorch's distribution for several draws at once."""
     mean, log_variance, latent = (
         torch.randn(5, 4),
         torch.randn(5, 4),
@@ -82,7 +82,7 @@ def test_log_normal_is_a_gaussians_density() -> None:
 
 
 def test_log_mean_exp_is_stable() -> None:
-    """Weights far beyond what a float holds have a mean all the same."""
+    """Weights beyond the range of a float have a finite log-mean."""
     assert log_mean_exp(
         torch.tensor([1000.0, 1000.0 + math.log(3)])
     ).item() == pytest.approx(1000 + math.log(2))
@@ -90,7 +90,7 @@ def test_log_mean_exp_is_stable() -> None:
 
 @pytest.mark.parametrize("name", ["squared-error", "bernoulli"])
 def test_the_loss_is_the_negative_elbo(name: ObjectiveName) -> None:
-    """Reconstruction loss + KL divergence, image by image."""
+    """It is reconstruction loss + KL divergence for each image."""
     reconstruction = torch.rand(1, 3)
     mean, log_variance, latent = torch.randn(3, 3, 2).unbind()
     loss = Objective(name).loss(reconstruction, mean, log_variance, latent[None])
@@ -101,7 +101,7 @@ def test_the_loss_is_the_negative_elbo(name: ObjectiveName) -> None:
 
 
 def test_the_importance_weighted_loss_is_burdas() -> None:
-    """Image by image, -log of the mean of p(x|z) p(z) / q(z|x) over the draws of that image."""
+    """It is -log of the mean of p(x|z) p(z) / q(z|x) over each image's draws."""
     samples, batch = 4, 3
     pixels = (torch.rand(batch, 1, 4, 4) > 0.5).float()
     mean, log_variance = torch.randn(batch, 2), torch.randn(batch, 2)

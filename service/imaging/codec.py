@@ -1,0 +1,238 @@
+"""Images of requests decoded to the model's shape, and of responses encoded."""
+
+import binascii
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.imaging.errors import ImageError
+from service.imaging.pixels import WHITE, ImageShape, Pixels
+from service.imaging.plain_png import PlainPngReader, write_pngs
+from service.imaging.preprocessing import UNCHANGED, Fit, Preprocessing, fit_image
+from service.imaging.reader import DECODING_ERRORS, measure, read_image
+
+LARGEST_IMAGES = 8  # images of the largest size that a request may have
+
+UnitPixels = NDArray[np.float32]  # in [0, 1]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """Bounds on what is decoded: a small file can have very many pixels.
+
+    Attributes:
+        max_bytes: Of one image's file, or of its base64.
+        max_pixels: Of one image, before preprocessing.
+    """
+
+    max_bytes: int
+    max_pixels: int
+
+    @property
+    def max_total_pixels(self) -> int:
+        """Pixels in a request's images after which no more is decoded."""
+        return LARGEST_IMAGES * self.max_pixels
+
+
+class DecodedImage(NamedTuple):
+    """An image in the model's shape.
+
+    Attributes:
+        pixels: uint8 (channels, height, width), 0 is black.
+        preprocessing: The changes made to the image.
+        source_pixels: Number of pixels that were decoded by Pillow; 0 for a plain PNG.
+    """
+
+    pixels: Pixels
+    preprocessing: Preprocessing
+    source_pixels: int
+
+
+class ImageCodec:
+    """Decoder of PNG, JPEG, WebP, BMP and GIF, of any mode, to one shape."""
+
+    def __init__(self, shape: ImageShape, limits: ImageLimits) -> None:
+        self.shape = shape
+        self.limits = limits
+        self._plain_png_reader = PlainPngReader(shape)
+
+    def are_plain(self, contents: Sequence[object]) -> bool:
+        """Return whether all items look like plain PNGs of the shape.
+
+        They begin as these do and are no longer, so that it takes no time worth
+        counting to decode them.
+        """
+        return self._plain_png_reader.are_plain(contents)
+
+    def decode(self, contents: Sequence[str | bytes], fit: Fit) -> list[DecodedImage]:
+        """Decode files, or base64 with or without the prefix of a data URI.
+
+        An image is turned as its EXIF data say and preprocessed by ``fit_image``.
+        Raises ImageError, with the item's index, for the first item that is no image of
+        a known format, is damaged or too large, or comes after too many pixels.
+        """
+        if len(contents) > 1 and self.are_plain(contents):
+            images = self._decode_plain(contents)
+            if images is not None:
+                return images
+        images = []
+        total_pixels = 0
+        max_total_pixels = self.limits.max_total_pixels
+        for index, content in enumerate(contents):
+            try:
+                if total_pixels >= max_total_pixels:
+                    raise too_many_pixels(total_pixels, max_total_pixels)
+                image = self._decode_one(content, fit)
+            except ImageError as error:
+                error.index = index
+                raise
+            images.append(image)
+            total_pixels += image.source_pixels
+        return images
+
+    def count_pixels(self, contents: Sequence[str | bytes]) -> int:
+        """Return the pixels that ``decode`` would decode, by the files' headers.
+
+        What cannot be decoded counts for nothing: ``decode`` rejects it.
+        """
+        total = 0
+        for content in contents:
+            with suppress(ImageError, *DECODING_ERRORS):
+                self._check_size(content)
+                width, height = measure(to_bytes(content))
+                total += min(width * height, self.limits.max_pixels)
+        return min(total, self.limits.max_total_pixels + self.limits.max_pixels)
+
+    def _check_size(self, content: object) -> None:
+        """Reject what is neither text nor bytes, and what is too long."""
+        if not isinstance(content, (str, bytes)):
+            raise ImageError("must be a string, a base64 PNG, JPEG, WebP, BMP or GIF")
+        limit = self.limits.max_bytes
+        if len(content) > limit:
+            form = " of base64" if isinstance(content, str) else ""
+            raise ImageError(
+                f"must have at most {limit} bytes{form} (VAE_MAX_IMAGE_BYTES); "
+                f"has {len(content)}"
+            )
+
+    def _decode_plain(
+        self, contents: Sequence[str | bytes]
+    ) -> list[DecodedImage] | None:
+        """Decode plain PNGs together; None if any item is not one."""
+        try:
+            files = [to_bytes(content) for content in contents]
+        except ImageError:
+            return None
+        images = self._plain_png_reader.read_all(files)
+        if images is None:
+            return None
+        return [DecodedImage(pixels, UNCHANGED, 0) for pixels in images]
+
+    def _decode_one(self, content: str | bytes, fit: Fit) -> DecodedImage:
+        self._check_size(content)
+        file = to_bytes(content)
+        plain = self._plain_png_reader.read(file)
+        if plain is not None:
+            return DecodedImage(plain, UNCHANGED, 0)
+        image, oriented = read_image(file, self.limits.max_pixels)
+        pixels, preprocessing = fit_image(image, self.shape, fit, oriented=oriented)
+        return DecodedImage(pixels, preprocessing, image.width * image.height)
+
+
+def too_many_pixels(pixels: int, limit: int) -> ImageError:
+    """Return the error for an image after images of so many pixels."""
+    setting = f"{LARGEST_IMAGES} times VAE_MAX_IMAGE_PIXELS"
+    return ImageError(
+        f"comes after images of {pixels} pixels; the most is {limit} ({setting})"
+    )
+
+
+def to_bytes(content: str | bytes) -> bytes:
+    """Return a file's bytes, decoded from base64 if it is a string."""
+    return decode_base64(content) if isinstance(content, str) else content
+
+
+def base64_text(content: bytes) -> str:
+    """Return bytes as base64 without line breaks."""
+    return binascii.b2a_base64(content, newline=False).decode("ascii")
+
+
+def decode_base64(text: str) -> bytes:
+    """Return the bytes of standard, padded base64 without line breaks.
+
+    A data URI's prefix is allowed. Raises ImageError.
+    """
+    if text.startswith("data:"):
+        prefix, _, text = text.partition(",")
+        if not prefix.endswith(";base64"):
+            raise ImageError("a data URI without base64")
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError as error:
+        reason = "not base64 (standard alphabet, padded, no line breaks)"
+        raise ImageError(reason) from error
+
+
+@dataclass(frozen=True, slots=True)
+class ImageGrid:
+    """Images and their layout on a contact sheet.
+
+    Attributes:
+        images: uint8 (count, channels, height, width).
+        columns: Number of images in a row.
+    """
+
+    images: Pixels
+    columns: int
+
+
+def image_grid(
+    pixels: UnitPixels, columns: int | None = None, *, scale: int = 1
+) -> ImageGrid:
+    """Return pixels (count, channels, height, width) in [0, 1] as a grid of images.
+
+    Pixels are clipped, rounded, and repeated to ``scale`` x ``scale`` pixels. By default
+    the grid is about as high as wide; it is never wider than its images.
+    """
+    levels = pixels.clip(0, 1) * WHITE
+    images = np.rint(levels).astype(np.uint8)
+    count = len(images)
+    if columns is None:
+        columns = math.ceil(math.sqrt(count))
+    return ImageGrid(upscale(images, scale), min(columns, count))
+
+
+def upscale(images: Pixels, scale: int) -> Pixels:
+    """Return images with each pixel repeated to ``scale`` x ``scale`` pixels."""
+    if scale == 1:
+        return images
+    wide = images.repeat(scale, axis=3)
+    return wide.repeat(scale, axis=2)
+
+
+def contact_sheet(grid: ImageGrid) -> Pixels:
+    """Return the grid as one image (1, channels, height, width), row by row.
+
+    There are no gaps; cells without an image are black.
+    """
+    count, channels, height, width = grid.images.shape
+    columns = grid.columns
+    rows = math.ceil(count / columns)
+    shape = (rows * columns, channels, height, width)
+    cells = np.zeros(shape, np.uint8)
+    cells[:count] = grid.images
+    cells = cells.reshape(rows, columns, channels, height, width)
+    sheet = cells.transpose(2, 0, 3, 1, 4)
+    sheet_height = rows * height
+    sheet_width = columns * width
+    return sheet.reshape(1, channels, sheet_height, sheet_width)
+
+
+def base64_pngs(grid: ImageGrid) -> list[str]:
+    """Return each image of a grid as an 8-bit PNG in base64."""
+    return [base64_text(content) for content in write_pngs(grid.images)]

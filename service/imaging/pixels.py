@@ -1,0 +1,71 @@
+"""Conversion between Pillow's images and arrays of uint8 pixels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from service.imaging.errors import ImageError
+
+BLACK = 0
+WHITE = 255
+MODES = {1: "L", 3: "RGB"}  # Pillow's, by the number of channels
+# Averages when it reduces an image, and draws no rings around ink.
+RESAMPLING = Image.Resampling.HAMMING
+GREY_STEP = 257  # 65535 / 255: levels of 16 bits for one of 8 bits
+
+Pixels = NDArray[np.uint8]  # (channels, height, width) or (count, channels, ...)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageShape:
+    """Shape of an image's pixels; one channel is grey, three are RGB."""
+
+    channels: int
+    height: int
+    width: int
+
+
+def images_from_pixels(pixels: Pixels) -> list[Image.Image]:
+    """Return pixels (count, channels, height, width) as images."""
+    count, channels, height, width = pixels.shape
+    frames = pixels.transpose(0, 2, 3, 1)
+    if channels == 1:
+        frames = frames.reshape(count, height, width)
+    return [Image.fromarray(frame) for frame in frames]
+
+
+def pixels_from_image(image: Image.Image, channels: int) -> Pixels:
+    """Return an image's pixels (channels, height, width), transparency over black."""
+    opaque = flatten(image)
+    converted = opaque.convert(MODES[channels])
+    pixels = np.asarray(converted)
+    pixels = pixels.reshape(image.height, image.width, channels)
+    return pixels.transpose(2, 0, 1)
+
+
+def flatten(image: Image.Image, background: int = BLACK) -> Image.Image:
+    """Return an image of any mode with 8 bits a channel and no transparency.
+
+    Transparent parts show ``background``, a grey level. Raises ImageError for an image
+    with palette indices and no palette.
+    """
+    if image.mode.startswith("I"):
+        return reduce_depth(image)
+    if image.mode == "P" and image.palette is None:
+        raise ImageError("a palette image without its palette")
+    if image.has_transparency_data:
+        colour = (background, background, background)
+        paper = Image.new("RGBA", image.size, colour)
+        return Image.alpha_composite(paper, image.convert("RGBA"))
+    if image.mode == "CMYK":
+        return image.convert("RGB")
+    return image
+
+
+def reduce_depth(image: Image.Image) -> Image.Image:
+    """Return a grey image of 16 bits with 8 bits, its levels rounded."""
+    levels = np.asarray(image, dtype=np.uint32)
+    rounded = (levels + GREY_STEP // 2) // GREY_STEP
+    return Image.fromarray(rounded.astype(np.uint8))

@@ -1,0 +1,79 @@
+"""The files of a model's folder, verified against its model card."""
+
+import hashlib
+from codecs import BOM_UTF8
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from service.model.card import CardFile, ModelCard
+from service.model.errors import ModelLoadError
+from service.model.statistics import LatentStatistics
+
+CARD_FILE = "model.json"
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Read and validate the model card; a byte order mark before it is ignored.
+
+    Raises ModelLoadError, naming the file and the first invalid field.
+    """
+    path = folder / CARD_FILE
+    content = read_bytes(path)
+    try:
+        return ModelCard.model_validate_json(content.removeprefix(BOM_UTF8))
+    except ValidationError as error:
+        reason = first_reason(error)
+        raise ModelLoadError(
+            f"{path} is not a model card of format version 1: {reason}"
+        ) from error
+
+
+def first_reason(error: ValidationError) -> str:
+    """Return the first of a validation's errors as ``field.subfield: message``."""
+    first = error.errors()[0]
+    message = first["msg"]
+    field = ".".join(map(str, first["loc"]))
+    if not field:  # the file is not JSON
+        return message
+    return f"{field}: {message}"
+
+
+def read_verified(folder: Path, file: CardFile) -> bytes:
+    """Return the content of a file that the card names.
+
+    Raises ModelLoadError, naming the file, if it is missing or its SHA-256 is not the
+    card's.
+    """
+    path = folder / file.file
+    content = read_bytes(path)
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != file.sha256:
+        raise ModelLoadError(
+            f"{path} is not the file that its card names: the SHA-256 differs"
+        )
+    return content
+
+
+def read_statistics(folder: Path, card: ModelCard) -> LatentStatistics:
+    """Return the latent statistics that the card names; empty ones if it names none.
+
+    Raises ModelLoadError, naming the file.
+    """
+    file = card.statistics
+    if file is None:
+        return LatentStatistics.unknown(card.latent_size)
+    content = read_verified(folder, file)
+    try:
+        return LatentStatistics.read(content, card.latent_size)
+    except ModelLoadError as error:
+        path = folder / file.file
+        raise ModelLoadError(f"{path}: {error}") from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file. Raises ModelLoadError, naming it."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelLoadError(f"{path} cannot be read: {error.strerror}") from error

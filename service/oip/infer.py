@@ -1,0 +1,236 @@
+"""Inference routes: JSON, or JSON with tensors as bytes behind it."""
+
+from collections.abc import Callable, Coroutine
+from math import prod
+from typing import Any
+
+from typing_extensions import override
+
+from service.api.body import JSON, Body, check_body_type, header_text, parse_json
+from service.api.errors import Problem, unreadable_body
+from service.api.responses import Content
+from service.api.route import Headers, OperationRoute
+from service.api.state import AppState, ServedModel
+from service.imaging.codec import DecodedImage
+from service.model.autoencoder import Autoencoder, Floats
+from service.oip.schemas import InferRequest, InferResponse, OutputSize, OutputTensor
+from service.oip.specs import MODEL_NAMES, ModelSpec, model_paths, model_specs
+from service.oip.tensors import FLOAT32
+from service.operations.base import ExampleInputs
+
+TAG = "Open Inference Protocol"
+OCTETS = b"application/octet-stream"
+LENGTH_HEADER = b"inference-header-content-length"
+OTHER_PARTS = 256  # JSON values and names beside an input's numbers
+
+Infer = Callable[
+    [InferRequest, list[DecodedImage], Autoencoder],
+    Coroutine[Any, Any, InferResponse],
+]
+
+
+def infer_routes(state: AppState) -> list[OperationRoute]:
+    """Return the inference routes. Those with a version are not described again."""
+    routes: list[OperationRoute] = []
+    for name in MODEL_NAMES:
+        plain, versioned = model_paths(name)
+        routes.append(InferRoute(f"{plain}/infer", name, state, described=True))
+        routes.append(InferRoute(f"{versioned}/infer", name, state, described=False))
+    return routes
+
+
+class InferRoute(OperationRoute):
+    """A POST route that computes one model of the protocol."""
+
+    def __init__(
+        self, path: str, name: str, state: AppState, *, described: bool
+    ) -> None:
+        binary = {OCTETS.decode(): {"schema": {"type": "string", "format": "binary"}}}
+        super().__init__(
+            path,
+            infer_operation(name, state),
+            state,
+            operation_id=f"{name}_infer",
+            tags=[TAG],
+            summary=f"Infer with the {name}",
+            description=(
+                "With `Inference-Header-Content-Length`, numbers are bytes behind the "
+                "JSON (binary tensor data extension); if it is 0, the body is the "
+                "input's bytes alone. `/versions/1/infer` is the same."
+            ),
+            include_in_schema=described,
+            responses={200: {"content": binary}, 422: {"model": Problem}},
+        )
+        self._name = name
+        self.media_types = (JSON, OCTETS)  # the request's body decides
+        self.finish = write_tensors
+
+    def spec(self, model: ServedModel) -> ModelSpec:
+        """Return the spec of the route's model."""
+        return model_specs(model.limits)[self._name]
+
+    @override
+    def validation_context(self, model: ServedModel) -> object:
+        return self.spec(model)
+
+    @override
+    def check_type(self, content_type: bytes, headers: Headers) -> bytes:
+        """Return the media type that a body is parsed as.
+
+        Raises ProblemError for all but JSON, bytes, and no type, as tritonclient sends
+        it. A page can send a body without a type to another origin without a preflight,
+        but it cannot hide its own origin.
+        """
+        from_page = any(name == b"origin" for name, _ in headers)
+        if content_type != OCTETS and (content_type or from_page):
+            check_body_type(content_type)
+        return content_type
+
+    @override
+    def parse(self, body: Body, model: ServedModel) -> object:
+        content = body.content
+        length = json_length(body.headers, len(content))
+        spec = self.spec(model)
+        if content and not length:
+            return raw_request(content, spec)
+        max_members = spec.max_items * lists_of_item(spec) + OTHER_PARTS
+        max_parts = spec.max_items * prod(spec.input.shape) + max_members
+        fields = parse_json(content[:length], max_parts, max_members)
+        attach_bytes(fields, content[length:])
+        return fields
+
+    @override
+    def examples(self, inputs: ExampleInputs) -> dict[str, object]:
+        tensor = self.spec(self.state.model).input
+        values = {"pixels": inputs.pixels, "latent": inputs.latents}
+        item = {
+            "name": tensor.name,
+            "shape": [1, *tensor.shape],
+            "datatype": "FP32",
+            "data": values[tensor.name][0],
+        }
+        return {"One item": {"inputs": [item]}}
+
+
+def lists_of_item(spec: ModelSpec) -> int:
+    """Return the number of JSON lists of an item that is nested as its shape says."""
+    shape = spec.input.shape
+    return sum(prod(shape[:axes]) for axes in range(len(shape)))
+
+
+def infer_operation(name: str, state: AppState) -> Infer:
+    """Return the operation that computes a model of the protocol."""
+
+    async def infer(
+        request: InferRequest, _: list[DecodedImage], model: Autoencoder
+    ) -> InferResponse:
+        spec = model_specs(state.model.limits)[name]
+        results = await spec.compute(model, request.inputs[0].data)
+        names = [tensor.name for tensor in spec.outputs]
+        computed = dict(zip(names, results, strict=True))
+        default = request.parameters.binary_data_output
+        wanted: dict[str, bool | None] = dict.fromkeys(names)
+        if request.outputs:
+            wanted = {
+                output.name: output.parameters.binary_data for output in request.outputs
+            }
+        outputs = []
+        for output, binary in wanted.items():
+            is_binary = default if binary is None else binary
+            outputs.append(output_tensor(output, computed[output], binary=is_binary))
+        return InferResponse(id=request.id, model_name=name, outputs=outputs)
+
+    return infer
+
+
+def output_tensor(name: str, values: Floats, *, binary: bool) -> OutputTensor:
+    """Return an output with its numbers as bytes or as a list."""
+    shape = list(values.shape)
+    if not binary:
+        return OutputTensor(name=name, shape=shape, data=values.ravel().tolist())
+    data = values.astype(FLOAT32).tobytes()
+    size = OutputSize(binary_data_size=len(data))
+    return OutputTensor(name=name, shape=shape, parameters=size, data=data)
+
+
+def write_tensors(response: InferResponse) -> Content:
+    """Write a response as JSON, with its binary tensors behind it."""
+    content = response.model_dump_json().encode()
+    binary = [
+        output.data for output in response.outputs if isinstance(output.data, bytes)
+    ]
+    if not binary:
+        return Content(content, ((b"content-type", JSON),))
+    headers = (
+        (b"content-type", OCTETS),
+        (LENGTH_HEADER, b"%d" % len(content)),
+    )
+    return Content(content + b"".join(binary), headers)
+
+
+def json_length(headers: Headers, total: int) -> int:
+    """Return how many of a body's bytes are JSON: all, unless a header says.
+
+    Raises ProblemError for a header that is no number from 0 to ``total``.
+    """
+    given = dict(headers).get(LENGTH_HEADER)
+    if given is None:
+        return total
+    length = -1
+    if given.isdigit() and len(given) <= len(str(total)):
+        length = int(given)
+    if not 0 <= length <= total:
+        raise unreadable_body(
+            f"Inference-Header-Content-Length must be 0 to {total}, the body's bytes; "
+            f"is {header_text(given)}"
+        )
+    return length
+
+
+def raw_request(content: bytes, spec: ModelSpec) -> dict[str, object]:
+    """Return the request that consists of its one input's numbers as bytes.
+
+    As Triton does, the outputs are binary too. Raises ProblemError for a part of an
+    item.
+    """
+    item_bytes = FLOAT32.itemsize * prod(spec.input.shape)
+    count, rest = divmod(len(content), item_bytes)
+    if rest:
+        raise unreadable_body(
+            f"without JSON the body must be items of {item_bytes} bytes; has "
+            f"{len(content)} bytes"
+        )
+    tensor = {
+        "name": spec.input.name,
+        "shape": [count, *spec.input.shape],
+        "datatype": "FP32",
+        "data": content,
+    }
+    return {"parameters": {"binary_data_output": True}, "inputs": [tensor]}
+
+
+def attach_bytes(fields: object, binary: bytes) -> None:
+    """Set the bytes behind the JSON as the data of the input that claims them.
+
+    Raises ProblemError if their number is not the one claimed.
+    """
+    claimed: float = 0
+    match fields:
+        case {"inputs": [_, _, *_]}:
+            return  # rejected by the schema: there must be one
+        case {
+            "inputs": [
+                {
+                    "parameters": {"binary_data_size": int() | float() as claimed}
+                } as tensor
+            ]
+        }:
+            if tensor.get("data") is not None:
+                raise unreadable_body(
+                    "an input must have either data or binary_data_size"
+                )
+            tensor["data"] = binary
+    if len(binary) != claimed:
+        raise unreadable_body(
+            f"{len(binary)} bytes follow the JSON; binary_data_size is {claimed}"
+        )

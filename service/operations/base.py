@@ -1,0 +1,357 @@
+"""Requests and responses of the operations, and the parts that several share."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from math import isqrt
+from secrets import randbits
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    PlainSerializer,
+    ValidationInfo,
+    model_validator,
+)
+
+from service.imaging.codec import DecodedImage, ImageGrid, base64_pngs
+from service.imaging.preprocessing import Fit, Preprocessing
+from service.model.autoencoder import Autoencoder, Pixels
+from service.model.noise import SEED_BITS
+from service.operations.fields import (
+    Count,
+    Encoding,
+    Images,
+    Scale,
+    Seed,
+    WholeNumber,
+)
+from service.operations.limits import MAX_UPSCALED_PIXELS, field_error, limits_of
+
+MAX_FIELDS = 100  # of an object, known or not
+Location = tuple[int | str, ...]  # of a value in a request's body
+
+
+class ExampleInputs(NamedTuple):
+    """Inputs of the documentation's examples: images of the data and their latents.
+
+    images: base64 PNGs, two or more, in the card's order.
+    pixels: numbers in [0, 1] of each image, row by row, rounded.
+    latents: posterior mean of each image, rounded.
+    """
+
+    images: list[str]
+    pixels: list[list[float]]
+    latents: list[list[float]]
+
+
+class Request(BaseModel):
+    """Base of requests. Unknown fields and numbers in strings are rejected.
+
+    takes_files: images may come as files, without JSON around them.
+    item_lists: fields that may be lists of items, each with its smallest length.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    takes_files: ClassVar[bool] = False
+    item_lists: ClassVar[Mapping[str, int]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def check_lists(cls, body: object, info: ValidationInfo) -> object:
+        """Reject very many fields, and a list of the wrong length; drop nulls.
+
+        This is before any field or item is read: each would be an error of its own. A
+        null field is the same as an absent one.
+        """
+        if not isinstance(body, dict):
+            return body
+        if len(body) > MAX_FIELDS:
+            raise field_error(
+                (),
+                "fields",
+                "must have at most {limit} fields; has {count}",
+                limit=MAX_FIELDS,
+                count=len(body),
+            )
+        for name, least in cls.item_lists.items():
+            value = body.get(name)
+            if isinstance(value, list):
+                check_length(value, name, least, limits_of(info).max_items)
+        if None in body.values():
+            return {name: value for name, value in body.items() if value is not None}
+        return body
+
+    @property
+    def image_count(self) -> int:
+        """Number of images that the request brings or asks for, at least 1."""
+        return 1
+
+    @property
+    def cost(self) -> int:
+        """Work of the request, in single images."""
+        return self.image_count
+
+    def image_contents(self) -> Sequence[str | bytes]:
+        """Return the images of the request: base64 text or a file's bytes."""
+        return ()
+
+    def image_location(self, index: int) -> Location:
+        """Return the place in the body of an image of ``image_contents``."""
+        raise NotImplementedError
+
+    @classmethod
+    def examples(cls, inputs: ExampleInputs) -> dict[str, object]:
+        """Return valid bodies by title, the simplest first.
+
+        They keep to the smallest limits that can be set. An example that the loaded
+        model rejects is not shown.
+        """
+        raise NotImplementedError
+
+
+class Response(BaseModel):
+    """Base of responses."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+# The service's other half: a function of a request, its decoded images and a model.
+Operation = Callable[[Any, list[DecodedImage], Autoencoder], Awaitable[Response]]
+
+
+def pixel_batch(images: list[DecodedImage]) -> Pixels:
+    """Stack decoded images: uint8 (batch, channels, height, width)."""
+    return np.stack([image.pixels for image in images])
+
+
+class FitRequest(Request):
+    """Base of requests that bring images."""
+
+    fit: Fit = Field(
+        "auto",
+        description="How an image of another size is brought to the model's size. "
+        "auto: as MNIST was made, by separating ink from paper, cropping to the ink, "
+        "scaling, and centering by mass; resize: only scaled; none: rejected.",
+    )
+    explain: bool = Field(
+        default=False,
+        description="Whether the response describes the preprocessing of each image.",
+    )
+
+
+class ImagesRequest(FitRequest):
+    """Base of requests that bring a list of images."""
+
+    takes_files = True
+    item_lists: ClassVar = {"images": 1}
+
+    images: Images
+
+    @property
+    def image_count(self) -> int:
+        """Number of images."""
+        return len(self.images)
+
+    def image_contents(self) -> Sequence[str | bytes]:
+        """Return the images."""
+        return self.images
+
+    def image_location(self, index: int) -> Location:
+        """Return the place of an image in the list."""
+        return "images", index
+
+    @classmethod
+    def examples(cls, inputs: ExampleInputs) -> dict[str, object]:
+        """Return a body with two images."""
+        return {"Two images": {"images": inputs.images[:2]}}
+
+
+OF_SAMPLES = {"samples", "seed"}
+
+
+class SamplesRequest(ImagesRequest):
+    """Base of requests that may ask for samples from the posterior."""
+
+    sample: bool = Field(
+        default=False,
+        description="Whether to draw samples from the posterior instead of taking "
+        "its mean.",
+    )
+    samples: Count = Field(
+        1, description="Number of samples of each image; only with sample."
+    )
+    seed: Seed = Field(
+        default_factory=partial(randbits, SEED_BITS),
+        description="Seed of the noise; only with sample. A new one by default.",
+    )
+
+    @model_validator(mode="after")
+    def check_samples(self, info: ValidationInfo) -> Self:
+        """Reject what has no effect without ``sample``, and too many samples.
+
+        The default of ``samples`` is accepted: some clients write defaults out.
+        """
+        if not self.sample:
+            for name in OF_SAMPLES & self.model_fields_set:
+                if (name, getattr(self, name)) != ("samples", 1):
+                    raise field_error(
+                        (name,), "sample", "must be absent unless sample is true"
+                    )
+        elif self.samples > 1:
+            check_image_count(self.image_count, "samples", info)
+        return self
+
+    @property
+    def image_count(self) -> int:
+        """Number of samples of all images."""
+        return len(self.images) * self.samples
+
+    @classmethod
+    def examples(cls, inputs: ExampleInputs) -> dict[str, object]:
+        """Return a body with two images, and one that asks for samples."""
+        samples = {
+            "images": inputs.images[:2],
+            "sample": True,
+            "samples": 3,
+            "seed": 1,
+        }
+        return super().examples(inputs) | {"Three samples of each image": samples}
+
+
+class EncodingRequest(Request):
+    """Base of requests whose responses have latents."""
+
+    encoding: Encoding = Field(
+        "floats",
+        description="Form of the response's latents. floats: numbers; base64: "
+        "little-endian float32 bytes.",
+    )
+
+
+class ImageOutputRequest(Request):
+    """Base of requests whose responses have images, also available as one picture."""
+
+    scale: Scale = 1
+
+    @property
+    def output_count(self) -> int:
+        """Number of images in the response."""
+        return self.image_count
+
+    @property
+    def cost(self) -> int:
+        """Work of the request, in single images: large output counts for more.
+
+        A bound, not a measurement: an image at scale 16 takes 50 us longer to write
+        than one at scale 1, where another image takes 9 us in all.
+        """
+        upscaled = max(1, self.scale**2 // MAX_UPSCALED_PIXELS)
+        return self.image_count * upscaled
+
+    @model_validator(mode="after")
+    def check_scale(self, info: ValidationInfo) -> Self:
+        """Reject more output pixels than the most images have, upscaled by 4."""
+        if self.scale > 1:
+            max_pixels = MAX_UPSCALED_PIXELS * limits_of(info).max_items
+            limit = isqrt(max_pixels // self.output_count)
+            if self.scale > limit:
+                raise field_error(
+                    ("scale",),
+                    "scale",
+                    "must be 1 to {limit} for {images} images (images x scale x scale "
+                    "is at most {bound} x VAE_MAX_ITEMS); is {scale}",
+                    limit=limit,
+                    images=self.output_count,
+                    bound=MAX_UPSCALED_PIXELS,
+                    scale=self.scale,
+                )
+        return self
+
+
+class AnimationRequest(ImageOutputRequest):
+    """Base of requests whose images are frames, also available as an animation."""
+
+    duration_ms: WholeNumber = Field(
+        100,
+        ge=20,
+        le=10_000,
+        description="Duration of an animation's frame in milliseconds; GIF rounds it "
+        "to 10 ms.",
+    )
+    loop: WholeNumber = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="How many times an animation is played; 0: forever.",
+    )
+
+
+def check_length(items: list[object], name: str, least: int, limit: int) -> None:
+    """Reject a list with too few or too many items; ``name`` is the field."""
+    if not least <= len(items) <= limit:
+        raise field_error(
+            (name,),
+            "count",
+            "must have {least} to {limit} items (VAE_MAX_ITEMS); has {count}",
+            least=least,
+            limit=limit,
+            count=len(items),
+        )
+
+
+def check_image_count(count: int, name: str, info: ValidationInfo) -> None:
+    """Reject more images in all than a request may ask for; ``name`` is the field."""
+    limit = limits_of(info).max_items
+    if count > limit:
+        raise field_error(
+            (name,),
+            "images",
+            "makes {count} images; the limit is {limit} (VAE_MAX_ITEMS)",
+            count=count,
+            limit=limit,
+        )
+
+
+# Written as PNGs when the response is serialized: a response may be a picture instead.
+OutputImages = Annotated[
+    InstanceOf[ImageGrid],
+    PlainSerializer(base64_pngs, return_type=list[str]),
+    Field(description="Base64 PNG, 8-bit grey, white ink on black."),
+]
+
+
+class PreprocessedResponse(Response):
+    """Base of responses to requests that bring images."""
+
+    fitted: list[Preprocessing] | None = Field(
+        None,
+        description="With explain: preprocessing of each image, in the request's "
+        "order.",
+    )
+
+
+class SampledResponse(Response):
+    """Base of responses that may be random."""
+
+    seed: int | None = Field(
+        None, description="With sample: the seed that gives the same noise again."
+    )
+
+
+class ImagesResponse(Response):
+    """One image for each item, in the request's order."""
+
+    images: OutputImages
+
+
+def preprocessing_of(
+    images: list[DecodedImage], request: FitRequest
+) -> list[Preprocessing] | None:
+    """Return the preprocessing of each image if the request asks for it."""
+    if not request.explain:
+        return None
+    return [image.preprocessing for image in images]

@@ -1,0 +1,147 @@
+"""POST /generate: new images."""
+
+from functools import partial
+from itertools import cycle, islice
+from secrets import randbits
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import Field, ValidationInfo, model_validator
+from typing_extensions import override
+
+from service.imaging.codec import DecodedImage, image_grid
+from service.model.autoencoder import Autoencoder, Floats
+from service.model.latent_space import mixture_samples, prior_samples
+from service.model.noise import SEED_BITS
+from service.operations.base import (
+    EncodingRequest,
+    ExampleInputs,
+    ImageOutputRequest,
+    OutputImages,
+    Response,
+)
+from service.operations.fields import (
+    Count,
+    DigitOrDigits,
+    LatentValues,
+    Seed,
+    latent_values,
+)
+from service.operations.limits import field_error, limits_of
+
+MAX_TEMPERATURE = 3.0
+
+
+class GenerateRequest(EncodingRequest, ImageOutputRequest):
+    """Number, class and variety of new images."""
+
+    item_lists: ClassVar = {"digit": 1}
+
+    count: Count | None = Field(
+        None,
+        description="Number of images. By default one for each digit given, else one.",
+    )
+    digit: DigitOrDigits | None = Field(
+        None,
+        description="A digit, or several to be repeated in turn. Any digit by default.",
+    )
+    temperature: float = Field(
+        1.0,
+        ge=0,
+        le=MAX_TEMPERATURE,
+        description="Factor of the noise about the mean: smaller is more typical, "
+        "larger is more varied.",
+    )
+    seed: Seed = Field(
+        default_factory=partial(randbits, SEED_BITS),
+        description="Seed of the noise. A new one by default.",
+    )
+    source: Literal["sampler", "prior"] = Field(
+        "sampler",
+        description="Distribution of the latents. sampler: mixtures of Gaussians "
+        "fitted to the data's digits at export; prior: the standard normal, which has "
+        "no classes.",
+    )
+
+    @model_validator(mode="after")
+    def check_source(self, info: ValidationInfo) -> Self:
+        """Reject digits with the prior, and the sampler without statistics."""
+        if self.source == "prior" and self.digit is not None:
+            raise field_error(
+                ("source",), "source", "must be sampler where a digit is given"
+            )
+        if self.source == "sampler" and not limits_of(info).labels:
+            raise field_error(
+                ("source",),
+                "source",
+                "must be prior: the model has no statistics of its classes",
+            )
+        return self
+
+    @property
+    @override
+    def image_count(self) -> int:
+        if self.count is not None:
+            return self.count
+        return len(self.digit) if isinstance(self.digit, list) else 1
+
+    def digits(self) -> list[int] | None:
+        """Return the digit of each image, or None where no digit is given."""
+        if self.digit is None:
+            return None
+        given = self.digit if isinstance(self.digit, list) else [self.digit]
+        return list(islice(cycle(given), self.image_count))
+
+    @classmethod
+    @override
+    def examples(cls, inputs: ExampleInputs) -> dict[str, object]:
+        return {
+            "Two new digits": {"count": 2, "seed": 1},
+            "A typical three": {"digit": 3, "temperature": 0.5, "seed": 1},
+            "From the prior": {"source": "prior", "seed": 1},
+        }
+
+
+class GenerateResponse(Response):
+    """New images and their latents."""
+
+    seed: int = Field(
+        description="Gives the same noise again, on any machine; the noise of an item "
+        "does not depend on the count."
+    )
+    digits: list[int] | None = Field(
+        None, description="Digit of each image, where digits were given."
+    )
+    latents: list[LatentValues] = Field(description="Latent of each image.")
+    images: OutputImages
+
+
+async def generate(
+    request: GenerateRequest, _: list[DecodedImage], model: Autoencoder
+) -> GenerateResponse:
+    """Generate new images.
+
+    Latents are drawn from mixtures fitted to each digit, or from the prior, and
+    decoded. The response's seed gives the same latents again.
+    """
+    digits = request.digits()
+    latents = draw_latents(request, digits, model)
+    pixels = await model.decode(latents)
+    columns = len(request.digit) if isinstance(request.digit, list) else None
+    return GenerateResponse(
+        seed=request.seed,
+        digits=digits,
+        latents=latent_values(latents, request.encoding),
+        images=image_grid(pixels, columns, scale=request.scale),
+    )
+
+
+def draw_latents(
+    request: GenerateRequest, digits: list[int] | None, model: Autoencoder
+) -> Floats:
+    """Draw latents, float32 (count, latent), from the request's source."""
+    count, seed = request.image_count, request.seed
+    if request.source == "prior":
+        return prior_samples(model.card.latent_size, seed, count, request.temperature)
+    labels = None if digits is None else np.array(digits)
+    return mixture_samples(model.statistics, seed, count, labels, request.temperature)

@@ -1,0 +1,43 @@
+"""Bounds of a request, made from the settings and the model card."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter
+
+from pydantic import ValidationInfo
+from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
+
+from service.imaging.pixels import ImageShape
+
+MAX_UPSCALED_PIXELS = 16  # output pixels for each pixel of the most items
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that requests are validated with.
+
+    labels: classes whose place in the latent space is known.
+    """
+
+    image_shape: ImageShape
+    latent_size: int
+    max_items: int
+    max_body_bytes: int
+    max_latent: float
+    labels: tuple[int, ...] = ()
+
+
+# Of a ValidationInfo: the limits that a request is validated with.
+limits_of: Callable[[ValidationInfo], Limits] = attrgetter("context")
+
+
+def field_error(
+    location: tuple[int | str, ...], kind: str, message: str, **values: object
+) -> ValidationError:
+    """Build the error of one field, for validators that look at several.
+
+    ``message`` is a template of the values, as ``PydanticCustomError`` has it.
+    """
+    error = PydanticCustomError(kind, message, values)
+    details = InitErrorDetails(type=error, loc=location, input=None)
+    return ValidationError.from_exception_data("Request", [details])

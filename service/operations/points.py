@@ -1,0 +1,105 @@
+"""Points of the latent space, given as an image, a latent or a digit."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+from typing_extensions import override
+
+from service.imaging.codec import DecodedImage
+from service.model.autoencoder import Autoencoder, Floats
+from service.operations.base import FitRequest, Location, Request, pixel_batch
+from service.operations.fields import Digit, Image, Latent
+
+FORMS = ("image", "latent", "digit")
+
+
+def describe_one_form(schema: dict[str, Any]) -> None:
+    """Write into a point's schema that exactly one of its forms must be there."""
+    required = len(schema.get("required", []))
+    schema.update(minProperties=required + 1, maxProperties=required + 1)
+    for field in schema["properties"].values():
+        if "anyOf" in field:
+            field.update(field.pop("anyOf")[0])
+            del field["default"]
+
+
+class LatentPoint(Request):
+    """A point of the latent space, in one of three forms."""
+
+    model_config = ConfigDict(json_schema_extra=describe_one_form)
+
+    image: Image | None = Field(None, description="Its posterior mean is the point.")
+    latent: Latent | None = Field(None, description="The point itself.")
+    digit: Digit | None = Field(None, description="The mean of its class.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def check_form(cls, value: object) -> object:
+        """Reject a point without a form, or with more than one."""
+        given: list[str] = []
+        if isinstance(value, dict):
+            given = [form for form in FORMS if value.get(form) is not None]
+        if len(given) != 1:
+            raise PydanticCustomError(
+                "point", "must have an image, a latent or a digit, and only one"
+            )
+        return value
+
+
+class PointsRequest(FitRequest):
+    """Base of requests that bring points of the latent space."""
+
+    def located_points(self) -> Sequence[tuple[Location, LatentPoint]]:
+        """Return the points in order, each with its place in the body."""
+        raise NotImplementedError
+
+    def points(self) -> list[LatentPoint]:
+        """Return the points in order."""
+        return [point for _, point in self.located_points()]
+
+    @override
+    def image_contents(self) -> Sequence[str | bytes]:
+        return [point.image for point in self.points() if point.image is not None]
+
+    @override
+    def image_location(self, index: int) -> Location:
+        locations = [
+            location
+            for location, point in self.located_points()
+            if point.image is not None
+        ]
+        return *locations[index], "image"
+
+
+def located(
+    name: str, points: Sequence[LatentPoint]
+) -> list[tuple[Location, LatentPoint]]:
+    """Return the points of a list field with their places in the body."""
+    return [((name, index), point) for index, point in enumerate(points)]
+
+
+async def resolve_points(
+    points: Sequence[LatentPoint], images: list[DecodedImage], model: Autoencoder
+) -> Floats:
+    """Return the latents of points, float32 (points, latent).
+
+    ``images`` are the decoded images among the points; they are encoded in one call.
+    """
+    posterior_means = iter(())
+    if images:
+        posterior = await model.encode(pixel_batch(images))
+        posterior_means = iter(posterior.mean)
+    digits = [point.digit for point in points if point.digit is not None]
+    class_means = iter(model.statistics.class_means(digits))
+    latents: list[Floats | list[float]] = []
+    for point in points:
+        if point.image is not None:
+            latents.append(next(posterior_means))
+        elif point.latent is not None:
+            latents.append(point.latent)
+        else:
+            latents.append(next(class_means))
+    return np.array(latents, dtype=np.float32)

@@ -1,0 +1,92 @@
+"""POST /score: likelihood, anomaly and label of each image."""
+
+import numpy as np
+from pydantic import Field
+
+from service.imaging.codec import DecodedImage
+from service.model.autoencoder import Autoencoder
+from service.model.score import Scores, score
+from service.operations.base import (
+    ImagesRequest,
+    PreprocessedResponse,
+    Response,
+    pixel_batch,
+    preprocessing_of,
+)
+
+
+class ScoreRequest(ImagesRequest):
+    """Images to score."""
+
+
+class ImageScore(Response):
+    """Scores of one image. What the model has no statistics of is absent."""
+
+    squared_error: float = Field(
+        description="Between the image and its reconstruction, pixels in [0, 1], "
+        "summed."
+    )
+    kl_divergence: float = Field(
+        description="From the posterior to the prior, in nats."
+    )
+    elbo: float = Field(
+        description="Evidence lower bound of the model's objective, in nats, at the "
+        "posterior's mean."
+    )
+    anomaly_percentile: float | None = Field(
+        None,
+        description="Percentage of the data's held-out digits that are less unusual: "
+        "above 99 the image is likely out of distribution.",
+    )
+    digit: int | None = Field(None, description="The most likely digit.")
+    probabilities: list[float] | None = Field(
+        None, description="Probability of each digit, in the order of classes."
+    )
+
+
+class ScoreResponse(PreprocessedResponse):
+    """Scores of images."""
+
+    classes: list[int] | None = Field(
+        None, description="Digits that the model has statistics of."
+    )
+    scores: list[ImageScore] = Field(
+        description="Scores of each image, in the request's order."
+    )
+
+
+async def score_images(
+    request: ScoreRequest, images: list[DecodedImage], model: Autoencoder
+) -> ScoreResponse:
+    """Score images: likelihood, anomaly, label.
+
+    Reconstruction error, ELBO, anomaly percentile and the probability of each digit, by
+    densities in the latent space at the posterior's mean.
+    """
+    fitted = preprocessing_of(images, request)
+    scores = await score(model, pixel_batch(images))
+    labels = model.statistics.labels
+    return ScoreResponse(
+        classes=labels or None,
+        scores=[image_score(scores, index, labels) for index in range(len(images))],
+        fitted=fitted,
+    )
+
+
+def image_score(scores: Scores, index: int, labels: list[int]) -> ImageScore:
+    """Return the scores of one image of a batch."""
+    percentile = None
+    if scores.anomaly_percentile is not None:
+        percentile = scores.anomaly_percentile[index]
+    digit = probabilities = None
+    if labels:
+        row = scores.probabilities[index]
+        digit, probabilities = labels[np.argmax(row)], row.tolist()
+    return ImageScore(
+        squared_error=scores.squared_error[index],
+        kl_divergence=scores.kl_divergence[index],
+        elbo=scores.elbo[index],
+        anomaly_percentile=percentile,
+        digit=digit,
+        probabilities=probabilities,
+    )

@@ -1,0 +1,227 @@
+"""HTTP/1.1 message syntax and connection handling, on real sockets."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.end_to_end.connection import (
+    Connection,
+    check_problem,
+    connect,
+    request,
+    with_connection,
+)
+from tests.end_to_end.server import Server, serve
+from tests.samples import card_examples
+
+DIGIT = request("POST", "/reconstruct", {"images": card_examples()[:1]})
+HEAD, _, BODY = DIGIT.partition(b"\r\n\r\n")
+READY = request("GET", "/readyz")
+CHUNKED_HEAD = (
+    b"POST /reconstruct HTTP/1.1\r\nHost: a\r\n"
+    b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+)
+OFFER = (
+    b"Connection: Upgrade, HTTP2-Settings\r\n"
+    b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQBAAAAAAIAAAAA\r\n"
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """Start a server with one worker."""
+    with serve("--workers", "1") as server:
+        yield server
+
+
+def test_trailers_are_ignored(server: Server) -> None:
+    """Trailer fields after a chunked body do not belong to the request."""
+    body = b"%x\r\n%s\r\n0\r\nX-Checksum: 1\r\n\r\n" % (len(BODY), BODY)
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.write(CHUNKED_HEAD + b"\r\n" + body)
+        assert (await connection.answer()).status == 200
+        assert (await connection.ask(DIGIT)).status == 200
+
+    with_connection(server.port, talk)
+
+
+@pytest.mark.parametrize("size", [1, 100_000], ids=["by the byte", "at once"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        HEAD + b"\r\n" + OFFER + b"\r\n" + BODY,
+        CHUNKED_HEAD + OFFER + b"\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY),
+        READY.removesuffix(b"\r\n") + OFFER + b"\r\n",
+    ],
+    ids=["a body", "a chunked body", "no body"],
+)
+def test_an_offer_of_another_protocol_is_ignored(
+    server: Server, sent: bytes, size: int
+) -> None:
+    """Java's client and curl offer HTTP/2: the body still belongs to the request.
+
+    What follows the body is the next request.
+    """
+
+    async def talk(connection: Connection) -> None:
+        several = sent + sent + READY
+        for start in range(0, len(several), size):
+            connection.writer.write(several[start : start + size])
+            await asyncio.sleep(0)
+        answers = [await connection.answer() for _ in range(3)]
+        assert [answer.status for answer in answers] == [200, 200, 200]
+        assert ("images" in answers[0].json()) is sent.startswith(b"POST")
+        assert answers[0].json() == answers[1].json()
+        assert answers[2].json() == {"status": "ok"}
+
+    with_connection(server.port, talk)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (b"1.1", b"1.0"),
+        (b"Connection: ", b"Connection: close, "),
+        (b"h2c", b"websocket"),
+    ],
+    ids=["HTTP/1.0", "close", "a websocket"],
+)
+def test_an_offer_does_not_keep_the_connection_open(
+    server: Server, change: tuple[bytes, bytes]
+) -> None:
+    """The connection ends after the response if it would without the offer."""
+    sent = (HEAD + b"\r\n" + OFFER + b"\r\n" + BODY).replace(*change, 1)
+
+    async def talk(connection: Connection) -> None:
+        assert (await connection.ask(sent)).json()["images"]
+        if b"h2c" in change:
+            assert (await connection.ask(DIGIT)).status == 200
+        else:
+            assert await connection.ended()
+
+    with_connection(server.port, talk)
+
+
+def test_a_body_is_never_read_as_a_request(server: Server) -> None:
+    """Else a client could make a proxy give its second response to another client."""
+    head = HEAD.replace(b"%d" % len(BODY), b"%d" % len(READY))
+    assert head != HEAD
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.write(head + b"\r\n" + OFFER + b"\r\n")
+        async with connect(server.port) as other:
+            # Once this is answered, the head has been read.
+            assert (await other.ask(READY)).status == 200
+        connection.writer.write(READY)
+        check_problem(await connection.answer(), 422, "invalid-request", "not JSON")
+        assert (await connection.ask(DIGIT)).json()["images"]
+
+    with_connection(server.port, talk)
+
+
+@pytest.mark.parametrize("requests", [0, 1])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01",
+        b"hello\r\n\r\n",
+        b"GET / HTTP/1.1\r\n:\r\n\r\n",
+        b"GET http://a:99999/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET a:443 HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"CONNECT /livez HTTP/1.1\r\nHost: a\r\n\r\n" + READY,
+    ],
+    ids=[
+        "TLS",
+        "plain text",
+        "a header without a name",
+        "an invalid port",
+        "no path",
+        "a tunnel",
+        "a tunnel and a request",
+    ],
+)
+def test_what_is_not_http_is_rejected(
+    server: Server, sent: bytes, requests: int
+) -> None:
+    """The first request of a connection or a later one; it is logged."""
+
+    async def talk(connection: Connection) -> None:
+        for _ in range(requests):
+            assert (await connection.ask(DIGIT)).status == 200
+        answer = await connection.ask(sent)
+        check_problem(answer, 400, "bad-request")
+        assert await connection.ended()
+        server.log.wait_for(answer.headers["x-request-id"])
+
+    with_connection(server.port, talk)
+
+
+@pytest.mark.parametrize("megabytes", [2, 5, 20])
+def test_a_client_that_sends_all_first_reads_the_rejection(
+    server: Server, megabytes: int
+) -> None:
+    """Urllib asks for the connection's end and sees no broken pipe, in any of 8 tries.
+
+    The service goes on reading what it drops, so that the kernel does not reset the
+    connection before the client has read the response.
+    """
+    body = bytes(megabytes * 1024 * 1024 + 1)
+    headers = {"Content-Type": "application/json"}
+    url = f"{server.url}/encode"
+
+    for _ in range(8):
+        sent = Request(url, body, headers)  # noqa: S310 - the URL is the test server's
+        with pytest.raises(HTTPError) as error:
+            urlopen(sent, timeout=30)  # noqa: S310
+        assert error.value.code == 413
+        error.value.close()
+
+
+BAD_CHUNK = b"2\r\n{}\r\nzz\r\n"
+
+
+def test_a_malformed_body_is_rejected_once(server: Server) -> None:
+    """The problem has the request's own id, even if all of it comes in one packet."""
+    head = CHUNKED_HEAD + b"X-Request-ID: one-packet\r\n\r\n"
+
+    async def talk(connection: Connection) -> None:
+        answer = await connection.ask(head + BAD_CHUNK)
+        check_problem(answer, 400, "bad-request")
+        assert answer.headers["x-request-id"] == "one-packet"
+        assert await connection.ended()
+
+    with_connection(server.port, talk)
+    line = server.log.wait_for(r'.*"one-packet".*')[0]
+    assert json.loads(line)["status"] == 400
+
+
+def test_a_malformed_body_of_a_rejected_request_ends_the_connection(
+    server: Server,
+) -> None:
+    """The request has had its response: there is no second one."""
+    head = CHUNKED_HEAD.replace(b"json", b"xml") + b"\r\n"
+
+    async def talk(connection: Connection) -> None:
+        check_problem(await connection.ask(head), 415, "unsupported-media-type")
+        connection.writer.write(BAD_CHUNK)
+        assert await connection.ended()
+
+    with_connection(server.port, talk)
+
+
+def test_a_bad_request_behind_another_does_not_take_its_response(
+    server: Server,
+) -> None:
+    """The first request is answered, then the connection ends."""
+
+    async def talk(connection: Connection) -> None:
+        assert (await connection.ask(DIGIT + b"hello\r\n\r\n")).status == 200
+        assert await connection.ended()
+
+    with_connection(server.port, talk)

@@ -1,0 +1,72 @@
+"""Images with labels as tensors, and their splits."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from training.data.errors import DataError
+from training.network.mlp import ImageShape
+
+MAX_LEVEL = 255  # of a uint8 pixel
+
+
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """Images with the digit that each shows.
+
+    images: uint8 (count, 1, height, width), white ink on black.
+    labels: int64 (count,).
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def image_shape(self) -> ImageShape:
+        """Channels, height and width."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    def first(self, count: int | None) -> "Digits":
+        """Return the first ``count`` digits, or all if it is None.
+
+        Raises DataError if there are fewer.
+        """
+        if count is not None and not 1 <= count <= len(self):
+            raise DataError(f"{count} digits asked for, {len(self)} are there")
+        return self._part(slice(count))
+
+    def after(self, count: int) -> "Digits":
+        """Return the digits after the first ``count``.
+
+        Raises DataError if there are none.
+        """
+        if count >= len(self):
+            raise DataError(
+                f"no digits after the first {count}: {len(self)} are there; "
+                "--train-size leaves some out"
+            )
+        return self._part(slice(count, None))
+
+    def halves(self) -> tuple["Digits", "Digits"]:
+        """Return the digits at even and at odd positions.
+
+        Halves of MNIST's test digits in sequence would differ: the first and the last
+        5,000 are of different writers.
+        """
+        even = self._part(slice(0, None, 2))
+        odd = self._part(slice(1, None, 2))
+        return even, odd
+
+    def pixels(self) -> Tensor:
+        """Return the images as float32 in [0, 1], in the same shape."""
+        return self.images.float() / MAX_LEVEL
+
+    def _part(self, positions: slice) -> "Digits":
+        return Digits(
+            images=self.images[positions],
+            labels=self.labels[positions],
+        )

@@ -1,0 +1,153 @@
+"""The options of the command line, and the recipe's fields as options."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer import Option
+
+from training.artifact.export import EXAMPLE_COUNT
+from training.fitting.recipe import MAX_SEED, Recipe, read_recipe
+from training.fitting.run import DeviceName
+
+RUNS = Path("runs")
+CHECKPOINT = RUNS / "mnist" / "checkpoint.pt"
+CLASSIFIER = RUNS / "classifier.pt"
+MODEL = Path("models/mnist")
+DEMO = Path("demo")
+DEMO_SEED = 4
+
+
+def load_recipe(context: typer.Context, path: Path | None) -> Path | None:
+    """Make a recipe file's values the defaults of the other options.
+
+    The run is stored under the file's name.
+    """
+    if path is not None:
+        defaults: dict[str, Any] = dict(read_recipe(path))
+        defaults["checkpoint"] = RUNS / path.stem / "checkpoint.pt"
+        context.default_map = defaults
+    return path
+
+
+Checkpoint = Annotated[Path, Option("--checkpoint", help="File of the training run.")]
+Classifier = Annotated[
+    Path, Option("--classifier", help="File of the classifier; trained if missing.")
+]
+ClassifierOutput = Annotated[
+    Path, Option("--output", help="File to write the classifier to.")
+]
+Data = Annotated[
+    Path | None,
+    Option(
+        "--data",
+        help="Folder of the IDX files; else $MNIST_DIR; else downloaded once.",
+        show_default=False,
+    ),
+]
+Device = Annotated[DeviceName, Option("--device", help="Device to train on.")]
+ExportTestSize = Annotated[
+    int | None,
+    Option(
+        "--test-size",
+        min=EXAMPLE_COUNT,
+        metavar="N",
+        help="Use only the first N test digits.",
+    ),
+]
+Fashion = Annotated[
+    Path | None,
+    Option(
+        "--fashion",
+        help="Folder of Fashion-MNIST; else Debian's, if installed.",
+        show_default=False,
+    ),
+]
+HeldOut = Annotated[
+    bool,
+    Option(
+        "--held-out",
+        help="Evaluate on the training digits that training left out. "
+        "The classifier has seen these.",
+    ),
+]
+Losses = Annotated[
+    Path | None,
+    Option(
+        "--checkpoint",
+        help="Training run whose losses --plots draws.",
+        show_default=False,
+    ),
+]
+Model = Annotated[Path, Option("--model", help="Folder of the exported model.")]
+OtherModels = Annotated[
+    list[Path] | None,
+    Option(
+        "--beside",
+        help="Another evaluated model for the curve of --plots; may be repeated.",
+        show_default=False,
+    ),
+]
+Pictures = Annotated[Path, Option("--output", help="Folder for the pictures.")]
+Plots = Annotated[
+    Path | None,
+    Option("--plots", help="Draw plots into this folder.", show_default=False),
+]
+RecipeFile = Annotated[
+    Path | None,
+    Option(
+        "--recipe",
+        is_eager=True,
+        callback=load_recipe,
+        help="TOML file with values for the recipe; other options override it.",
+    ),
+]
+Resume = Annotated[
+    bool, Option("--resume", help="Continue from the checkpoint, if there is one.")
+]
+Seed = Annotated[
+    int,
+    Option("--seed", min=0, max=MAX_SEED, help="Chooses the digits and the samples."),
+]
+TensorBoard = Annotated[
+    Path | None,
+    Option(
+        "--tensorboard",
+        help="Folder for the losses, in TensorBoard's format.",
+        show_default=False,
+    ),
+]
+TestSize = Annotated[
+    int | None,
+    Option("--test-size", min=1, metavar="N", help="Use only the first N test digits."),
+]
+TrainSize = Annotated[
+    int | None,
+    Option(
+        "--train-size", min=1, metavar="N", help="Use only the first N training digits."
+    ),
+]
+
+
+def with_recipe_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace a command's parameter ``recipe`` by an option for each of its fields."""
+    fields = inspect.signature(Recipe).parameters
+
+    @functools.wraps(command)
+    def call(**arguments: Any) -> None:  # noqa: ANN401 - of any type
+        values = {name: arguments.pop(name) for name in fields}
+        command(recipe=Recipe(**values), **arguments)
+
+    parameters = dict(inspect.signature(command).parameters)
+    del parameters["recipe"]
+    parameters.update(fields)
+    keyword_only = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in parameters.values()
+    ]
+    signature = inspect.Signature(keyword_only)
+    call.__signature__ = signature  # type: ignore[attr-defined]  # read by typer
+    return call
