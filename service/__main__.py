@@ -67,7 +67,8 @@ def main() -> None:
         listeners,
         server.reload,
         app.state.metrics,
-        settings.drain_delay_seconds + settings.drain_grace_seconds,
+        timeout_seconds=settings.worker_timeout_seconds,
+        stop_seconds=settings.drain_delay_seconds + settings.drain_grace_seconds,
     )
     if worker := workers.run():
         own_listeners = listeners[worker.slot]

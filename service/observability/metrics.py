@@ -90,7 +90,8 @@ class Metrics:
         """
         self._workers = workers
         self._routes = set(routes) | {OTHER}
-        keys: list[Key] = [("in_flight",), ("pending",), ("restarts",), ("batch",)]
+        keys: list[Key] = [("in_flight",), ("pending",), ("heartbeats",), ("batch",)]
+        keys += [("restarts",), ("timeouts",)]
         statuses = map(str, STATUSES)
         keys += [
             ("request", route, status)
@@ -128,8 +129,12 @@ class Metrics:
         start = row * self._width
         return memoryview(self._memory).cast("d")[start : start + self._width]
 
+    def heartbeats(self, row: int) -> float:
+        """Return a number that grows while the event loop of a row's process runs."""
+        return self._cells_of(row)[self._cell["heartbeats",]]
+
     def add(self, *key: str) -> None:
-        """Increment ("problem", name), ("reload", result) or ("restarts",)."""
+        """Increment a counter, such as ("problem", name) or ("restarts",)."""
         self._row[self._cell[key]] += 1
 
     def count_request(self, context: RequestContext, seconds: float) -> str:
@@ -201,6 +206,11 @@ class Metrics:
             "vae_worker_restarts",
             "Workers replaced.",
             sums[self._cell["restarts",]],
+        )
+        yield CounterMetricFamily(
+            "vae_worker_timeouts",
+            "Workers replaced because their event loop did not respond.",
+            sums[self._cell["timeouts",]],
         )
         info = GaugeMetricFamily("vae_model_info", "The model.", labels=list(model))
         info.add_metric(list(model.values()), 1)

@@ -29,6 +29,7 @@ from service.server.sockets import (
     close,
     drop_new_connections,
 )
+from service.server.workers import HEARTBEAT_PERIOD
 from service.settings import Settings
 
 # Time for handshakes that have begun: about a round trip.
@@ -112,7 +113,14 @@ class Server(uvicorn.Server):
         else:
             loop.add_signal_handler(signal.SIGHUP, self._retire)
             loop.add_reader(self._supervisor_ended, self._stop, self._supervisor_ended)
+            self._beat()
         release_signals()
+
+    def _beat(self) -> None:
+        """Show the supervisor that the event loop runs, from now on."""
+        self._state.metrics.add("heartbeats")
+        seconds = self._settings.worker_timeout_seconds * HEARTBEAT_PERIOD
+        asyncio.get_running_loop().call_later(seconds, self._beat)
 
     def _stop(self, supervisor_ended: int) -> None:
         self.should_exit = True

@@ -215,6 +215,55 @@ def test_metrics_count_for_all_workers() -> None:
             assert counts == [f"{line} {load.answered}.0"]
 
 
+def test_a_worker_that_stands_still_is_replaced() -> None:
+    """It is killed after the timeout; the log and the metrics have it."""
+    with serve("--workers", "2", "--worker-timeout-seconds", "2") as server:
+        wait_for_workers(server, 2)
+        stopped, other = server.workers()
+        os.kill(stopped, signal.SIGSTOP)
+        server.log.wait_for(f"process {stopped}\\) has not responded for 2 s")
+        wait_for_workers(server, 2, gone=stopped)
+
+        assert other in server.workers()
+        with server.client() as client:
+            metrics = client.get("/metrics").text
+        assert "vae_worker_timeouts_total 1.0" in metrics
+        assert "vae_worker_restarts_total 1.0" in metrics
+
+
+def test_a_busy_worker_is_not_replaced() -> None:
+    """Its event loop responds between two requests, however many there are."""
+    with serve("--workers", "2", "--worker-timeout-seconds", "1") as server:
+        wait_for_workers(server, 2)
+        workers = server.workers()
+        load = Load(server.port, DIGIT, clients=64)
+
+        async def run() -> None:
+            sending = asyncio.create_task(load.run())
+            await asyncio.sleep(3)
+            load.stop()
+            await sending
+
+        asyncio.run(run())
+        assert server.workers() == workers
+
+
+def test_a_supervisor_that_was_stopped_kills_no_worker() -> None:
+    """As in a container that was paused with all its processes."""
+    with serve("--workers", "2", "--worker-timeout-seconds", "1") as server:
+        wait_for_workers(server, 2)
+        workers = server.workers()
+        stopped = [server.process.pid, *workers]
+        for process in stopped:
+            os.kill(process, signal.SIGSTOP)
+        time.sleep(2)
+        for process in stopped:
+            os.kill(process, signal.SIGCONT)
+        time.sleep(1)
+
+        assert server.workers() == workers
+
+
 FAILING_FORK = """
 import os, runpy, sys
 
