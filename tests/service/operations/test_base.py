@@ -1,0 +1,137 @@
+"""Parts that several operations share: preprocessing, samples, scale, image count."""
+
+import base64
+
+import pytest
+
+from service.operations.arithmetic import ArithmeticRequest
+from service.operations.base import Request
+from service.operations.encode import EncodeRequest
+from service.operations.generate import GenerateRequest
+from service.operations.interpolate import InterpolateRequest
+from service.operations.reconstruct import ReconstructRequest
+from service.operations.traverse import TraverseRequest
+from tests.samples import (
+    FIRST,
+    INK,
+    INK_PREPROCESSING,
+    NO_PREPROCESSING,
+    SECOND,
+    pixels_of,
+    png,
+)
+from tests.service.conftest import Client, Json
+from tests.service.operations.conftest import LIMITS
+
+LARGE = png(INK)
+POINT = {"digit": 0}
+TERM = {"digit": 0, "weight": 1}
+ENDS = {"start": POINT, "end": POINT}
+
+
+@pytest.mark.parametrize("path", ["/encode", "/reconstruct"])
+def test_the_preprocessing_is_described_if_requested(client: Client, path: str) -> None:
+    """Descriptions are in the images' order; by default there are none."""
+    images = [FIRST, LARGE]
+    default = client.operate(path, images=images)
+    explicit = client.operate(path, images=images, fit="auto", explain=False)
+    explained = client.operate(path, images=images, explain=True)
+
+    assert explained == {**default, "fitted": [NO_PREPROCESSING, INK_PREPROCESSING]}
+    assert explicit == default
+
+
+def test_fit_selects_the_preprocessing(client: Client) -> None:
+    """The ink is cropped and inverted by auto, and neither by resize."""
+    path = "/reconstruct"
+    (auto,) = client.operate(path, images=[LARGE], fit="auto")["images"]
+    (resized,) = client.operate(path, images=[LARGE], fit="resize")["images"]
+
+    assert pixels_of(auto).tolist() == [[0, 0, 0], [0, 255, 255]]
+    assert pixels_of(resized).min() > 0
+
+
+def test_by_default_a_seed_is_chosen_for_samples(client: Client) -> None:
+    """The seed is in the response, and reproduces it; without sample there is none."""
+    path = "/reconstruct"
+    first = client.operate(path, images=[FIRST], sample=True)
+    second = client.operate(path, images=[FIRST], sample=True)
+
+    assert first["seed"] != second["seed"]
+    seed = first["seed"]
+    assert client.operate(path, images=[FIRST], sample=True, seed=seed) == first
+    assert list(client.operate(path, images=[FIRST])) == ["images"]
+    assert list(client.operate(path, images=[FIRST], sample=False)) == ["images"]
+
+
+def test_samples_of_an_image_without_json(client: Client) -> None:
+    """The options are in the query."""
+    content = base64.b64decode(FIRST)
+    query = "sample=true&samples=3&seed=5"
+    response = client.send(f"/reconstruct?{query}", content, "image/png").json()
+
+    options = {"sample": True, "samples": 3, "seed": 5}
+    assert response == client.operate("/reconstruct", images=[FIRST], **options)
+    assert len(response["images"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "max_scale"),
+    [
+        ("/reconstruct", {"images": [FIRST]}, 13),  # 16 x 12 / 13 / 13 > 1
+        ("/reconstruct", {"images": [FIRST] * 12}, 4),
+        ("/decode", {"latents": [[0] * 6] * 3}, 8),
+        (
+            "/interpolate",
+            {"start": {"image": FIRST}, "end": {"image": SECOND}, "steps": 12},
+            4,
+        ),
+        (
+            "/interpolate",
+            {"start": {"image": FIRST}, "end": {"image": SECOND}, "steps": 12.0},
+            4,
+        ),
+        ("/generate", {"digit": [1, 0, 3], "seed": 1}, 8),
+    ],
+)
+def test_the_largest_scale_depends_on_the_number_of_images(
+    client: Client, path: str, body: Json, max_scale: int
+) -> None:
+    """The output has at most 16 pixels for each pixel of 12 images."""
+    assert client.operate(path, **body, scale=max_scale)["images"]
+
+    problem = client.invalid(path, json={**body, "scale": max_scale + 1})
+    (error,) = problem["errors"]
+    assert error["pointer"] == "#/scale"
+    assert error["detail"].startswith(f"must be 1 to {max_scale} for ")
+    assert "VAE_MAX_ITEMS" in error["detail"]
+
+
+@pytest.mark.parametrize(
+    ("request_type", "body", "images"),
+    [
+        (GenerateRequest, {}, 1),
+        (GenerateRequest, {"digit": [1, 2, 3]}, 3),
+        (GenerateRequest, {"digit": 7}, 1),
+        (GenerateRequest, {"digit": [1, 2, 3], "count": 5}, 5),
+        (GenerateRequest, {"count": 2.0}, 2),
+        (ReconstructRequest, {"images": ["x"] * 2, "sample": True, "samples": 3}, 6),
+        (EncodeRequest, {"images": ["x", "x"]}, 2),
+        (ArithmeticRequest, {"terms": [TERM] * 3}, 3),
+        (TraverseRequest, {"start": POINT, "dimensions": [0, 1, 2]}, 33),
+        (TraverseRequest, {"start": POINT, "dimensions": 5, "steps": 5}, 5),
+        (InterpolateRequest, ENDS, 11),
+        (InterpolateRequest, {**ENDS, "steps": 3.0}, 3),
+        (InterpolateRequest, {**ENDS, "steps": 3, "closed": True}, 4),
+        (InterpolateRequest, {"waypoints": [POINT] * 3, "steps": 3}, 5),
+        (InterpolateRequest, {"waypoints": [POINT] * 3, "steps": 3, "closed": True}, 6),
+        (InterpolateRequest, {"waypoints": [POINT] * 86, "steps": 4}, 256),
+    ],
+)
+def test_the_images_of_a_request_are_counted(
+    request_type: type[Request], body: object, images: int
+) -> None:
+    """They are those that it has, or those that it asks for."""
+    request = request_type.model_validate(body, context=LIMITS)
+
+    assert request.image_count == images
