@@ -131,7 +131,7 @@ def test_the_largest_scale_depends_on_the_number_of_images(
 def test_the_images_of_a_request_are_counted(
     request_type: type[Request], body: object, images: int
 ) -> None:
-    """They are those that it has, or those that it asks for."""
+    """They are those in the request, or those that it requests."""
     request = request_type.model_validate(body, context=LIMITS)
 
     assert request.image_count == images
