@@ -33,7 +33,9 @@ from service.operations.limits import Limits
 from service.server.middleware import RequestMiddleware
 from service.settings import Settings
 
-# FastAPI would look for a provider at each request; ``tracing`` creates the spans.
+# Requests with the most pixels whose images wait to be decoded: 1.3 s.
+MAX_PENDING_REQUESTS = 4
+# FastAPI would look for a provider at each request; ``tracing`` makes the spans.
 NO_TELEMETRY: TelemetryConfig = {
     "tracing": False,
     "metrics": False,
@@ -51,9 +53,13 @@ def create_app(
     Raises ValueError if the API keys cannot be read, ModelLoadError if the images in
     the model card cannot be decoded, TracingError if traces cannot be sent.
     """
+    model = served_model(settings, backend)
     state = AppState(
-        model=served_model(settings, backend),
-        scheduler=BatchScheduler(settings.max_pending_images),
+        model=model,
+        scheduler=BatchScheduler(
+            settings.max_pending_images,
+            MAX_PENDING_REQUESTS * model.codec.limits.max_total_pixels,
+        ),
         body_budget=BodyBudget(settings.max_body_bytes),
         access_log=access_log,
         api_keys=settings.keys(),
@@ -99,7 +105,7 @@ def build_routes(settings: Settings, state: AppState, app: FastAPI) -> Routes:
     return Routes(
         probes=probe_router(state).routes + health_router(state).routes,
         status=status.routes + metadata_router(state).routes,
-        documentation=documentation_routes(app) + [index_route(state, PAGE)],
+        documentation=documentation_routes(app, state) + [index_route(state, PAGE)],
         operations=operation_routes(state) + infer_routes(state),
     )
 
@@ -144,6 +150,7 @@ def protect(
             allow_methods=["GET", "POST"],
             allow_headers=[
                 "Authorization",
+                "Content-Encoding",
                 "Content-Type",
                 "Inference-Header-Content-Length",
                 "traceparent",

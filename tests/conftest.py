@@ -34,6 +34,7 @@ EXTRAS = {
     "fashion_mnist_folder",
     "haproxy",
     "mnist_folder",
+    "nginx",
     "promtool",
 }
 CALLER = dict(os.environ)  # before pytest_configure hides some of it
@@ -100,6 +101,12 @@ def docker() -> str:
 def haproxy() -> str:
     """Path of HAProxy."""
     return find_program("haproxy", "haproxy")
+
+
+@pytest.fixture(scope="session")
+def nginx() -> str:
+    """Path of nginx."""
+    return find_program("nginx", "nginx-light")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import binascii
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from service.imaging.errors import ImageError
 from service.imaging.pixels import WHITE, ImageShape, Pixels
 from service.imaging.plain_png import PlainPngReader, write_pngs
 from service.imaging.preprocessing import UNCHANGED, Fit, Preprocessing, fit_image
-from service.imaging.reader import read_image
+from service.imaging.reader import DECODING_ERRORS, measure, read_image
 
 LARGEST_IMAGES = 8  # images of the largest size that a request may have
 
@@ -93,6 +94,19 @@ class ImageCodec:
             images.append(image)
             total_pixels += image.source_pixels
         return images
+
+    def count_pixels(self, contents: Sequence[str | bytes]) -> int:
+        """Return the pixels that ``decode`` would decode, by the files' headers.
+
+        What cannot be decoded counts for nothing: ``decode`` rejects it.
+        """
+        total = 0
+        for content in contents:
+            with suppress(ImageError, *DECODING_ERRORS):
+                self._check_size(content)
+                width, height = measure(to_bytes(content))
+                total += min(width * height, self.limits.max_pixels)
+        return min(total, self.limits.max_total_pixels + self.limits.max_pixels)
 
     def _check_size(self, content: object) -> None:
         """Raise ImageError unless the content is text or bytes and short enough."""

@@ -43,6 +43,14 @@ def read_image(content: bytes, max_pixels: int) -> tuple[Image.Image, bool]:
         raise damaged(name) from error
 
 
+def measure(content: bytes) -> tuple[int, int]:
+    """Return the width and height in a file's header.
+
+    Raises ImageError or one of DECODING_ERRORS.
+    """
+    return find_format(content).size(content)
+
+
 def check_size(
     width: int,
     height: int,

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from service.model.autoencoder import Backend, Floats, Pixels, Posterior
 from service.model.card import ModelCard
 from service.model.errors import OverloadedError
+from service.model.priority_lock import PriorityLock
 from service.model.statistics import LatentStatistics
 
 # Jobs of this cost run in a thread: 64 images block the event loop for 0.3 to 4 ms.
@@ -28,6 +29,10 @@ OFFLOAD_FROM_COST = 65
 MAX_BATCH_COST = OFFLOAD_FROM_COST - 1
 MAX_BATCH_JOBS = 16
 MIN_CONCURRENCY_TO_BATCH = 4  # requests in flight
+RESERVE_SHARE = 8  # an eighth of the pending images is kept for light jobs
+SECONDS_PER_IMAGE = 2e-5
+SECONDS_PER_PIXEL = 4e-8  # of an image file, to decode and fit it
+PATIENCE = 4  # a heavy job is overtaken by shorter ones for so many times its own time
 
 Array = NDArray[Any]
 
@@ -122,6 +127,7 @@ class Job:
     images: number of images that are pending until the job is done.
     cost: work in single images.
     is_light: whether the time of ``prepare`` is negligible.
+    pixels: number of pixels to decode where it takes some time; slow to count.
     prepare, compute, finish: the steps; only ``compute`` awaits the model.
     is_cancelled: whether nobody is waiting for the result any more.
     """
@@ -133,6 +139,7 @@ class Job:
     compute: Callable[[Any, RequestAutoencoder], Awaitable[Any]]
     finish: Callable[[Any], Any]
     timings: Timings
+    pixels: Callable[[], int] = int
     is_cancelled: Callable[[], bool] = bool
 
     async def run(self, model: RequestAutoencoder) -> Any:  # noqa: ANN401 - see finish
@@ -201,33 +208,42 @@ class BatchScheduler:
 
     Heavy jobs run in a thread, one at a time, so that they delay neither probes nor
     light jobs. Passing a job to the thread and back takes a tenth of the time of 64
-    digits.
+    digits. Short jobs overtake long ones, and the pixels that wait to be decoded are
+    bounded: a small file can have very many.
 
     in_flight: requests that were received and have no response yet; the server's set.
+    heavy: lock of the thread for heavy jobs.
     report_pending: called with the number of pending images when it changes.
     """
 
-    def __init__(self, max_pending_images: int) -> None:
+    def __init__(self, max_pending_images: int, max_pending_pixels: int) -> None:
         self.max_pending_images = max_pending_images
         self.pending_images = 0
+        self._max_pending_pixels = max_pending_pixels
+        self._decoding: list[tuple[float, int]] = []  # deadline and pixels of jobs
         self.in_flight: Collection[object] = ()
         self.report_pending: Callable[[int], object] = int
         self._queue: deque[QueuedJob] = deque()
         self._batches = 0
-        self._heavy = asyncio.Lock()
+        self.heavy = PriorityLock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="heavy")
+        self._counter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="count")
 
-    def check(self, images: int) -> None:
+    def check(self, images: int, cost: int = 1) -> None:
         """Raise OverloadedError if this number of images would exceed the limit.
 
         If no images are pending, any number is admitted: a large job could otherwise
-        never run.
+        never run. Heavy jobs leave some room for light ones, so that a client with many
+        batches does not lock out the others.
         """
         pending = self.pending_images
-        if pending and pending + images > self.max_pending_images:
+        limit = self.max_pending_images
+        if cost >= OFFLOAD_FROM_COST:
+            limit -= limit // RESERVE_SHARE
+        if pending and pending + images > limit:
             raise OverloadedError(
-                f"{pending} images are waiting; {images} more would exceed "
-                f"{self.max_pending_images} (VAE_MAX_PENDING_IMAGES)"
+                f"{pending} images are waiting; {images} more would exceed {limit} "
+                "(VAE_MAX_PENDING_IMAGES)"
             )
 
     async def run(self, job: Job, backend: Backend) -> Any:  # noqa: ANN401 - a job's result
@@ -235,7 +251,7 @@ class BatchScheduler:
 
         Raises OverloadedError before anything is computed, and what the job raises.
         """
-        self.check(job.images)
+        self.check(job.images, job.cost)
         self.pending_images += job.images
         self.report_pending(self.pending_images)
         try:
@@ -254,16 +270,38 @@ class BatchScheduler:
             self.report_pending(self.pending_images)
 
     async def _offload(self, job: Job, model: RequestAutoencoder, steps: Steps) -> Any:  # noqa: ANN401 - a job's result
+        """Run a job in the thread, short ones first."""
         queued = perf_counter()
-        waited = self._heavy.locked()
-        async with self._heavy:
-            if waited and job.is_cancelled():
-                steps.close()
-                return None
-            job.timings.queue += perf_counter() - queued
-            model.batched = False
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, advance, steps)
+        loop = asyncio.get_running_loop()
+        pixels = 0
+        if not job.is_light():
+            pixels = await loop.run_in_executor(self._counter, job.pixels)
+        seconds = pixels * SECONDS_PER_PIXEL + job.cost * SECONDS_PER_IMAGE
+        deadline = loop.time() + PATIENCE * seconds
+        self._check_pixels(pixels, deadline, steps)
+        place = deadline, pixels
+        self._decoding.append(place)
+        try:
+            waited = self.heavy.locked
+            async with self.heavy.acquire(deadline):
+                if waited and job.is_cancelled():
+                    steps.close()
+                    return None
+                job.timings.queue += perf_counter() - queued
+                model.batched = False
+                return await loop.run_in_executor(self._thread, advance, steps)
+        finally:
+            self._decoding.remove(place)
+
+    def _check_pixels(self, pixels: int, deadline: float, steps: Steps) -> None:
+        """Raise OverloadedError if too many pixels are decoded before these."""
+        ahead = sum(count for before, count in self._decoding if before <= deadline)
+        if ahead and ahead + pixels > self._max_pending_pixels:
+            steps.close()
+            raise OverloadedError(
+                f"{ahead} pixels are waiting to be decoded; {pixels} more would exceed "
+                f"{self._max_pending_pixels} (by VAE_MAX_IMAGE_PIXELS)"
+            )
 
     async def _enqueue(self, job: Job, model: RequestAutoencoder, steps: Steps) -> Any:  # noqa: ANN401 - a job's result
         loop = asyncio.get_running_loop()

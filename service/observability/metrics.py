@@ -9,6 +9,7 @@ import mmap
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, product
+from typing import NamedTuple
 
 import numpy as np
 from prometheus_client import CollectorRegistry, generate_latest
@@ -26,7 +27,8 @@ from service.observability.request_context import RequestContext
 OTHER = "other"
 # nginx's status for a client that left before its response; it is never sent.
 CLIENT_GONE = 499
-SUCCESSES = (200, 202, 206, 304, 307)
+SUCCESS = 200
+SUCCESSES = (SUCCESS, 202, 206, 304, 307)
 CLIENT_ERRORS = (400, 401, 404, 405, 406, 408, 413, 415, 416, 422, 431, CLIENT_GONE)
 SERVER_ERRORS = (500, 501, 503)
 STATUSES = SUCCESSES + CLIENT_ERRORS + SERVER_ERRORS
@@ -40,7 +42,7 @@ BATCHES = tuple(2**power for power in range(9))
 IN_FLIGHT, PENDING = 0, 1  # gauges: the first cells of a row
 # Counters with one label: kind of key, metric, label, documentation.
 COUNTERS = (
-    ("images", "vae_images", "route", "Images sent or requested."),
+    ("images", "vae_images", "route", "Images of the requests that were answered."),
     (
         "problem",
         "vae_refusals",
@@ -57,6 +59,20 @@ COUNTERS = (
 )
 
 Key = tuple[str, ...]
+
+
+class Duration(NamedTuple):
+    """Number of requests, and their time in seconds."""
+
+    requests: int
+    seconds: float
+
+
+class RouteCounts(NamedTuple):
+    """Counts of a route: images answered, and ended requests by status."""
+
+    images: int
+    durations: Mapping[int, Duration]
 
 
 class Metrics:
@@ -88,15 +104,29 @@ class Metrics:
         starts = accumulate(widths, initial=0)
         self._cell: dict[Key, int] = dict(zip(keys, starts, strict=False))
         self._width = sum(widths)
-        self._memory = mmap.mmap(-1, 8 * (workers + 1) * self._width)
+        # Two rows for each worker: it and its successor may serve at the same time.
+        rows = 1 + 2 * workers
+        self._memory = mmap.mmap(-1, 8 * rows * self._width)
         self.write_to(0)
+
+    def rows_of(self, slot: int) -> tuple[int, int]:
+        """Return the two rows of a worker's slot, which is counted from 0."""
+        return 1 + slot, 1 + self._workers + slot
 
     def write_to(self, row: int) -> None:
         """Count in a row. Its counters continue, its gauges start at 0."""
-        cells = memoryview(self._memory).cast("d")
-        self._row = cells[row * self._width : (row + 1) * self._width]
+        self.clear_gauges(row)
+        self._row = self._row_at(row)
         self.gauges = self._row[:2]
-        self.gauges[IN_FLIGHT] = self.gauges[PENDING] = 0
+
+    def clear_gauges(self, row: int) -> None:
+        """Set the gauges of a row to 0: no process, or a new one, writes to it."""
+        values = self._row_at(row)
+        values[IN_FLIGHT] = values[PENDING] = 0
+
+    def _row_at(self, row: int) -> "memoryview[float]":
+        start = row * self._width
+        return memoryview(self._memory).cast("d")[start : start + self._width]
 
     def add(self, *key: str) -> None:
         """Increment ("problem", name), ("reload", result) or ("restarts",)."""
@@ -111,7 +141,7 @@ class Metrics:
         self._observe(("request", route, str(context.status)), SECONDS, seconds)
         if context.problem:
             self.add("problem", context.problem)
-        if context.images:
+        if context.images and context.status == SUCCESS:
             self._row[self._cell["images", route]] += context.images
             self._observe(("batch",), BATCHES, context.images)
             stages = (context.queue, context.read, context.infer, context.write)
@@ -126,6 +156,22 @@ class Metrics:
         self._row[cell + bisect_left(bounds, value)] += 1
         self._row[cell + len(bounds) + 1] += value
 
+    def route_counts(self, route: str) -> RouteCounts:
+        """Return what all workers have counted for a route."""
+        sums = self._sums()
+        durations = {}
+        for status in STATUSES:
+            cell = self._cell["request", route, str(status)]
+            end = cell + len(SECONDS) + 1
+            durations[status] = Duration(int(sum(sums[cell:end])), sums[end])
+        return RouteCounts(int(sums[self._cell["images", route]]), durations)
+
+    def _sums(self) -> list[float]:
+        """Return the cells, summed over all workers."""
+        rows = np.frombuffer(self._memory).reshape(-1, self._width)
+        sums: list[float] = rows.sum(axis=0).tolist()
+        return sums
+
     def text(self, model: Mapping[str, str]) -> bytes:
         """Return all metrics in Prometheus's text format.
 
@@ -136,8 +182,7 @@ class Metrics:
         return generate_latest(registry)
 
     def _families(self, model: Mapping[str, str]) -> Iterator[Metric]:
-        rows = np.frombuffer(self._memory).reshape(-1, self._width)
-        sums: list[float] = rows.sum(axis=0).tolist()
+        sums = self._sums()
         yield from self._histograms(sums)
         for kind, name, label, documentation in COUNTERS:
             counter = CounterMetricFamily(name, documentation, labels=[label])

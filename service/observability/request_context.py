@@ -7,11 +7,12 @@ from starlette.types import Scope
 SCOPE_KEY = "vae_service.context"  # of the ASGI scope
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class RequestContext:
     """Data about one request, filled in while it is handled; times in seconds.
 
-    route: path that the request is counted under; empty until a route has been found.
+    route: path that the request counts for; empty until a route has been found.
+    held_bytes: bytes of the body that are in memory.
     status: 0 until the response has begun.
     problem: name of the problem type if the request is rejected.
     """
@@ -21,6 +22,7 @@ class RequestContext:
     route: str = ""
     images: int = 0
     bytes_in: int = 0
+    held_bytes: int = 0
     bytes_out: int = 0
     status: int = 0
     problem: str = ""

@@ -14,25 +14,19 @@ from service.api.state import AppState, ServedModel
 from service.imaging.codec import DecodedImage
 from service.model.autoencoder import Autoencoder, Floats
 from service.oip.schemas import InferRequest, InferResponse, OutputSize, OutputTensor
-from service.oip.specs import MODEL_NAMES, VERSION, ModelSpec, model_specs
+from service.oip.specs import MODEL_NAMES, ModelSpec, model_paths, model_specs
 from service.oip.tensors import FLOAT32
 from service.operations.base import ExampleInputs
 
 TAG = "Open Inference Protocol"
 OCTETS = b"application/octet-stream"
 LENGTH_HEADER = b"inference-header-content-length"
-OTHER_PARTS = 64  # JSON values and names besides an input's numbers
+OTHER_PARTS = 256  # JSON values and names beside an input's numbers
 
 Infer = Callable[
     [InferRequest, list[DecodedImage], Autoencoder],
     Coroutine[Any, Any, InferResponse],
 ]
-
-
-def model_paths(name: str) -> tuple[str, str]:
-    """Return the paths of a model, without and with its version."""
-    path = f"/v2/models/{name}"
-    return path, f"{path}/versions/{VERSION}"
 
 
 def infer_routes(state: AppState) -> list[OperationRoute]:
@@ -60,8 +54,9 @@ class InferRoute(OperationRoute):
             tags=[TAG],
             summary=f"Infer with the {name}",
             description=(
-                "With `Inference-Header-Content-Length`, tensors are bytes after the "
-                "JSON (binary tensor data extension). `/versions/1/infer` is the same."
+                "With `Inference-Header-Content-Length`, numbers are bytes behind the "
+                "JSON (binary tensor data extension); if it is 0, the body is the "
+                "input's bytes alone. `/versions/1/infer` is the same."
             ),
             include_in_schema=described,
             responses={200: {"content": binary}, 422: {"model": Problem}},
@@ -96,8 +91,11 @@ class InferRoute(OperationRoute):
         content = body.content
         length = json_length(body.headers, len(content))
         spec = self.spec(model)
-        max_parts = spec.max_items * parts(spec) + OTHER_PARTS
-        fields = parse_json(content[:length], max_parts)
+        if content and not length:
+            return raw_request(content, spec)
+        max_members = spec.max_items * lists_of_item(spec) + OTHER_PARTS
+        max_parts = spec.max_items * prod(spec.input.shape) + max_members
+        fields = parse_json(content[:length], max_parts, max_members)
         attach_bytes(fields, content[length:])
         return fields
 
@@ -114,10 +112,10 @@ class InferRoute(OperationRoute):
         return {"One item": {"inputs": [item]}}
 
 
-def parts(spec: ModelSpec) -> int:
-    """Return the number of JSON values of an item: numbers, and a list for each row."""
+def lists_of_item(spec: ModelSpec) -> int:
+    """Return the number of JSON lists of an item that is nested as its shape says."""
     shape = spec.input.shape
-    return sum(prod(shape[:axes]) for axes in range(len(shape) + 1))
+    return sum(prod(shape[:axes]) for axes in range(len(shape)))
 
 
 def infer_operation(name: str, state: AppState) -> Infer:
@@ -187,6 +185,28 @@ def json_length(headers: Headers, total: int) -> int:
             f"is {header_text(given)}"
         )
     return length
+
+
+def raw_request(content: bytes, spec: ModelSpec) -> dict[str, object]:
+    """Return the request that consists of its one input's numbers as bytes.
+
+    As Triton does, the outputs are binary too. Raises ProblemError for a part of an
+    item.
+    """
+    item_bytes = FLOAT32.itemsize * prod(spec.input.shape)
+    count, rest = divmod(len(content), item_bytes)
+    if rest:
+        raise unreadable_body(
+            f"without JSON the body must be items of {item_bytes} bytes; has "
+            f"{len(content)} bytes"
+        )
+    tensor = {
+        "name": spec.input.name,
+        "shape": [count, *spec.input.shape],
+        "datatype": "FP32",
+        "data": content,
+    }
+    return {"parameters": {"binary_data_output": True}, "inputs": [tensor]}
 
 
 def attach_bytes(fields: object, binary: bytes) -> None:

@@ -181,7 +181,8 @@ class ServerMetadata(Response):
     name: str = Field(description="Name of the service.")
     version: str = Field(description="Version of the service.")
     extensions: list[str] = Field(
-        ["binary_tensor_data"], description="Extensions of the protocol."
+        ["binary_tensor_data", "model_configuration", "statistics"],
+        description="Extensions of the protocol.",
     )
 
 
@@ -219,3 +220,14 @@ class ModelReady(Ready):
     """Response of a model's readiness probe."""
 
     name: str = Field(description="Name of the model.")
+
+
+class ModelIndex(Response):
+    """Entry of the model repository's index."""
+
+    name: str = Field(description="Name of the model.")
+    version: str = Field(VERSION, description="Version of the model.")
+    state: Literal["READY", "UNAVAILABLE"] = Field(
+        description="READY: a real inference has succeeded."
+    )
+    reason: str = Field("", description="Reason why the model is unavailable.")

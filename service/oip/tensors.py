@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from service.model.autoencoder import Floats
 from service.oip.specs import ModelSpec, TensorSpec
+from service.operations.fields import all_digits
 
 FLOAT32 = np.dtype("<f4")
 MAX_CHARACTERS = 100  # of a client's value in a message
@@ -121,9 +122,9 @@ def check_range(numbers: NDArray[np.floating[Any]], spec: ModelSpec) -> None:
         "range",
         "must have numbers from {low} to {high}{setting}; has {worst}",
         {
-            "low": f"{spec.low:g}",
-            "high": f"{spec.high:g}",
+            "low": all_digits(spec.low),
+            "high": all_digits(spec.high),
             "setting": spec.setting,
-            "worst": f"{worst:.9g}",
+            "worst": str(worst),
         },
     )

@@ -31,6 +31,7 @@ from service.operations.fields import (
 )
 from service.operations.limits import MAX_UPSCALED_PIXELS, field_error, limits_of
 
+MAX_FIELDS = 100  # of an object, known or not
 Location = tuple[int | str, ...]  # of a value in a request's body
 
 
@@ -61,12 +62,21 @@ class Request(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def check_lists(cls, body: object, info: ValidationInfo) -> object:
-        """Reject a list of the wrong length before its items are read; drop nulls.
+        """Reject very many fields, and a list of the wrong length; drop nulls.
 
-        A null field is the same as an absent one.
+        This is before any field or item is read: each would be an error of its own. A
+        null field is the same as an absent one.
         """
         if not isinstance(body, dict):
             return body
+        if len(body) > MAX_FIELDS:
+            raise field_error(
+                (),
+                "fields",
+                "must have at most {limit} fields; has {count}",
+                limit=MAX_FIELDS,
+                count=len(body),
+            )
         for name, minimum in cls.item_lists.items():
             value = body.get(name)
             if isinstance(value, list):
@@ -160,6 +170,9 @@ class ImagesRequest(FitRequest):
         return {"Two images": {"images": inputs.images[:2]}}
 
 
+OF_SAMPLES = {"samples", "seed"}
+
+
 class SamplesRequest(ImagesRequest):
     """Base of requests that may ask for samples from the posterior."""
 
@@ -183,13 +196,13 @@ class SamplesRequest(ImagesRequest):
         The default of ``samples`` is accepted: some clients send defaults.
         """
         if not self.sample:
-            for name in ("samples", "seed"):
-                given = name in self.model_fields_set
-                if given and (name, getattr(self, name)) != ("samples", 1):
+            for name in OF_SAMPLES & self.model_fields_set:
+                if (name, getattr(self, name)) != ("samples", 1):
                     raise field_error(
                         (name,), "sample", "must be absent unless sample is true"
                     )
-        check_image_count(self.image_count, "samples", info)
+        elif self.samples > 1:
+            check_image_count(self.image_count, "samples", info)
         return self
 
     @property

@@ -82,6 +82,11 @@ def check_dimension(value: int, info: ValidationInfo) -> int:
     return value
 
 
+def all_digits(value: float) -> str:
+    """Return a number as text that differs for any two numbers, without ``.0``."""
+    return repr(value).removesuffix(".0")
+
+
 def check_offset(value: float, info: ValidationInfo) -> float:
     """Reject an offset beyond the largest magnitude of a latent's coordinate."""
     bound = limits_of(info).max_latent
@@ -89,7 +94,7 @@ def check_offset(value: float, info: ValidationInfo) -> float:
         raise PydanticCustomError(
             "offset",
             "must be -{bound} to {bound} (VAE_MAX_LATENT); is {value}",
-            {"bound": f"{bound:g}", "value": f"{value:g}"},
+            {"bound": all_digits(bound), "value": all_digits(value)},
         )
     return value
 
@@ -133,7 +138,7 @@ def check_latent(value: list[float], info: ValidationInfo) -> list[float]:
             "latent",
             "must have numbers from -{bound} to {bound} (VAE_MAX_LATENT); "
             "has {largest}",
-            {"bound": f"{limits.max_latent:g}", "largest": f"{largest:g}"},
+            {"bound": all_digits(limits.max_latent), "largest": all_digits(largest)},
         )
     return value
 

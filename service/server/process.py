@@ -1,7 +1,27 @@
 """Preparation of the process, before it serves."""
 
-# In bytes. Larger arrays do not change glibc's thresholds.
+import gc
+import os
+import sys
+
+# In bytes. glibc's thresholds follow no larger array.
 LARGEST_ARRAY = 2**25 - 2**13
+
+
+def open_standard_streams() -> None:
+    """Open the null device for standard streams that were closed at the start.
+
+    A socket or a file would get the descriptor otherwise, and be written to.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)
 
 
 def keep_freed_memory() -> None:
@@ -12,3 +32,15 @@ def keep_freed_memory() -> None:
     touched.
     """
     bytes(LARGEST_ARRAY)
+
+
+def freeze_objects() -> None:
+    """Exclude all present objects from garbage collection, except for garbage.
+
+    A full collection of the loaded application stops the process for 50 ms, and its
+    end takes 0.3 s instead of 0.03 s. A collection would also write to the memory that
+    workers share.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()

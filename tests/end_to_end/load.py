@@ -14,12 +14,14 @@ class Load:
     """Clients that send the same request again and again, each on its own connection.
 
     A client whose connection ends opens a new one; with ``reconnect`` off, it ends too.
+    With ``until_refused``, a client ends without complaint when the port is closed.
     """
 
     port: int
     content: bytes
     clients: int
     reconnect: bool = True
+    until_refused: bool = False
     statuses: Counter[int] = field(default_factory=Counter)
     bodies: Counter[bytes] = field(default_factory=Counter)
     cut: list[str] = field(default_factory=list)
@@ -50,6 +52,10 @@ class Load:
             try:
                 async with connect(self.port) as connection:
                     await self._use(connection)
+            except ConnectionRefusedError as error:
+                if not self.until_refused:
+                    self.cut.append(f"not connected: {error}")
+                return
             except OSError as error:
                 self.cut.append(f"not connected: {error}")
                 return

@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -133,6 +135,13 @@ def test_a_body_is_never_read_as_a_request(server: Server) -> None:
         b"GET a:443 HTTP/1.1\r\nHost: a\r\n\r\n",
         b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n",
         b"CONNECT /livez HTTP/1.1\r\nHost: a\r\n\r\n" + READY,
+        b"GET /livez HTTP/1.1\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: a b\r\n\r\n",
+        b"GET /livez HTTP/0.9\r\nHost: a\r\n\r\n",
+        b"GET /livez\r\nHost: a\r\n\r\n",
+        b"GET /livez HTTP/2.0\r\nHost: a\r\n\r\n",
+        CHUNKED_HEAD.replace(b" chunked", b" gzip, chunked") + b"\r\n0\r\n\r\n",
     ],
     ids=[
         "TLS",
@@ -142,6 +151,13 @@ def test_a_body_is_never_read_as_a_request(server: Server) -> None:
         "no path",
         "a tunnel",
         "a tunnel and a request",
+        "no host",
+        "two hosts",
+        "an invalid host",
+        "HTTP/0.9",
+        "no version",
+        "HTTP/2.0",
+        "an unknown transfer coding",
     ],
 )
 def test_what_is_not_http_is_rejected(
@@ -156,6 +172,143 @@ def test_what_is_not_http_is_rejected(
         check_problem(answer, 400, "bad-request")
         assert await connection.ended()
         server.log.wait_for(answer.headers["x-request-id"])
+
+    with_connection(server.port, talk)
+
+
+@pytest.mark.parametrize("megabytes", [2, 5, 20])
+def test_a_client_that_sends_all_first_reads_the_rejection(
+    server: Server, megabytes: int
+) -> None:
+    """Urllib asks for the connection's end and sees no broken pipe, in any of 8 tries.
+
+    The service goes on reading what it drops, so that the kernel does not reset the
+    connection before the client has read the response.
+    """
+    body = bytes(megabytes * 1024 * 1024 + 1)
+    headers = {"Content-Type": "application/json"}
+    url = f"{server.url}/encode"
+
+    for _ in range(8):
+        sent = Request(url, body, headers)  # noqa: S310 - the URL is the test server's
+        with pytest.raises(HTTPError) as error:
+            urlopen(sent, timeout=30)  # noqa: S310
+        assert error.value.code == 413
+        error.value.close()
+
+
+BATCH = request("POST", "/reconstruct", {"images": card_examples()[:1] * 256})
+HALF_CLOSED = {
+    "a probe": (READY, 1),
+    "a batch": (BATCH, 1),
+    "metrics": (request("GET", "/metrics"), 1),
+    "a static file": (request("GET", "/docs-assets/swagger-ui-bundle.js"), 1),
+    "pipelined": (BATCH + READY + BATCH, 3),
+}
+
+
+@pytest.mark.parametrize(("sent", "count"), HALF_CLOSED.values(), ids=HALF_CLOSED)
+@pytest.mark.parametrize("seconds", [0, 0.02])
+def test_a_half_closed_client_gets_its_responses(
+    server: Server, sent: bytes, count: int, seconds: float
+) -> None:
+    """It ends its side at once, or a little later; the last response ends the other."""
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.write(sent)
+        await asyncio.sleep(seconds)
+        connection.writer.write_eof()
+        for _ in range(count):
+            answer = await connection.answer()
+            assert answer.status == 200
+            assert answer.body
+        assert await connection.ended()
+
+    with_connection(server.port, talk)
+
+
+def test_a_client_that_ends_an_incomplete_request_gets_no_response(
+    server: Server,
+) -> None:
+    """The request can never be complete."""
+
+    async def talk(connection: Connection) -> None:
+        connection.writer.write(DIGIT[:-1])
+        connection.writer.write_eof()
+        assert await connection.ended()
+
+    with_connection(server.port, talk)
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (HEAD.replace(b"/json", b"/xml"), 415),
+        (HEAD.replace(b"/reconstruct", b"/nothing"), 404),
+        (HEAD.replace(b"Length: ", b"Length: 99999999"), 413),
+    ],
+)
+def test_a_rejection_instead_of_100_continue_ends_the_connection(
+    server: Server, head: bytes, status: int
+) -> None:
+    """The client need not send the body: its next request must not be taken for it."""
+
+    async def talk(connection: Connection) -> None:
+        answer = await connection.ask(head + b"\r\nExpect: 100-continue\r\n\r\n")
+        assert answer.status == status
+        assert answer.headers["connection"] == "close"
+        assert await connection.ended()
+
+    with_connection(server.port, talk)
+
+
+@pytest.mark.parametrize("body", [BODY, b""], ids=["sent at once", "none"])
+def test_a_client_that_does_not_wait_for_100_continue_keeps_its_connection(
+    server: Server, body: bytes
+) -> None:
+    """Nothing of the request is left that could be taken for the next one."""
+    head = HEAD.replace(b"/reconstruct", b"/nothing")
+    length = b"Content-Length: %d\r\n" % len(body)
+    head = head.replace(b"Content-Length: %d" % len(BODY), b"Expect: 100-continue")
+
+    async def talk(connection: Connection) -> None:
+        assert (
+            await connection.ask(head + b"\r\n" + length + b"\r\n" + body)
+        ).status == 404
+        assert (await connection.ask(READY)).status == 200
+
+    with_connection(server.port, talk)
+
+
+def test_a_client_that_waits_for_100_continue_gets_it(server: Server) -> None:
+    """The body is read, and the connection goes on."""
+
+    async def talk(connection: Connection) -> None:
+        head = HEAD + b"\r\nExpect: 100-continue\r\n\r\n"
+        assert (await connection.ask(head)).status == 100
+        assert (await connection.ask(BODY)).status == 200
+        assert (await connection.ask(READY)).status == 200
+
+    with_connection(server.port, talk)
+
+
+def test_http_1_0_needs_no_host(server: Server) -> None:
+    """A health check of HAProxy or of a load balancer sends such requests."""
+
+    async def talk(connection: Connection) -> None:
+        assert (await connection.ask(b"GET /livez HTTP/1.0\r\n\r\n")).status == 200
+        assert await connection.ended()
+
+    with_connection(server.port, talk)
+
+
+def test_white_space_at_the_end_of_a_header_is_no_part_of_it(server: Server) -> None:
+    """RFC 9112, 5: an id, or an API key, is the same with and without it."""
+    sent = READY.replace(b"\r\n\r\n", b"\r\nX-Request-ID: spaced \t \r\n\r\n")
+
+    async def talk(connection: Connection) -> None:
+        answer = await connection.ask(sent)
+        assert answer.headers["x-request-id"] == "spaced"
 
     with_connection(server.port, talk)
 
@@ -192,13 +345,14 @@ def test_a_malformed_body_of_a_rejected_request_ends_the_connection(
     with_connection(server.port, talk)
 
 
+@pytest.mark.parametrize("bad", [b"hello\r\n\r\n", b"\x16\x03\x01", b"\0", b"G\0"])
 def test_a_bad_request_behind_another_does_not_take_its_response(
-    server: Server,
+    server: Server, bad: bytes
 ) -> None:
     """The first request is answered, then the connection ends."""
 
     async def talk(connection: Connection) -> None:
-        assert (await connection.ask(DIGIT + b"hello\r\n\r\n")).status == 200
+        assert (await connection.ask(DIGIT + bad)).status == 200
         assert await connection.ended()
 
     with_connection(server.port, talk)

@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import socket
+import struct
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack, suppress
+from functools import partial
 from statistics import median
 
 import pytest
@@ -17,7 +20,7 @@ from tests.end_to_end.connection import (
     with_connection,
 )
 from tests.end_to_end.load import Load
-from tests.end_to_end.server import Server, serve
+from tests.end_to_end.server import Server, resident_kilobytes, serve
 from tests.samples import card_examples
 
 SMALL_LIMITS = {
@@ -31,6 +34,7 @@ DIGIT = request("POST", "/reconstruct", {"images": card_examples()[:1]})
 READY = request("GET", "/readyz")
 LATENT = {"latent": [0.0] * 32}
 LARGE = request("POST", "/interpolate", {"start": LATENT, "end": LATENT, "steps": 256})
+RESET = struct.pack("ii", 1, 0)
 CHUNKED_HEAD = (
     b"POST /reconstruct HTTP/1.1\r\nHost: a\r\n"
     b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
@@ -86,6 +90,21 @@ def test_single_bytes_do_not_restart_the_clock(server: Server) -> None:
     with_connection(server.port, talk)
 
 
+def test_a_body_that_stops_arriving_times_out_before_its_time() -> None:
+    """A client holds its memory for seconds, not for all the time of a request."""
+    unfinished = encode_head(20_000) + bytes(19_999)
+
+    async def talk(connection: Connection) -> None:
+        started = time.monotonic()
+        answer = await connection.ask(unfinished)
+        check_problem(answer, 408, "request-timeout", "less than 240 bytes/s")
+        assert time.monotonic() - started < 15
+        assert await connection.ended()
+
+    with serve("--workers", "1") as server:
+        with_connection(server.port, talk)
+
+
 def test_each_request_has_its_own_time(server: Server) -> None:
     """The clock restarts even if each packet ends one request and begins the next."""
 
@@ -109,6 +128,42 @@ def test_a_client_that_reads_no_responses_is_cut(server: Server) -> None:
                 await connection.writer.drain()
 
     with_connection(server.port, talk)
+
+
+def test_responses_that_nobody_reads_are_bounded() -> None:
+    """Beyond 30 times VAE_MAX_BODY_BYTES, the oldest such connections are dropped.
+
+    40 clients ask for 4 MB each and read nothing. One that reads gets all of it.
+    """
+    latents = {"name": "latent", "shape": [256, 32], "datatype": "FP32"}
+    body = {"inputs": [latents | {"data": [0.5] * 256 * 32}]}
+
+    def asked(name: str) -> bytes:
+        path = "/v2/models/decoder/infer"
+        return request("POST", path, body, X_Request_ID=name)
+
+    flags = ("--workers", "1", "--max-body-bytes", "65536")
+    with serve(*flags) as server, ExitStack() as stack:
+        with_connection(server.port, partial(read_all, asked("first")))
+        before = resident_kilobytes(server.process.pid)
+        for number in range(40):
+            client = stack.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", server.port))
+            client.sendall(asked(f"unread-{number}"))
+            server.log.wait_for(f"unread-{number}")
+        server.log.wait_for("connection of 127.0.0.1 dropped")
+        with_connection(server.port, partial(read_all, asked("last")))
+        after = resident_kilobytes(server.process.pid)
+
+    assert after - before < 40_000
+
+
+async def read_all(content: bytes, connection: Connection) -> None:
+    """Send a request and read its response of megabytes."""
+    answer = await connection.ask(content)
+    assert answer.status == 200
+    assert len(answer.body) > 1_000_000
 
 
 @pytest.mark.parametrize("requests", [0, 1])
@@ -162,6 +217,7 @@ def test_headers_behind_another_request_are_limited(server: Server) -> None:
 
     async def talk(connection: Connection) -> None:
         assert (await connection.ask(DIGIT + long)).status == 200
+        check_problem(await connection.answer(), 431, "headers-too-large", "1024")
         assert await connection.ended()
 
     with_connection(server.port, talk)
@@ -260,6 +316,41 @@ def test_bodies_together_are_bounded(server: Server) -> None:
     assert response.status_code == 200
 
 
+def test_pipelined_requests_cost_neither_memory_nor_time() -> None:
+    """One client sends small requests for two seconds and reads no responses.
+
+    The worker's memory stays the same, and probes on other connections are answered.
+    """
+    sent = request("GET", "/livez") * 5000
+
+    async def run(server: Server) -> tuple[int, float]:
+        async with connect(server.port) as flood, connect(server.port) as probe:
+            flood.writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is a transport that reads
+            assert (await probe.ask(READY)).status == 200
+            before = resident_kilobytes(server.process.pid)
+            sending = asyncio.create_task(send_for(flood, sent, 2))
+            seconds = await median_seconds(probe, READY)
+            await sending
+            after = resident_kilobytes(server.process.pid)
+            flood.writer.transport.abort()
+            return after - before, seconds
+
+    with serve("--workers", "1") as server:
+        kilobytes, seconds = asyncio.run(run(server))
+
+    assert kilobytes < 8000
+    assert seconds < 0.05
+
+
+async def send_for(connection: Connection, content: bytes, seconds: float) -> None:
+    """Send content again and again, until the time is over or the connection is cut."""
+    with suppress(TimeoutError, OSError):
+        async with asyncio.timeout(seconds):
+            while True:
+                connection.writer.write(content)
+                await connection.writer.drain()
+
+
 def test_a_client_that_leaves_with_requests_behind_is_no_error(server: Server) -> None:
     """The work that is done by then is lost, and the log has no exception."""
     named = LARGE.replace(b"\r\n", b"\r\nX-Request-ID: gone-behind\r\n", 1)
@@ -287,6 +378,9 @@ def test_work_for_clients_that_have_gone_is_not_done() -> None:
                 connection = await stack.enter_async_context(connect(port))
                 connection.writer.write(LARGE)
                 await connection.writer.drain()
+                client = connection.writer.get_extra_info("socket")
+                # Closing it resets the connection.
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
     with serve("--workers", "1", "--max-pending-images", "4096") as server:
         asyncio.run(ask_and_go(server.port))
@@ -348,3 +442,19 @@ def test_rejections_are_counted_and_logged(server: Server) -> None:
     assert line["message"] == "request"
     with server.client() as client:
         assert 'vae_refusals_total{type="bad-request"}' in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("sent", "milliseconds"), [(b"GET /", 400), (b"GET /" + b"a" * 5000, 0.001)]
+)
+def test_the_log_has_the_time_of_a_rejected_request(
+    server: Server, sent: bytes, milliseconds: float
+) -> None:
+    """It is counted from the first byte of the request to its response."""
+
+    async def talk(connection: Connection) -> None:
+        name = (await connection.ask(sent)).headers["x-request-id"]
+        line = await asyncio.to_thread(server.log.wait_for, f'.*"{name}".*')
+        assert milliseconds < json.loads(line[0])["milliseconds"] < 5000
+
+    with_connection(server.port, talk)

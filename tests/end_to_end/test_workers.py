@@ -10,14 +10,14 @@ from pathlib import Path
 
 from tests.end_to_end.connection import connect, request
 from tests.end_to_end.load import Load
-from tests.end_to_end.server import Server, serve
+from tests.end_to_end.server import COMMAND, UnloggedServer, serve, serve_without_log
 from tests.samples import card_examples
 
 DIGIT = request("POST", "/reconstruct", {"images": card_examples()[:1]})
 CLIENTS = 8
 
 
-def wait_for_workers(server: Server, count: int, gone: int = 0) -> None:
+def wait_for_workers(server: UnloggedServer, count: int, gone: int = 0) -> None:
     """Wait for a number of workers that does not include the process ``gone``."""
     end = time.monotonic() + 20
     while len(server.workers()) != count or gone in server.workers():
@@ -210,3 +210,30 @@ def test_metrics_count_for_all_workers() -> None:
                     if text.startswith(line)
                 ]
             assert counts == [f"{line} {load.answered}.0"]
+
+
+def test_a_log_that_nobody_reads_stops_nothing() -> None:
+    """Dead workers are replaced, reloads happen, and SIGTERM ends the service."""
+    reader, writer = os.pipe()
+    try:
+        with serve_without_log(*COMMAND, stderr=writer) as server:
+            fill(writer)
+            for _ in range(3):
+                victims = server.workers()
+                for worker in victims:
+                    os.kill(worker, signal.SIGKILL)
+                wait_for_workers(server, 2, gone=victims[0])
+                server.process.send_signal(signal.SIGHUP)
+                server.wait_until_ready()
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def fill(writer: int) -> None:
+    """Write to a pipe until it is full."""
+    descriptor = os.open(f"/dev/fd/{writer}", os.O_WRONLY | os.O_NONBLOCK)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(descriptor, bytes(4096))
+    os.close(descriptor)

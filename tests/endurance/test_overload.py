@@ -25,7 +25,8 @@ LARGE = request(
     {"start": {"image": FIRST}, "end": {"image": SECOND}, "steps": IMAGES},
 )
 DIGIT = request("POST", "/reconstruct", {"images": [FIRST]})
-MAX_PENDING_IMAGES = 512
+# Two requests; an eighth is kept for light jobs.
+MAX_PENDING_IMAGES = 2 * IMAGES * 8 // 7 + 1
 SECONDS = 30
 TIMES = 10
 CONNECTIONS = 200

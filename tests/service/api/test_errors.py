@@ -10,7 +10,7 @@ from tests.service.conftest import Client
 
 
 def test_all_invalid_fields_are_named(client: Client) -> None:
-    """Of a list, the first invalid item is named.
+    """Only the first invalid item of a list is named.
 
     Images are decoded only after all fields are valid.
     """
@@ -86,6 +86,20 @@ def test_an_unexpected_error_is_a_500_without_its_message(
     problem = client.problem(500, "internal-error", "POST", "/encode", json=body)
 
     assert "secret" not in str(problem)
+
+
+def test_an_unexpected_error_of_a_get_is_a_500(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The response does not show the error, which is in the log."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("service.observability.metrics.Metrics.text", fail)
+    problem = client.problem(500, "internal-error", "GET", "/metrics")
+
+    assert problem["detail"] == "an internal error; the log has the details"
 
 
 def test_the_pixels_of_a_request_are_limited(

@@ -17,6 +17,10 @@ from tests.samples import FIRST, HEIGHT, SECOND, WIDTH, FakeAutoencoder, pixels_
 from tests.service.conftest import Client, Json
 
 TYPES = (b"application/json", b"image/png", b"image/gif")
+BROWSER = (
+    b"text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,"
+    b"image/gif,image/png,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7"
+)
 PATH: Json = {"start": {"image": FIRST}, "end": {"image": SECOND}, "steps": 5}
 # Requests, and the number of columns on the contact sheet of their response.
 CONTACT_SHEETS: list[tuple[str, Json, int]] = [
@@ -58,6 +62,40 @@ def test_the_type_with_the_greatest_weight_is_preferred(
 
     Of equal types the first is preferred. An invalid weight counts as 1.
     """
+    assert preferred_type(accept, TYPES) == preferred
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        BROWSER,
+        b"text/html, image/gif, image/jpeg, */*; q=0.2",  # Java's HttpURLConnection
+        b"text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2",  # before Java 18
+        b"application/json, text/plain, */*",  # axios
+        b"text/html, image/gif;q=0.9, */*;q=0.1",
+        b"image/gif, application/*",
+    ],
+)
+def test_images_among_other_types_are_not_preferred(accept: bytes) -> None:
+    """Clients that name them by default get JSON."""
+    assert preferred_type(accept, TYPES) == b"application/json"
+
+
+@pytest.mark.parametrize(
+    ("accept", "preferred"),
+    [
+        (b"image/gif, text/html;q=0.9, */*;q=0.1", b"image/gif"),
+        (b"image/avif,image/webp,image/apng,image/*,*/*;q=0.8", b"image/png"),
+        (b"image/gif, */*", b"application/json"),
+        (b"text/html, image/gif", b"image/gif"),
+        (b"image/gif;q=.5, application/json;q=.4", b"image/gif"),
+        (b"image/gif;q=., application/json;q=.4", b"image/gif"),
+    ],
+)
+def test_images_are_preferred_with_a_greater_weight_or_without_json(
+    accept: bytes, preferred: bytes
+) -> None:
+    """A weight may lack its zero."""
     assert preferred_type(accept, TYPES) == preferred
 
 
@@ -207,7 +245,7 @@ def test_integers_may_have_a_zero_fraction(client: Client, accept: str) -> None:
     [
         ("*/*", "application/json"),
         ("image/png;q=0.9, application/json;q=0.8", "image/png"),
-        ("text/html, image/webp;q=0.4, image/apng;q=0.5, */*;q=0.1", "image/apng"),
+        ("image/webp;q=0.4, image/apng;q=0.5, */*;q=0.1", "image/apng"),
     ],
 )
 def test_the_response_has_the_preferred_type(

@@ -13,14 +13,18 @@ KEY = "a-key-of-some-length"
 COMMON = {"versions": ["1"], "platform": "onnxruntime_onnx"}
 
 
-def test_the_server_has_a_name_and_an_extension(client: Client) -> None:
+def test_the_server_has_a_name_and_extensions(client: Client) -> None:
     """Clients look up in the extensions whether tensors may be binary."""
     metadata = client.get("/v2").json()
     schema = client.get("/openapi.json").json()
 
     assert metadata["name"] == "vae-service"
     assert metadata["version"] == schema["info"]["version"]
-    assert metadata["extensions"] == ["binary_tensor_data"]
+    assert metadata["extensions"] == [
+        "binary_tensor_data",
+        "model_configuration",
+        "statistics",
+    ]
 
 
 @pytest.mark.parametrize("version", ["", VERSION])
@@ -99,6 +103,26 @@ def test_unknown_paths_and_methods_are_problems(
 ) -> None:
     """The protocol's clients find the message in ``error``."""
     check_problem(client.request(method, path), status, kind)
+
+
+def test_the_index_has_the_state_of_each_model(
+    client: Client, autoencoder: FakeAutoencoder
+) -> None:
+    """The body of the request is ignored; a failed inference makes all unavailable."""
+    path = "/v2/repository/index"
+    for content in (b"", b'{"ready": true}'):
+        response = client.request("POST", path, content=content)
+        assert response.json() == [
+            {"name": "encoder", "version": "1", "state": "READY", "reason": ""},
+            {"name": "decoder", "version": "1", "state": "READY", "reason": ""},
+        ]
+
+    autoencoder.broken = True
+    response = client.request("POST", path)
+    assert response.status_code == 200
+    for model in response.json():
+        assert model["state"] == "UNAVAILABLE"
+        assert model["reason"] == "the fake is broken"
 
 
 @pytest.mark.parametrize("path", ["/v2x", "/nothing"])

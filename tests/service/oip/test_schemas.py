@@ -160,3 +160,16 @@ def test_binary_numbers_out_of_range_are_rejected(
     values[1, 0, 1, 1] = value
 
     check_invalid(infer_bytes(client, *binary_pixels(values)), detail)
+
+
+def test_a_number_out_of_range_is_shown_with_all_its_digits(client: Client) -> None:
+    """Numbers have 64 bits in JSON, and 32 bits as bytes."""
+    body = pixels(data=[1.0000000000000002, 0, 0, 0, 0, 0])
+    response = client.post(f"{ENCODER}/infer", body)
+    check_invalid(response, "has 1.0000000000000002")
+
+    values = np.zeros((1, 1, 2, 3), np.float32)
+    values[0, 0, 0, 0] = 1.0000001
+    response = infer_bytes(client, *binary_pixels(values))
+    check_invalid(response, "has 1.0000001")
+    assert response.json()["errors"][0]["pointer"] == "#/inputs/0/data"

@@ -1,16 +1,13 @@
 """The OpenAPI schema, with the sizes of the loaded model."""
 
-import re
-
-import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from service.api.body import UPLOAD_TYPES
+from service.api.uploads import UPLOAD_TYPES
 from service.app import create_app
 from service.model.errors import ModelLoadError
 from service.settings import Settings
-from tests.samples import FIRST, FakeAutoencoder, fake_card, grey_png, pixels_of
+from tests.samples import FIRST, FakeAutoencoder, fake_card, grey_png
 from tests.service.conftest import Client, Json
 
 SAMPLES = ["sample", "samples", "seed"]
@@ -155,23 +152,17 @@ def test_every_group_operation_and_response_is_described(schema: Json) -> None:
     assert used_groups == set(groups)
 
 
-def test_the_introduction_describes_the_model(
-    schema: Json, autoencoder: FakeAutoencoder
-) -> None:
-    """It shows an interpolation between the card's examples, three times as large."""
+def test_the_introduction_describes_the_model(schema: Json) -> None:
+    """It is short, because generators copy it into every file of a client."""
     text = schema["info"]["description"]
-    (picture,) = re.findall(r'src="data:image/png;base64,([^"]+)"', text)
-    start, end = map(pixels_of, autoencoder.card.examples)
-    pixels = pixels_of(picture).astype(int)
 
     assert text.startswith(
         "**fake**, a variational autoencoder of 168 parameters, "
         "encodes an image of 3 x 2 pixels"
     )
     assert "6 dimensions" in text
-    assert pixels.shape == (2 * 3, 11 * 3 * 3)
-    assert np.abs(pixels[::3, :9:3] - start).max() <= 1
-    assert np.abs(pixels[::3, -9::3] - end).max() <= 1
+    assert len(text) < 1000
+    assert "data:" not in text
 
 
 @pytest.mark.parametrize(
@@ -216,10 +207,16 @@ def test_operation_ids_are_short(schema: Json) -> None:
         "server_metadata",
         "server_live",
         "server_ready",
+        "repository_index",
+        "statistics",
         "encoder_metadata",
+        "encoder_config",
+        "encoder_statistics",
         "encoder_ready",
         "encoder_infer",
         "decoder_metadata",
+        "decoder_config",
+        "decoder_statistics",
         "decoder_ready",
         "decoder_infer",
     }

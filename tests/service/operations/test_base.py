@@ -1,6 +1,7 @@
 """Parts that several operations share: preprocessing, samples, scale, image count."""
 
 import base64
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.samples import (
     png,
 )
 from tests.service.conftest import Client, Json
+from tests.service.openapi.test_schema import OPERATIONS
 from tests.service.operations.conftest import LIMITS
 
 LARGE = png(INK)
@@ -135,3 +137,83 @@ def test_the_images_of_a_request_are_counted(
     request = request_type.model_validate(body, context=LIMITS)
 
     assert request.image_count == images
+
+
+def with_nulls(value: Any, schema: Json, schemas: Json) -> Any:
+    """Return a value of a schema, with null for each field that it does not have."""
+    schema = schema.get("anyOf", [schema])[0]
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].rpartition("/")[2]]
+    if isinstance(value, list):
+        items = schema.get("items", {})
+        return [with_nulls(item, items, schemas) for item in value]
+    if not isinstance(value, dict):
+        return value
+    fields = schema["properties"]
+    given = {name: with_nulls(value[name], fields[name], schemas) for name in value}
+    return dict.fromkeys(fields) | given
+
+
+def body_of(schema: Json, path: str) -> Json:
+    """Return the description of an operation's JSON body."""
+    body = schema["paths"][path]["post"]["requestBody"]
+    content: Json = body["content"]["application/json"]
+    return content
+
+
+@pytest.mark.parametrize("path", OPERATIONS)
+def test_a_null_field_is_the_same_as_an_absent_one(client: Client, path: str) -> None:
+    """This holds for all fields, at any depth: some clients send all fields."""
+    schema = client.get("/openapi.json").json()
+    body = body_of(schema, path)
+    for example in body["examples"].values():
+        plain = example["value"]
+        full = with_nulls(plain, body["schema"], schema["components"]["schemas"])
+        response = client.post(path, full)
+
+        assert full != plain
+        assert response.status_code == 200, response.text
+        assert response.json() == client.post(path, plain).json()
+
+
+@pytest.mark.parametrize("path", OPERATIONS)
+def test_the_images_of_rejected_requests_are_not_counted(
+    client: Client, path: str
+) -> None:
+    """Requests may be invalid, or rejected because of the load."""
+    schema = client.get("/openapi.json").json()
+    example = next(iter(body_of(schema, path)["examples"].values()))
+    state = client.app.state
+    state.scheduler.pending_images += 2048
+    rejected = client.post(path, example["value"])
+    state.scheduler.pending_images -= 2048
+    invalid = client.post(path, {"no": "field"})
+
+    assert rejected.status_code == 503
+    assert invalid.status_code == 422
+    assert state.metrics.route_counts(path).images == 0
+    assert client.post(path, example["value"]).status_code == 200
+    assert state.metrics.route_counts(path).images > 0
+
+
+FIELDS = {f"field {number}": 0 for number in range(101)}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("/generate", FIELDS, "#"),
+        ("/arithmetic", {"terms": [FIELDS | {"digit": 1}]}, "#/terms/0"),
+        ("/v2/models/encoder/infer", {"inputs": [FIELDS]}, "#/inputs/0"),
+        ("/v2/models/encoder/infer", {"parameters": FIELDS}, "#/parameters"),
+    ],
+)
+def test_too_many_fields_are_one_error(
+    client: Client, path: str, body: Json, pointer: str
+) -> None:
+    """Otherwise each unknown field would be one, of which ten are shown."""
+    errors = client.post(path, body).json()["errors"]
+    detail = f"must have at most 100 fields; has {101 + ('terms' in body)}"
+
+    assert {"pointer": pointer, "detail": detail} in errors
+    assert len(errors) <= 2

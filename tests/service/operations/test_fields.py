@@ -11,6 +11,7 @@ from tests.service.conftest import Client, Json
 
 OTHER_SIZE = grey_png([[0] * 4] * 4)
 LATENT = [0.0] * 6
+JUST_ABOVE_LIMIT = 10.000000000000002
 ENDS: Json = {"start": {"latent": LATENT}, "end": {"latent": [1.0] * 6}}
 
 
@@ -577,3 +578,23 @@ def test_latents_of_requests_may_be_base64(client: Client) -> None:
     assert client.operate("/decode", latents=[encoded, second]) == expected
     path = client.operate("/interpolate", start={"latent": encoded}, end=ends["end"])
     assert path == client.operate("/interpolate", **ends)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/decode", {"latents": [[JUST_ABOVE_LIMIT, *LATENT[1:]]]}),
+        (
+            "/traverse",
+            {"start": {"digit": 0}, "dimensions": 0, "range": [0, JUST_ABOVE_LIMIT]},
+        ),
+    ],
+)
+def test_a_number_out_of_bounds_is_shown_with_all_its_digits(
+    client: Client, path: str, body: Json
+) -> None:
+    """It is not shown as the bound itself."""
+    detail = client.invalid(path, json=body)["detail"]
+
+    assert "-10 to 10 (VAE_MAX_LATENT)" in detail
+    assert detail.endswith(" 10.000000000000002")
