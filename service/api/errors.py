@@ -17,12 +17,12 @@ from service.operations.base import Location
 from service.operations.fields import ONE, SEVERAL
 
 MEDIA_TYPE = "application/problem+json"
-MAX_CHARACTERS = 100  # of a name that a client has made up
-MAX_ERRORS = 10  # shown of a body with many wrong fields
+MAX_CHARACTERS = 100  # of a client's text in a message
+MAX_ERRORS = 10  # in one response
 INFERENCE_PROTOCOL = "/v2/"  # paths of the Open Inference Protocol
 TYPE_PREFIX = "urn:vae-service:problem:"
 RETRY_AFTER = {"Retry-After": "1"}  # seconds
-# Pydantic's messages that speak of Python, in the words of JSON.
+# Messages in JSON's terms, instead of Pydantic's in Python's terms.
 JSON_MESSAGES = {
     "model_type": "Input should be an object",
     "list_type": "Input should be a valid array",
@@ -48,6 +48,9 @@ BODY_TOO_LARGE = ProblemType("body-too-large", 413, "Body too large")
 UNSUPPORTED_MEDIA_TYPE = ProblemType(
     "unsupported-media-type", 415, "Unsupported media type"
 )
+RANGE_NOT_SATISFIABLE = ProblemType(
+    "range-not-satisfiable", 416, "Range not satisfiable"
+)
 INVALID_REQUEST = ProblemType("invalid-request", 422, "Invalid request body")
 HEADERS_TOO_LARGE = ProblemType("headers-too-large", 431, "Headers too large")
 INTERNAL_ERROR = ProblemType("internal-error", 500, "Internal error")
@@ -63,6 +66,7 @@ PROBLEM_TYPES = (
     REQUEST_TIMEOUT,
     BODY_TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
+    RANGE_NOT_SATISFIABLE,
     INVALID_REQUEST,
     HEADERS_TOO_LARGE,
     INTERNAL_ERROR,
@@ -84,13 +88,13 @@ class FieldError(BaseModel):
 
 
 class Problem(BaseModel):
-    """Why a request was rejected (RFC 9457)."""
+    """Reason for the rejection of a request (RFC 9457)."""
 
-    type: str = Field(description="URI of the problem type; stable, to be compared.")
+    type: str = Field(description="URI of the problem type; stable, to compare with.")
     title: str = Field(description="The problem type in words.")
     status: int = Field(description="HTTP status.")
     detail: str = Field(description="Description of this problem, for people.")
-    errors: list[FieldError] = Field(default=[], description="The wrong fields.")
+    errors: list[FieldError] = Field(default=[], description="The invalid fields.")
     request_id: str = Field(
         default="", description="The request's X-Request-ID, as in the log."
     )
@@ -117,7 +121,7 @@ class ProblemError(Exception):
 
 
 def problem_of(error: Exception) -> ProblemError:
-    """Return the problem that a domain error is; raise any other error again."""
+    """Return the problem for a domain error; re-raise any other error."""
     match error:
         case ProblemError():
             return error
@@ -137,7 +141,7 @@ def internal_error() -> ProblemError:
 
 
 def unreadable_body(detail: str) -> ProblemError:
-    """Return the problem of a body that cannot be read, or is too large to be."""
+    """Return the problem of a body that cannot be parsed, or has too many parts."""
     errors = [FieldError(pointer="#", detail=detail)]
     return ProblemError(INVALID_REQUEST, detail, errors=errors)
 
@@ -153,7 +157,7 @@ def invalid_image(location: Location, error: ImageError) -> ProblemError:
 def invalid_request(error: ValidationError) -> ProblemError:
     """Return the problem of a body that does not fit its schema.
 
-    It names the first wrong fields.
+    It names the first invalid fields.
     """
     errors = []
     sentences = []
@@ -227,13 +231,18 @@ def problem_response(scope: Scope, error: ProblemError) -> Response:
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Let an application answer errors with problem responses."""
+    """Make an application respond to errors with problems."""
 
     async def respond(request: Request, error: Exception) -> Response:
         return problem_response(request.scope, problem_of(error))
 
+    async def respond_to_any(request: Request, _: Exception) -> Response:
+        return problem_response(request.scope, internal_error())
+
     for kind in (ProblemError, HTTPException, InferenceError):
         app.add_exception_handler(kind, respond)
+    # Starlette raises the error again after the response, for the log.
+    app.add_exception_handler(Exception, respond_to_any)
 
 
 NO_JSON = "not JSON: EOF while parsing a value at line 1 column 0"

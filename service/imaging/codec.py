@@ -64,8 +64,8 @@ class ImageCodec:
     def are_plain(self, contents: Sequence[object]) -> bool:
         """Return whether all items look like plain PNGs of the shape.
 
-        They begin as these do and are no longer, so that it takes no time worth
-        counting to decode them.
+        They have the right first bytes and a small enough size, so that the time to
+        decode them is negligible.
         """
         return self._plain_png_reader.are_plain(contents)
 
@@ -109,7 +109,7 @@ class ImageCodec:
         return min(total, self.limits.max_total_pixels + self.limits.max_pixels)
 
     def _check_size(self, content: object) -> None:
-        """Reject what is neither text nor bytes, and what is too long."""
+        """Raise ImageError unless the content is text or bytes and short enough."""
         if not isinstance(content, (str, bytes)):
             raise ImageError("must be a string, a base64 PNG, JPEG, WebP, BMP or GIF")
         limit = self.limits.max_bytes
@@ -145,10 +145,10 @@ class ImageCodec:
 
 
 def too_many_pixels(pixels: int, limit: int) -> ImageError:
-    """Return the error for an image after images of so many pixels."""
+    """Return the error for an image after images with this number of pixels."""
     setting = f"{LARGEST_IMAGES} times VAE_MAX_IMAGE_PIXELS"
     return ImageError(
-        f"comes after images of {pixels} pixels; the most is {limit} ({setting})"
+        f"comes after images of {pixels} pixels; the limit is {limit} ({setting})"
     )
 
 

@@ -1,4 +1,4 @@
-"""Pillow's way from a file to an image, with its size checked before it is decoded."""
+"""Decoding of files with Pillow; an image's size is checked before it is decoded."""
 
 import io
 import struct
@@ -9,8 +9,8 @@ from service.imaging.errors import ImageError, damaged
 from service.imaging.formats import find_format
 from service.imaging.orientation import orient
 
-# Raised by Pillow's readers for a damaged file, and by this room's own for one that ends
-# too early.
+# Raised by Pillow's readers for a damaged file, and by this package's own for one that
+# ends too early.
 DECODING_ERRORS = (
     OSError,
     SyntaxError,

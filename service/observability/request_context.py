@@ -1,4 +1,4 @@
-"""Facts about one request, from its headers to its line in the log."""
+"""Data about one request, for its headers, the metrics and the log."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ SCOPE_KEY = "vae_service.context"  # of the ASGI scope
 
 @dataclass(slots=True, eq=False)
 class RequestContext:
-    """Filled in while a request is answered; times in seconds.
+    """Data about one request, filled in while it is handled; times in seconds.
 
     route: path that the request counts for; empty until a route has been found.
     held_bytes: bytes of the body that are in memory.

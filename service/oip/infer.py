@@ -1,4 +1,4 @@
-"""Inference routes: JSON, or JSON with tensors as bytes behind it."""
+"""Inference routes: JSON, or JSON followed by tensors as bytes."""
 
 from collections.abc import Callable, Coroutine
 from math import prod
@@ -14,14 +14,14 @@ from service.api.state import AppState, ServedModel
 from service.imaging.codec import DecodedImage
 from service.model.autoencoder import Autoencoder, Floats
 from service.oip.schemas import InferRequest, InferResponse, OutputSize, OutputTensor
-from service.oip.specs import MODEL_NAMES, VERSION, ModelSpec, model_specs
+from service.oip.specs import MODEL_NAMES, ModelSpec, model_paths, model_specs
 from service.oip.tensors import FLOAT32
 from service.operations.base import ExampleInputs
 
 TAG = "Open Inference Protocol"
 OCTETS = b"application/octet-stream"
 LENGTH_HEADER = b"inference-header-content-length"
-OTHER_PARTS = 64  # JSON values and names beside an input's numbers
+OTHER_PARTS = 256  # JSON values and names beside an input's numbers
 
 Infer = Callable[
     [InferRequest, list[DecodedImage], Autoencoder],
@@ -29,14 +29,8 @@ Infer = Callable[
 ]
 
 
-def model_paths(name: str) -> tuple[str, str]:
-    """Return the paths of a model, without and with its version."""
-    path = f"/v2/models/{name}"
-    return path, f"{path}/versions/{VERSION}"
-
-
 def infer_routes(state: AppState) -> list[OperationRoute]:
-    """Return the inference routes. Those with a version are not described again."""
+    """Return the inference routes; those with a version are not in the schema."""
     routes: list[OperationRoute] = []
     for name in MODEL_NAMES:
         plain, versioned = model_paths(name)
@@ -61,13 +55,14 @@ class InferRoute(OperationRoute):
             summary=f"Infer with the {name}",
             description=(
                 "With `Inference-Header-Content-Length`, numbers are bytes behind the "
-                "JSON (binary tensor data extension). `/versions/1/infer` is the same."
+                "JSON (binary tensor data extension); if it is 0, the body is the "
+                "input's bytes alone. `/versions/1/infer` is the same."
             ),
             include_in_schema=described,
             responses={200: {"content": binary}, 422: {"model": Problem}},
         )
         self._name = name
-        self.media_types = (JSON, OCTETS)  # the request's body decides
+        self.media_types = (JSON, OCTETS)  # chosen by the request's body
         self.finish = write_tensors
 
     def spec(self, model: ServedModel) -> ModelSpec:
@@ -82,9 +77,9 @@ class InferRoute(OperationRoute):
     def check_type(self, content_type: bytes, headers: Headers) -> bytes:
         """Return the media type that a body is parsed as.
 
-        Raises ProblemError for all but JSON, bytes, and no type, as tritonclient sends
-        it. A page can send a body without a type to another origin without a preflight,
-        but it cannot hide its own origin.
+        Raises ProblemError for all types except JSON and bytes. A body without a type,
+        as tritonclient sends it, is accepted unless a page of another origin may have
+        sent it: pages can do so without a preflight, but not without an Origin header.
         """
         from_page = any(name == b"origin" for name, _ in headers)
         if content_type != OCTETS and (content_type or from_page):
@@ -96,8 +91,11 @@ class InferRoute(OperationRoute):
         content = body.content
         length = json_length(body.headers, len(content))
         spec = self.spec(model)
-        max_parts = spec.max_items * parts(spec) + OTHER_PARTS
-        fields = parse_json(content[:length], max_parts)
+        if content and not length:
+            return raw_request(content, spec)
+        max_members = spec.max_items * lists_of_item(spec) + OTHER_PARTS
+        max_parts = spec.max_items * prod(spec.input.shape) + max_members
+        fields = parse_json(content[:length], max_parts, max_members)
         attach_bytes(fields, content[length:])
         return fields
 
@@ -114,10 +112,10 @@ class InferRoute(OperationRoute):
         return {"One item": {"inputs": [item]}}
 
 
-def parts(spec: ModelSpec) -> int:
-    """Return the JSON values of an item: its numbers, and a list for each row."""
+def lists_of_item(spec: ModelSpec) -> int:
+    """Return the number of JSON lists of an item that is nested as its shape says."""
     shape = spec.input.shape
-    return sum(prod(shape[:axes]) for axes in range(len(shape) + 1))
+    return sum(prod(shape[:axes]) for axes in range(len(shape)))
 
 
 def infer_operation(name: str, state: AppState) -> Infer:
@@ -156,7 +154,7 @@ def output_tensor(name: str, values: Floats, *, binary: bool) -> OutputTensor:
 
 
 def write_tensors(response: InferResponse) -> Content:
-    """Write a response as JSON, with its binary tensors behind it."""
+    """Write a response as JSON, followed by its binary tensors."""
     content = response.model_dump_json().encode()
     binary = [
         output.data for output in response.outputs if isinstance(output.data, bytes)
@@ -171,9 +169,9 @@ def write_tensors(response: InferResponse) -> Content:
 
 
 def json_length(headers: Headers, total: int) -> int:
-    """Return how many of a body's bytes are JSON: all, unless a header says.
+    """Return the number of bytes of a body's JSON, which is all without a header.
 
-    Raises ProblemError for a header that is no number from 0 to ``total``.
+    Raises ProblemError for a header that is not a number from 0 to ``total``.
     """
     given = dict(headers).get(LENGTH_HEADER)
     if given is None:
@@ -189,10 +187,32 @@ def json_length(headers: Headers, total: int) -> int:
     return length
 
 
-def attach_bytes(fields: object, binary: bytes) -> None:
-    """Set the bytes behind the JSON as the data of the input that claims them.
+def raw_request(content: bytes, spec: ModelSpec) -> dict[str, object]:
+    """Return the request that consists of its one input's numbers as bytes.
 
-    Raises ProblemError if their number is not the one claimed.
+    As Triton does, the outputs are binary too. Raises ProblemError for a part of an
+    item.
+    """
+    item_bytes = FLOAT32.itemsize * prod(spec.input.shape)
+    count, rest = divmod(len(content), item_bytes)
+    if rest:
+        raise unreadable_body(
+            f"without JSON the body must be items of {item_bytes} bytes; has "
+            f"{len(content)} bytes"
+        )
+    tensor = {
+        "name": spec.input.name,
+        "shape": [count, *spec.input.shape],
+        "datatype": "FP32",
+        "data": content,
+    }
+    return {"parameters": {"binary_data_output": True}, "inputs": [tensor]}
+
+
+def attach_bytes(fields: object, binary: bytes) -> None:
+    """Set the bytes after the JSON as the data of the input with binary_data_size.
+
+    Raises ProblemError if their number is another.
     """
     claimed: float = 0
     match fields:

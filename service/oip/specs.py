@@ -40,6 +40,12 @@ class ModelSpec:
     max_items: int
 
 
+def model_paths(name: str) -> tuple[str, str]:
+    """Return the paths of a model, without and with its version."""
+    path = f"/v2/models/{name}"
+    return path, f"{path}/versions/{VERSION}"
+
+
 @lru_cache(maxsize=2)
 def model_specs(limits: Limits) -> dict[str, ModelSpec]:
     """Return the specs of the encoder and the decoder by name."""

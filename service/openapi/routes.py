@@ -1,8 +1,10 @@
-"""The schema and its page, Swagger UI: scripts and styles come from the service."""
+"""Routes of the OpenAPI document and of Swagger UI, without any external files."""
 
 import base64
 import hashlib
 import re
+from functools import lru_cache
+from html import escape
 from importlib.resources import files
 
 from fastapi import FastAPI
@@ -11,27 +13,38 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+
+from service.api.state import AppState
+from service.api.static_files import ProblemStaticFiles
+from service.openapi.picture import interpolation_picture
 
 PAGE, SCHEMA, ASSETS = "/docs", "/openapi.json", "/docs-assets"
-ASSETS_FOLDER = files("fastapi_offline") / "static"  # Swagger UI of a kept package
+PICTURE = f"{ASSETS}/interpolation.png"
+ASSETS_FOLDER = files("fastapi_offline") / "static"  # contains Swagger UI
 SWAGGER_UI = {
     "tryItOutEnabled": True,
     "displayRequestDuration": True,
     "defaultModelsExpandDepth": 0,
-    "validatorUrl": None,  # it would ask one on the internet
+    "validatorUrl": None,  # by default, one on the internet
 }
 HEAD_END = b"</head>"
-# On a telephone, a group's description would be one letter wide beside its name.
-STYLE = b"""<style>@media (max-width: 640px) {
+# On a phone, a group's description would be one letter wide next to its name.
+STYLE = b"""<style>
+.interpolation { display: block; max-width: calc(100% - 40px); margin: 30px auto 0 }
+@media (max-width: 640px) {
   .swagger-ui .opblock-tag { flex-wrap: wrap }
   .swagger-ui .opblock-tag small { flex-basis: 100%; order: 1 }
 }</style>"""
+BODY_START = b"<body>"
+FIGURE = (
+    '<img class="interpolation" src="{}" alt="An interpolation between two images">'
+)
 INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
-def documentation_routes(app: FastAPI) -> list[BaseRoute]:
+def documentation_routes(app: FastAPI, state: AppState) -> list[BaseRoute]:
     """Return the routes of the schema, its page, and the page's assets."""
+    picture_of = lru_cache(maxsize=1)(interpolation_picture)
 
     async def page(request: Request) -> Response:
         root = request.scope.get("root_path", "")
@@ -44,8 +57,14 @@ def documentation_routes(app: FastAPI) -> list[BaseRoute]:
             swagger_ui_parameters=SWAGGER_UI,
         )
         content = bytes(swagger.body).replace(HEAD_END, STYLE + HEAD_END)
+        figure = FIGURE.format(escape(root + PICTURE)).encode()
+        content = content.replace(BODY_START, BODY_START + figure)
         policy = {"Content-Security-Policy": page_policy(content)}
         return HTMLResponse(content, headers=policy)
+
+    async def picture(_: Request) -> Response:
+        content = await run_in_threadpool(picture_of, state.model)
+        return Response(content, media_type="image/png")
 
     async def schema(request: Request) -> Response:
         document = await run_in_threadpool(app.openapi)  # it takes a tenth of a second
@@ -57,14 +76,15 @@ def documentation_routes(app: FastAPI) -> list[BaseRoute]:
     return [
         Route(PAGE, page),
         Route(SCHEMA, schema),
-        Mount(ASSETS, StaticFiles(directory=str(ASSETS_FOLDER))),
+        Route(PICTURE, picture),
+        Mount(ASSETS, ProblemStaticFiles(directory=str(ASSETS_FOLDER))),
     ]
 
 
 def page_policy(page: bytes) -> str:
     """Return the content security policy of the page (W3C CSP 3).
 
-    Its inline scripts are named by their hashes.
+    Inline scripts are allowed by their hashes.
     """
     hashes = []
     for script in INLINE_SCRIPT.findall(page):

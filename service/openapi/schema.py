@@ -1,4 +1,4 @@
-"""Completes FastAPI's schema: model, bounds, problems, examples."""
+"""Completion of FastAPI's schema: model, bounds, problems, examples."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -10,28 +10,23 @@ import numpy as np
 from fastapi import FastAPI
 
 from service.api import errors
-from service.api.body import FORM, IMAGE_TYPES, JSON, option_names
+from service.api.body import JSON
 from service.api.errors import Problem, ProblemError, ProblemType
 from service.api.route import OperationRoute
 from service.api.state import AppState, ServedModel
-from service.imaging.codec import ImageCodec, base64_text, contact_sheet, image_grid
+from service.api.uploads import FORM, IMAGE_TYPES, options_of
+from service.imaging.codec import ImageCodec
 from service.imaging.errors import ImageError
-from service.imaging.plain_png import write_pngs
 from service.model.autoencoder import Backend, Floats, unit_pixels
-from service.model.batching import RequestAutoencoder, advance
 from service.model.errors import ModelLoadError
-from service.model.interpolation import interpolate_path
-from service.observability.request_context import RequestContext
 from service.operations.base import ExampleInputs
-from service.operations.fields import DEFAULT_STEPS
 from service.operations.limits import Limits
 
-PICTURE_SCALE = 3
 GENERAL = """\
-Images go in as base64 or as files. They come out as base64 PNGs or, by `Accept` (the
-media type selected below a response), as a picture or an animation. Rejected requests
-get an `application/problem+json`, which names the wrong field of an invalid body.
-`GET /model` has the model card.
+Images are sent as base64 or as files. They are returned as base64 PNGs or, depending on
+`Accept` (the media type selected below a response), as one picture or an animation.
+Rejected requests get an `application/problem+json`, which names the invalid fields of a
+body. `GET /model` returns the model card.
 """
 TAGS = {
     "Operations": "Operations of the model on images and latents.",
@@ -39,7 +34,7 @@ TAGS = {
     "KServe and Triton.",
     "Status": "Model card, health, metrics.",
 }
-# Problems of any request; of one that needs the model; of one with a body.
+# Problems of all requests, of those that need the model, and of those with a body.
 ANY_REQUEST = (
     errors.BAD_REQUEST,
     errors.REQUEST_TIMEOUT,
@@ -64,7 +59,7 @@ def customize_openapi(
     operations: Sequence[OperationRoute],
     probes: Iterable[str],
 ) -> None:
-    """Let FastAPI's schema be completed when it is first asked for.
+    """Complete FastAPI's schema when it is first requested.
 
     probes: paths that need no API key.
     """
@@ -98,13 +93,13 @@ def customize_openapi(
 
 
 def set_bounds(schemas: Json, limits: Limits) -> None:
-    """Write the limits into the types that they bound."""
+    """Set the limits in the schemas of the types that they bound."""
     for name in ("Images", "Latents", "Digits", "Terms", "Dimensions"):
         schemas[name].update(minItems=1, maxItems=limits.max_items)
     shape = limits.image_shape
     schemas["Image"]["description"] += (
-        f" It is brought to {shape.width} x {shape.height} pixels, white "
-        "ink on black, as fit says."
+        f" It is converted to {shape.width} x {shape.height} pixels, white ink on "
+        "black; fit selects the preprocessing."
     )
     numbers, _ = schemas["Latent"]["anyOf"]
     numbers.update(minItems=limits.latent_size, maxItems=limits.latent_size)
@@ -120,36 +115,21 @@ def set_bounds(schemas: Json, limits: Limits) -> None:
 
 
 def describe_model(model: ServedModel) -> str:
-    """Return the page's introduction in Markdown: the model, and an interpolation."""
+    """Return the document's introduction in Markdown."""
     card = model.backend.card
     shape = model.limits.image_shape
-    picture = interpolation_picture(model)
     return (
         f"**{card.name}**, a variational autoencoder of {card.parameters:,} "
-        f"parameters, encodes an image of {shape.width} x {shape.height} pixels to a point of a "
-        f"latent space of {card.latent_size} dimensions, and decodes it. It was "
-        f"trained on {card.data.training_images:,} images of {card.data.name}.\n\n"
-        f'<img alt="An interpolation between two images" '
-        f'src="data:image/png;base64,{picture}">'
+        f"parameters, encodes an image of {shape.width} x {shape.height} pixels to a "
+        f"point of a latent space of {card.latent_size} dimensions, and decodes it. It "
+        f"was trained on {card.data.training_images:,} images of {card.data.name}."
     )
-
-
-def interpolation_picture(model: ServedModel) -> str:
-    """Return the interpolation between two example images as a base64 PNG."""
-    autoencoder = RequestAutoencoder(model.backend, RequestContext("example"))
-    ends = np.array(model.examples.latents[:2], dtype=np.float32)
-    path = interpolate_path(autoencoder, ends, DEFAULT_STEPS, "linear", closed=False)
-    _, latents = advance(path)
-    pixels = model.backend.decode(latents)
-    grid = image_grid(pixels, columns=DEFAULT_STEPS, scale=PICTURE_SCALE)
-    (picture,) = write_pngs(contact_sheet(grid))
-    return base64_text(picture)
 
 
 def describe_responses(
     schema: Json, open_paths: frozenset[str], *, with_keys: bool
 ) -> None:
-    """Add all problems but 500, which any operation can have, with their examples."""
+    """Add all problems with examples, except 500, which any operation can have."""
     components = schema["components"]["schemas"]
     for path, operations in schema["paths"].items():
         for operation in operations.values():
@@ -202,7 +182,10 @@ def problem_response(examples: list[Problem]) -> Json:
 def describe_uploads(
     paths: Json, operations: Iterable[OperationRoute], limits: Limits
 ) -> None:
-    """Add images as bodies, forms, and the options in a query, where they are taken."""
+    """Add bodies that are images or forms, and options in the query.
+
+    Only requests that may have images as files have them.
+    """
     for route in operations:
         request_type = route.request_type
         if not request_type.takes_files:
@@ -211,7 +194,7 @@ def describe_uploads(
             ref_template="#/components/schemas/{model}"
         )
         options = {
-            name: schema["properties"][name] for name in option_names(request_type)
+            name: schema["properties"][name] for name in options_of(request_type)
         }
         described = paths[route.path]["post"]
         content = described["requestBody"]["content"]
@@ -254,14 +237,15 @@ def query_parameter(name: str, option: Json, schema: Json) -> Json:
         "name": name,
         "in": "query",
         "schema": option,
-        "description": f"{definition['description']} The body's value has precedence.",
+        "description": f"{definition['description']} A value in the body takes "
+        "precedence.",
     }
 
 
 def example_inputs(backend: Backend, codec: ImageCodec) -> ExampleInputs:
     """Return the inputs of the examples, from the images in the model card.
 
-    Raises ModelLoadError if they are not of the model's size.
+    Raises ModelLoadError if they cannot be decoded or are not of the model's size.
     """
     images = backend.card.examples
     try:
@@ -275,7 +259,7 @@ def example_inputs(backend: Backend, codec: ImageCodec) -> ExampleInputs:
 
 
 def rounded(values: Floats, digits: int) -> list[list[float]]:
-    """Return rows of numbers, rounded to be read."""
+    """Return rows of numbers, rounded for readers."""
     return [[round(value, digits) for value in row] for row in values.tolist()]
 
 
@@ -292,7 +276,7 @@ def set_examples(
         requests, responses = {}, {}
         for title, request in route.examples(model.examples).items():
             with suppress(ProblemError):
-                response = route.answer_example(request, model)
+                response = route.example_response(request, model)
                 responses[title] = {"value": response}
                 requests[title] = {"value": request}
         operation = paths[route.path]["post"]
@@ -303,7 +287,7 @@ def set_examples(
 
 
 def set_security(schema: Json, open_paths: frozenset[str]) -> None:
-    """Describe both ways to send an API key; the page then asks for one."""
+    """Describe both ways to send an API key, so that the page can ask for one."""
     schema["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},

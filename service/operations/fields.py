@@ -36,26 +36,26 @@ Encoding = Literal["floats", "base64"]
 
 
 def whole_number(value: object) -> object:
-    """Convert 2.0 and 1e1 to integers: JSON Schema counts them as such."""
+    """Convert 2.0 and 1e1 to integers, which they are in JSON Schema."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
 
 
-def check_number(least: int, value: int, info: ValidationInfo) -> int:
-    """Reject a number below ``least`` or above the largest number of items."""
+def check_number(minimum: int, value: int, info: ValidationInfo) -> int:
+    """Reject a number below ``minimum`` or above the largest number of items."""
     limit = limits_of(info).max_items
-    if not least <= value <= limit:
+    if not minimum <= value <= limit:
         raise PydanticCustomError(
             "number",
-            "must be {least} to {limit} (VAE_MAX_ITEMS); is {value}",
-            {"least": least, "limit": limit, "value": str(value)[:20]},
+            "must be {minimum} to {limit} (VAE_MAX_ITEMS); is {value}",
+            {"minimum": minimum, "limit": limit, "value": str(value)[:20]},
         )
     return value
 
 
 def check_digit(value: int, info: ValidationInfo) -> int:
-    """Reject a class that the model has no latent statistics of."""
+    """Reject a class without latent statistics."""
     labels = limits_of(info).labels
     if not labels:
         raise PydanticCustomError(
@@ -82,6 +82,11 @@ def check_dimension(value: int, info: ValidationInfo) -> int:
     return value
 
 
+def all_digits(value: float) -> str:
+    """Return a number as text that differs for any two numbers, without ``.0``."""
+    return repr(value).removesuffix(".0")
+
+
 def check_offset(value: float, info: ValidationInfo) -> float:
     """Reject an offset beyond the largest magnitude of a latent's coordinate."""
     bound = limits_of(info).max_latent
@@ -89,7 +94,7 @@ def check_offset(value: float, info: ValidationInfo) -> float:
         raise PydanticCustomError(
             "offset",
             "must be -{bound} to {bound} (VAE_MAX_LATENT); is {value}",
-            {"bound": f"{bound:g}", "value": f"{value:g}"},
+            {"bound": all_digits(bound), "value": all_digits(value)},
         )
     return value
 
@@ -133,7 +138,7 @@ def check_latent(value: list[float], info: ValidationInfo) -> list[float]:
             "latent",
             "must have numbers from -{bound} to {bound} (VAE_MAX_LATENT); "
             "has {largest}",
-            {"bound": f"{limits.max_latent:g}", "largest": f"{largest:g}"},
+            {"bound": all_digits(limits.max_latent), "largest": all_digits(largest)},
         )
     return value
 
@@ -177,12 +182,12 @@ LATENT_SCHEMA = LATENT_FORMS | {
 }
 
 WholeNumber = Annotated[int, BeforeValidator(whole_number)]
-# Decoded after admission, by ``imaging``: a file's bytes where the body is no JSON.
+# Decoded after admission, by ``imaging``; bytes if the body is a file or a form.
 Image = TypeAliasType(
     "Image", Annotated[str | bytes, SkipValidation, WithJsonSchema(IMAGE_SCHEMA)]
 )
 Images = TypeAliasType(
-    "Images", Annotated[list[Image], Field(description="Images of digits.")]
+    "Images", Annotated[list[Image], Field(description="Images, in order.")]
 )
 Latent = TypeAliasType(
     "Latent",
@@ -238,7 +243,7 @@ Digit = TypeAliasType(
 )
 Digits = TypeAliasType(
     "Digits",
-    Annotated[list[Digit], FailFast(), Field(description="Digits, in turn.")],
+    Annotated[list[Digit], FailFast(), Field(description="Digits, used in turn.")],
 )
 DigitOrDigits = Annotated[
     Annotated[Digit, Tag(ONE)] | Annotated[Digits, Tag(SEVERAL)],
@@ -276,8 +281,8 @@ Scale = TypeAliasType(
         Field(
             ge=1,
             le=MAX_SCALE,
-            description="Width and height of each drawn pixel. It is bounded by the "
-            "number of images: images x scale x scale is at most "
+            description="Width and height of each pixel in the output. Its limit "
+            "depends on the number of images: images x scale x scale is at most "
             f"{MAX_UPSCALED_PIXELS} times the largest number of items.",
         ),
         BeforeValidator(whole_number),

@@ -20,9 +20,9 @@ class RequestReceiver(Protocol):
 class RequestParser(httptools.HttpRequestParser):
     """Parser that treats a request with an ``Upgrade`` header as one without.
 
-    A server may ignore such an offer (RFC 9110, 7.8). httptools takes what follows the
-    head for the other protocol, and then for the next request: the body of a client
-    that offers HTTP/2, as Java's does, would be lost or answered as a request.
+    A server may ignore such an offer (RFC 9110, 7.8). httptools treats the bytes after
+    the head as the other protocol, and later ones as the next request: if a client
+    offers HTTP/2, as Java's does, its body would be lost or handled as a request.
     """
 
     def __init__(self, receiver: RequestReceiver) -> None:

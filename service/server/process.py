@@ -8,6 +8,12 @@ import sys
 LARGEST_ARRAY = 2**25 - 2**13
 
 
+def check_system() -> None:
+    """End the process with one line on a system that lacks what the service needs."""
+    if sys.platform == "win32":
+        raise SystemExit("error: the service runs on Linux and macOS, not on Windows")
+
+
 def open_standard_streams() -> None:
     """Open the null device for standard streams that were closed at the start.
 
@@ -25,10 +31,10 @@ def open_standard_streams() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep up to 64 MB that requests free.
+    """Make glibc keep up to 64 MB of memory that requests free.
 
-    Getting fresh pages took a sixth of the time of 256 images. The thresholds follow
-    the largest array that was ever freed (mallopt(3)); this one's pages are never
+    Page faults took a sixth of the time of 256 images. glibc sets its thresholds by the
+    largest array that was ever freed (mallopt(3)). The pages of this one are never
     touched.
     """
     bytes(LARGEST_ARRAY)

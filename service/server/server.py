@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import signal
 import socket
 from asyncio import Task
@@ -21,14 +20,15 @@ from service.server.connection_memory import ConnectionMemory
 from service.server.middleware import RequestMiddleware
 from service.server.process import freeze_objects
 from service.server.protocol import HttpProtocol
+from service.server.signals import release_signals
 from service.server.sockets import (
     BACKLOG,
     Listeners,
     accept_waiting,
     allow_new_connections,
+    close,
     drop_new_connections,
 )
-from service.server.workers import WATCHED_SIGNALS
 from service.settings import Settings
 
 # Time for handshakes that have begun: about a round trip.
@@ -44,7 +44,11 @@ LOAD_ERRORS = (ModelLoadError, ValueError)  # of the model; of the API keys' fil
 
 
 class Server(uvicorn.Server):
-    """Serve until SIGTERM or SIGINT; reload the model at SIGHUP."""
+    """Serve until SIGTERM or SIGINT.
+
+    At SIGHUP, reload the model if this is the only process, and retire if it is a
+    worker: its successor already serves.
+    """
 
     def __init__(self, settings: Settings, app: RequestMiddleware, load: Load) -> None:
         """Serve an application; a reload replaces its model by what ``load`` returns.
@@ -54,22 +58,26 @@ class Server(uvicorn.Server):
         self._settings = settings
         self._app = app
         self._state = app.state
+        self.metrics = app.state.metrics
         self._load = load
         memory = ConnectionMemory(settings.max_body_bytes)
         self._protocol = partial(HttpProtocol, settings, app.state, memory)
         freeze_objects()
-        # One load after another: the last one that was requested counts.
         self._loader = ThreadPoolExecutor(max_workers=1)
+        self._reload_requested = False
+        self._reloading: Task[None] | None = None
+        self._retiring = False
         self._supervisor_ended: int | None = None
         super().__init__(self._uvicorn_config())
 
-    def work(self, number: int, listeners: Listeners, supervisor_ended: int) -> None:
-        """Serve as worker ``number`` until a signal.
+    def work(self, row: int, listeners: Listeners, supervisor_ended: int) -> None:
+        """Serve as a worker until a signal.
 
+        row: its row of the metrics.
         supervisor_ended: a file descriptor that becomes readable when the supervisor
             ends; the worker then stops too.
         """
-        self._state.use_metrics_row(number)
+        self._state.use_metrics_row(row)
         self._supervisor_ended = supervisor_ended
         self.run(listeners)
 
@@ -99,19 +107,33 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._state.scheduler.in_flight = self.server_state.tasks
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, self._begin_reload)
-        if self._supervisor_ended is not None:
-            loop.add_reader(self._supervisor_ended, self._stop)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED_SIGNALS)
+        if self._supervisor_ended is None:
+            loop.add_signal_handler(signal.SIGHUP, self._request_reload)
+        else:
+            loop.add_signal_handler(signal.SIGHUP, self._retire)
+            loop.add_reader(self._supervisor_ended, self._stop, self._supervisor_ended)
+        release_signals()
 
-    def _stop(self) -> None:
+    def _stop(self, supervisor_ended: int) -> None:
         self.should_exit = True
-        if self._supervisor_ended is not None:
-            # It stays readable, and would wake the loop again and again.
-            asyncio.get_running_loop().remove_reader(self._supervisor_ended)
+        # It stays readable, and would wake the loop again and again.
+        asyncio.get_running_loop().remove_reader(supervisor_ended)
 
-    def _begin_reload(self) -> None:
-        self._loader.submit(self.reload)
+    def _retire(self) -> None:
+        self._retiring = True
+        self.should_exit = True
+
+    def _request_reload(self) -> None:
+        self._reload_requested = True
+        if self._reloading is None or self._reloading.done():
+            self._reloading = asyncio.create_task(self._reload_while_requested())
+
+    async def _reload_while_requested(self) -> None:
+        """Reload in a thread; requests meanwhile cause one more reload in all."""
+        loop = asyncio.get_running_loop()
+        while self._reload_requested and not self.should_exit:
+            self._reload_requested = False
+            await loop.run_in_executor(self._loader, self.reload)
 
     def reload(self) -> bool:
         """Load the model and the API keys again and return whether that succeeded.
@@ -131,13 +153,8 @@ class Server(uvicorn.Server):
             freeze_objects()  # the old application is garbage once no request has it
             log.info("model reloaded")
             succeeded = True
-        if os.getpid() == self._state.main_process:  # it decides for all workers
-            self._state.metrics.add("reload", "ok" if succeeded else "refused")
+        self._state.metrics.add("reload", "ok" if succeeded else "refused")
         return succeeded
-
-    def count_restart(self) -> None:
-        """Count a worker that was replaced."""
-        self._state.metrics.add("restarts")
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -145,7 +162,8 @@ class Server(uvicorn.Server):
 
         Unlike uvicorn, do not raise the signal again: the exit code is 0.
         """
-        self.force_exit = self.should_exit and sig == signal.SIGINT
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
         self.should_exit = True
 
     @override
@@ -155,13 +173,28 @@ class Server(uvicorn.Server):
         uvicorn closes idle connections at once, and loses the requests that already
         are in their sockets' buffers.
         """
-        self._state.draining = True
-        log.info("stopping")
-        await self._wait_while(lambda: True, self._settings.drain_delay_seconds)
-        await self._close_port(sockets or [])
+        listeners = sockets or []
+        if self._retiring:
+            self._leave_port(listeners)
+        else:
+            self._state.draining = True
+            log.info("stopping")
+            await self._wait_while(lambda: True, self._settings.drain_delay_seconds)
+            await self._close_port(listeners)
         await self._finish_connections()
         if self._state.access_log:
             self._state.access_log.flush()
+
+    def _leave_port(self, listeners: Listeners) -> None:
+        """Leave new connections to the successor, and end those that are open.
+
+        Readiness does not fail: the service goes on.
+        """
+        # Requests in progress share the list.
+        self.server_state.default_headers.append((b"connection", b"close"))
+        for server in self.servers:
+            server.close()
+        close(listeners)
 
     async def _close_port(self, listeners: Listeners) -> None:
         """Close the port once all established connections are accepted.
@@ -211,8 +244,7 @@ class Server(uvicorn.Server):
                 listener.shutdown(socket.SHUT_RD)
         for server in self.servers:
             server.close()
-        for listener in listeners:
-            listener.close()
+        close(listeners)
 
     async def _finish_connections(self) -> None:
         """Wait for open requests, close idle connections, cut what remains."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from service.api.body import IMAGE_TYPES
+from service.api.uploads import IMAGE_TYPES
 from tests.end_to_end.server import serve
 from tests.samples import card_examples, pixels_of
 

@@ -146,7 +146,8 @@ def test_tritons_client_reads_what_the_service_tells(
     """Probes and metadata, with and without the version."""
     assert triton.is_server_live()
     assert triton.is_server_ready()
-    assert triton.get_server_metadata()["extensions"] == ["binary_tensor_data"]
+    extensions = triton.get_server_metadata()["extensions"]
+    assert extensions == ["binary_tensor_data", "model_configuration", "statistics"]
     for model, outputs in OUTPUTS.items():
         metadata = triton.get_model_metadata(model)
         assert triton.is_model_ready(model)
@@ -155,6 +156,28 @@ def test_tritons_client_reads_what_the_service_tells(
         assert [output["name"] for output in metadata["outputs"]] == outputs
     assert triton.get_model_metadata("encoder")["inputs"][0]["shape"] == [-1, 1, 28, 28]
     assert not triton.is_model_ready("sampler")
+
+
+def test_tritons_client_reads_configuration_index_and_statistics(
+    triton: InferenceServerClient,
+) -> None:
+    """Each in the form of its extension, with and without the version."""
+    latent = np.zeros((3, 32), np.float32)
+    before = triton.get_inference_statistics("decoder", "1")["model_stats"][0]
+    triton.infer("decoder", [tensor("latent", latent)])
+    after = triton.get_inference_statistics("decoder")["model_stats"][0]
+    config = triton.get_model_config("decoder")
+
+    assert after["inference_count"] == before["inference_count"] + 3
+    assert triton.get_model_config("decoder", "1") == config
+    assert config["max_batch_size"] == 256
+    assert [output["dims"] for output in config["output"]] == [[1, 28, 28]]
+    names = [
+        model["name"] for model in triton.get_inference_statistics()["model_stats"]
+    ]
+    index = triton.get_model_repository_index()
+    assert [model["name"] for model in index] == names == ["encoder", "decoder"]
+    assert {model["state"] for model in index} == {"READY"}
 
 
 def test_tritons_client_need_not_name_outputs(triton: InferenceServerClient) -> None:

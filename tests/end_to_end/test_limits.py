@@ -131,7 +131,7 @@ def test_a_client_that_reads_no_responses_is_cut(server: Server) -> None:
 
 
 def test_responses_that_nobody_reads_are_bounded() -> None:
-    """Beyond 32 times VAE_MAX_BODY_BYTES, the oldest such connections are dropped.
+    """Beyond 30 times VAE_MAX_BODY_BYTES, the oldest such connections are dropped.
 
     40 clients ask for 4 MB each and read nothing. One that reads gets all of it.
     """

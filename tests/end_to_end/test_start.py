@@ -1,60 +1,25 @@
 """Start of the service in unusual environments."""
 
-import os
+import signal
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.end_to_end.server import COMMAND, free_ports, serve
+from tests.end_to_end.server import COMMAND, serve, serve_without_log
 from tests.samples import REPOSITORY, card_examples
 
 DIGIT = {"images": card_examples()[:1]}
-
-
-@contextmanager
-def silent_service(
-    *command: str, host: str = "127.0.0.1", **variables: str
-) -> Iterator[httpx.Client]:
-    """Start a service whose log cannot be read; yield a client once it is ready."""
-    (port,) = free_ports(1)
-    url = f"http://{host}:{port}"
-    flags = ["--port", str(port), "--workers", "2"]
-    with subprocess.Popen(
-        [*command, *flags], cwd=REPOSITORY, env={**os.environ, **variables}
-    ) as process:
-        try:
-            with httpx.Client(base_url=url, timeout=30) as client:
-                wait_until_ready(client, process)
-                yield client
-        finally:
-            process.terminate()
-            assert process.wait(timeout=30) == 0
-
-
-def wait_until_ready(client: httpx.Client, process: "subprocess.Popen[bytes]") -> None:
-    """Wait until /readyz is 200."""
-    end = time.monotonic() + 60
-    while True:
-        assert process.poll() is None
-        assert time.monotonic() < end
-        try:
-            if client.get("/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
 
 
 @pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
 def test_closed_standard_streams_are_no_obstacle(closed: str) -> None:
     """The log goes nowhere then."""
     shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *COMMAND]
-    with silent_service(*shell) as client:
+    with serve_without_log(*shell) as server, server.client() as client:
         assert client.post("/reconstruct", json=DIGIT).status_code == 200
 
 
@@ -68,9 +33,59 @@ def test_a_home_folder_is_not_needed() -> None:
 def test_assertions_and_docstrings_are_not_needed(tmp_path: Path) -> None:
     """Python's -OO removes both."""
     python, *module = COMMAND
-    cache = {"PYTHONPYCACHEPREFIX": str(tmp_path)}
-    with silent_service(python, "-OO", *module, **cache) as client:
+    command = [python, "-OO", *module]
+    cache = str(tmp_path)
+    service = serve_without_log(*command, PYTHONPYCACHEPREFIX=cache)
+    with service as server, server.client() as client:
         assert client.post("/reconstruct", json=DIGIT).status_code == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_signals_during_the_start_are_handled_after_it(workers: str) -> None:
+    """SIGHUP does not end the service, and SIGTERM does with exit code 0."""
+    with subprocess.Popen(
+        [*COMMAND, "--port", "0", "--workers", workers], cwd=REPOSITORY
+    ) as process:
+        wait_until_blocked(process.pid, signal.SIGTERM)
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(timeout=60) == 0
+
+
+def wait_until_blocked(process: int, number: signal.Signals) -> None:
+    """Wait until a process keeps a signal pending."""
+    end = time.monotonic() + 60
+    while True:
+        status = Path(f"/proc/{process}/status").read_text()
+        mask = int(status.partition("SigBlk:")[2].split()[0], 16)
+        if mask & 1 << (number - 1):
+            return
+        assert time.monotonic() < end
+
+
+WINDOWS = """
+import runpy, sys
+sys.platform = "win32"
+sys.argv = ["service", "--help"]
+runpy.run_module("service", run_name="__main__")
+"""
+
+
+def test_windows_is_rejected_in_one_line() -> None:
+    """Before anything is imported that Windows lacks, even for --help."""
+    end = subprocess.run(
+        [sys.executable, "-c", WINDOWS],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert end.returncode == 1
+    assert end.stderr.startswith("error: the service runs on Linux and macOS")
+    assert end.stderr.count("\n") == 1
 
 
 def test_an_empty_host_is_the_default() -> None:

@@ -4,20 +4,23 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import time
 from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 
+import pytest
+
 from tests.end_to_end.connection import connect, request
 from tests.end_to_end.load import Load
-from tests.end_to_end.server import Server, serve
+from tests.end_to_end.server import COMMAND, UnloggedServer, serve, serve_without_log
 from tests.samples import card_examples
 
 DIGIT = request("POST", "/reconstruct", {"images": card_examples()[:1]})
 CLIENTS = 8
 
 
-def wait_for_workers(server: Server, count: int, gone: int = 0) -> None:
+def wait_for_workers(server: UnloggedServer, count: int, gone: int = 0) -> None:
     """Wait for a number of workers that does not include the process ``gone``."""
     end = time.monotonic() + 20
     while len(server.workers()) != count or gone in server.workers():
@@ -210,3 +213,89 @@ def test_metrics_count_for_all_workers() -> None:
                     if text.startswith(line)
                 ]
             assert counts == [f"{line} {load.answered}.0"]
+
+
+FAILING_FORK = """
+import os, runpy, sys
+
+fork, failures = os.fork, [OSError(11, "Resource temporarily unavailable")] * 3
+
+def fork_after_failures():
+    if failures:
+        raise failures.pop()
+    return fork()
+
+os.fork = fork_after_failures
+sys.argv = ["service", *sys.argv[4:]]
+runpy.run_module("service", run_name="__main__")
+"""
+
+
+def test_a_fork_that_fails_is_tried_again() -> None:
+    """The supervisor goes on; the port is open meanwhile."""
+    with serve(
+        "--workers", "2", through=[sys.executable, "-c", FAILING_FORK]
+    ) as server:
+        server.log.wait_for("cannot fork worker 1, trying again: Resource temporarily")
+        wait_for_workers(server, 2)
+        with server.client() as client:
+            assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("to_group", [True, False])
+def test_a_second_interrupt_ends_the_service_at_once(*, to_group: bool) -> None:
+    """Ctrl-C signals the whole process group, kill -INT the supervisor alone.
+
+    The first waits for a request that was received in part; the second does not.
+    """
+    with serve("--workers", "2", through=["setsid"]) as server:
+
+        def interrupt() -> None:
+            if to_group:
+                os.killpg(server.process.pid, signal.SIGINT)
+            else:
+                server.process.send_signal(signal.SIGINT)
+
+        async def run() -> float:
+            async with AsyncExitStack() as stack:
+                for _ in range(16):
+                    connection = await stack.enter_async_context(connect(server.port))
+                    connection.writer.write(DIGIT[:-1])
+                await asyncio.sleep(0.2)
+                interrupt()
+                await asyncio.to_thread(server.log.wait_for, "stopping")
+                await asyncio.sleep(1)
+                assert server.process.poll() is None
+                interrupt()
+                started = time.monotonic()
+                assert await asyncio.to_thread(server.process.wait, 30) == 0
+                return time.monotonic() - started
+
+        assert asyncio.run(run()) < 2
+
+
+def test_a_log_that_nobody_reads_stops_nothing() -> None:
+    """Dead workers are replaced, reloads happen, and SIGTERM ends the service."""
+    reader, writer = os.pipe()
+    try:
+        with serve_without_log(*COMMAND, stderr=writer) as server:
+            fill(writer)
+            for _ in range(3):
+                victims = server.workers()
+                for worker in victims:
+                    os.kill(worker, signal.SIGKILL)
+                wait_for_workers(server, 2, gone=victims[0])
+                server.process.send_signal(signal.SIGHUP)
+                server.wait_until_ready()
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def fill(writer: int) -> None:
+    """Write to a pipe until it is full."""
+    descriptor = os.open(f"/dev/fd/{writer}", os.O_WRONLY | os.O_NONBLOCK)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(descriptor, bytes(4096))
+    os.close(descriptor)

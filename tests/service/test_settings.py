@@ -254,13 +254,13 @@ DEFAULTS = {"workers": "the processors", "model": "the model that ships"}
 
 
 def row(name: str, field: FieldInfo) -> str:
-    """Return a setting's row of the table in docs/operating.md."""
+    """Return a setting's row of the table in docs/deployment.md."""
     default = DEFAULTS.get(name, as_text(field.default))
     return f"| `VAE_{name.upper()}` | {default} | {field.description} |"
 
 
 def test_the_documentation_lists_all_settings() -> None:
-    """docs/operating.md has name, default and description of each setting."""
+    """docs/deployment.md has name, default and description of each setting."""
     table = "\n".join(row(name, field) for name, field in Settings.model_fields.items())
 
     assert table in (REPOSITORY / "docs/deployment.md").read_text(), (

@@ -101,4 +101,42 @@ def test_a_prefix_that_a_proxy_adds_is_left_out(
 def test_depth_and_digits_are_bounded(content: bytes, detail: str) -> None:
     """By the parser, and its refusal says so."""
     with pytest.raises(ProblemError, match=detail):
-        parse_json(content, max_parts=1000)
+        parse_json(content, max_parts=1000, max_members=1000)
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        ("/generate", b"{", b"}"),
+        ("/arithmetic", b'{"terms":[{', b"}]}"),
+        ("/v2/models/encoder/infer", b"{", b"}"),
+        ("/v2/models/encoder/infer", b'{"inputs":[{', b"}]}"),
+        ("/v2/models/encoder/infer", b'{"inputs":[],"outputs":[{', b"}]}"),
+        ("/v2/models/encoder/infer", b'{"inputs":[],"parameters":{', b"}}"),
+    ],
+)
+def test_very_many_names_are_rejected_unread(
+    client: Client, path: str, before: bytes, after: bytes
+) -> None:
+    """Wherever they are: to reject them one by one would take a fifth of a second."""
+    names = b",".join(b'"%d":1' % number for number in range(400))
+
+    check_members(client, path, before + names + after)
+
+
+@pytest.mark.parametrize("item", [b"{}", b"[]", b'{"name":1}'])
+def test_very_many_objects_are_rejected_unread(client: Client, item: bytes) -> None:
+    """The garbage collector would look at them all."""
+    path = "/v2/models/encoder/infer"
+
+    check_members(client, path, b'{"outputs":[' + b",".join([item] * 310) + b"]}")
+
+
+def check_members(client: Client, path: str, content: bytes) -> None:
+    """Check that a body is rejected for its number of names, arrays and objects."""
+    message = {"type": "http.request", "body": content}
+    start, body = send(client, [message], path=path)
+
+    assert start["status"] == 422
+    detail = json.loads(body["body"])["detail"]
+    assert "names, arrays and objects; the limit is" in detail or "values and" in detail

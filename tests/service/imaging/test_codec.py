@@ -317,7 +317,7 @@ def test_no_more_is_decoded_after_too_many_pixels() -> None:
 
     assert raised.value.index == 8
     assert str(raised.value) == (
-        "comes after images of 800 pixels; the most is 800 "
+        "comes after images of 800 pixels; the limit is 800 "
         "(8 times VAE_MAX_IMAGE_PIXELS)"
     )
 

@@ -131,13 +131,17 @@ def check_refusal(answer: httpx.Response, status: int, kind: str, detail: str) -
     assert body["error"] == body["detail"]
 
 
-def test_the_server_names_itself_and_its_extension(client: Client) -> None:
+def test_the_server_names_itself_and_its_extensions(client: Client) -> None:
     """Clients look there whether tensors may be binary."""
     answer = client.get("/v2").json()
 
     assert answer["name"] == "vae-service"
     assert answer["version"] == client.get("/openapi.json").json()["info"]["version"]
-    assert answer["extensions"] == ["binary_tensor_data"]
+    assert answer["extensions"] == [
+        "binary_tensor_data",
+        "model_configuration",
+        "statistics",
+    ]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -595,7 +599,7 @@ def test_bytes_that_no_input_claims_are_refused(client: Client) -> None:
         ({"Origin": "http://page"}, 415),
         ({"Content-Type": "text/plain"}, 415),
         ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
-        ({"Content-Encoding": "gzip"}, 415),
+        ({"Content-Encoding": "br"}, 415),
     ],
 )
 def test_a_body_may_be_untyped_but_not_from_a_page(
@@ -627,6 +631,24 @@ def test_what_is_not_there_is_refused(
 ) -> None:
     """With an error that the protocol's clients read, too."""
     check_refusal(client.request(method, path), status, kind, "")
+
+
+def test_the_index_has_the_state_of_each_model(
+    client: Client, autoencoder: FakeAutoencoder
+) -> None:
+    """Whatever the body is; a model that does not compute is unavailable."""
+    for content in (b"", b'{"ready": true}'):
+        answer = client.request("POST", "/v2/repository/index", content=content)
+        assert answer.json() == [
+            {"name": name, "version": "1", "state": "READY", "reason": ""}
+            for name in ("encoder", "decoder")
+        ]
+    autoencoder.broken = True
+    answer = client.request("POST", "/v2/repository/index")
+
+    assert answer.status_code == 200
+    assert {model["state"] for model in answer.json()} == {"UNAVAILABLE"}
+    assert {model["reason"] for model in answer.json()} == {"the fake is broken"}
 
 
 def test_only_the_protocols_paths_have_an_error(client: Client) -> None:

@@ -1,17 +1,15 @@
 """The OpenAPI schema says what the service does, with this model's sizes."""
 
-import re
 from typing import Any
 
-import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from service.api.body import UPLOAD_TYPES
+from service.api.uploads import UPLOAD_TYPES
 from service.app import create_app
 from service.model.errors import ModelLoadError
 from service.settings import Settings
-from tests.samples import FIRST, FakeAutoencoder, fake_card, grey_png, pixels_of
+from tests.samples import FIRST, FakeAutoencoder, fake_card, grey_png
 from tests.service.conftest import Client
 
 SAMPLES = ["sample", "samples", "seed"]
@@ -158,22 +156,16 @@ def test_every_group_answer_and_operation_is_described(schema: dict[str, Any]) -
     )
 
 
-def test_the_page_opens_with_the_model(
-    schema: dict[str, Any], autoencoder: FakeAutoencoder
-) -> None:
-    """Its name, its size, and a walk between the card's two examples, each pixel three times as large."""
+def test_the_description_is_a_few_words_on_the_model(schema: dict[str, Any]) -> None:
+    """Generators copy it into every file of a client."""
     text = schema["info"]["description"]
-    (walk,) = re.findall(r'src="data:image/png;base64,([^"]+)"', text)
-    start, end = map(pixels_of, autoencoder.card.examples)
 
     assert text.startswith(
         "**fake**, a variational autoencoder of 168 parameters, encodes an image of 3 x 2 pixels"
     )
     assert "6 dimensions" in text
-    pixels = pixels_of(walk)
-    assert pixels.shape == (2 * 3, 11 * 3 * 3)
-    assert np.abs(pixels[::3, :9:3].astype(int) - start).max() <= 1
-    assert np.abs(pixels[::3, -9::3].astype(int) - end).max() <= 1
+    assert len(text) < 1000
+    assert "data:" not in text
 
 
 @pytest.mark.parametrize(
@@ -214,10 +206,11 @@ def test_operation_ids_are_short(schema: dict[str, Any]) -> None:
 
     assert protocol == {
         *("server_metadata", "server_live", "server_ready"),
+        *("repository_index", "statistics"),
         *(
             f"{model}_{operation}"
             for model in ("encoder", "decoder")
-            for operation in ("metadata", "ready", "infer")
+            for operation in ("metadata", "config", "statistics", "ready", "infer")
         ),
     }
 

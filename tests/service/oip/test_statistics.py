@@ -1,0 +1,56 @@
+"""Statistics of the models, as Triton's clients read them."""
+
+import pytest
+
+from tests.samples import FakeAutoencoder
+from tests.service.conftest import Client
+from tests.service.oip.test_routes import Json, latent, pixels
+
+VERSIONED = "/v2/models/encoder/versions/1"
+
+
+def statistics(client: Client, path: str) -> list[Json]:
+    """Return the statistics at a path."""
+    response = client.get(path)
+    assert response.status_code == 200
+    models: list[Json] = response.json()["model_stats"]
+    return models
+
+
+@pytest.mark.parametrize("path", ["/v2/models/encoder/stats", f"{VERSIONED}/stats"])
+def test_requests_and_items_are_counted_by_model(client: Client, path: str) -> None:
+    """Of both paths of a model together: those answered, and those that were not."""
+    client.post("/v2/models/encoder/infer", pixels(5))
+    client.post(f"{VERSIONED}/infer", pixels(2))
+    client.post(f"{VERSIONED}/infer", {})
+    client.post("/encode", {"images": []})
+    (encoder,) = statistics(client, path)
+
+    assert (encoder["name"], encoder["version"]) == ("encoder", "1")
+    assert encoder["inference_count"] == 7
+    success = encoder["inference_stats"]["success"]
+    fail = encoder["inference_stats"]["fail"]
+    assert (success["count"], fail["count"]) == (2, 1)
+    assert 0 < success["ns"] < 60_000_000_000
+    assert 0 < fail["ns"] < 60_000_000_000
+
+
+def test_a_failed_inference_counts_no_items(
+    client: Client, autoencoder: FakeAutoencoder
+) -> None:
+    """It is a failed request, of any number of items."""
+    autoencoder.broken = True
+    client.post("/v2/models/decoder/infer", latent())
+    encoder, decoder = statistics(client, "/v2/models/stats")
+
+    assert [encoder["name"], decoder["name"]] == ["encoder", "decoder"]
+    assert decoder["inference_count"] == 0
+    assert decoder["inference_stats"]["fail"]["count"] == 1
+
+
+def test_what_is_not_counted_is_absent(client: Client) -> None:
+    """Neither 0 nor a guess."""
+    (encoder,) = statistics(client, "/v2/models/encoder/stats")
+
+    assert "execution_count" not in encoder
+    assert set(encoder["inference_stats"]) == {"success", "fail"}
