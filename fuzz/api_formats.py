@@ -8,7 +8,7 @@ import schemathesis
 from hypothesis import strategies as st
 
 from fuzz.png_chunks import content_of, new_png
-from service.api.body import IMAGE_TYPES
+from service.api.uploads import IMAGE_TYPES
 
 MAX_SEED = 2**32
 PREFIXES = ("", "data:image/png;base64,")

@@ -1,5 +1,14 @@
 """Command line: settings -> model -> sockets -> serve."""
 
+# ruff: noqa: E402 - the other imports take half a second: signals must be held before
+from service.server.process import check_system
+
+check_system()
+
+from service.server.signals import hold_signals
+
+hold_signals()
+
 import logging
 import sys
 from functools import partial
@@ -14,6 +23,7 @@ from service.model.errors import ModelLoadError
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from service.observability.logs import AccessLog, LogWriter, configure
 from service.observability.tracing import TracingError
+from service.server.middleware import RequestMiddleware
 from service.server.process import keep_freed_memory, open_standard_streams
 from service.server.server import Server
 from service.server.sockets import ListenError, listen, urls_of
@@ -39,7 +49,7 @@ def main() -> None:
         return
     keep_freed_memory()
     try:
-        server = load_server(settings)
+        app = load_app(settings)
         listeners = listen(settings.host, settings.port, settings.workers)
     except ModelLoadError as error:
         fail(str(error), EXIT_BAD_MODEL)
@@ -49,13 +59,14 @@ def main() -> None:
         fail(str(error), EXIT_NO_PORT)
     urls = urls_of(listeners[0])
     log.info("listening on %s with %d workers", urls, settings.workers)
+    server = Server(settings, app, partial(load_model, settings))
     if settings.workers == 1:
         server.run(listeners[0])
         return
     workers = Workers(
         listeners,
         server.reload,
-        server.metrics,
+        app.state.metrics,
         settings.drain_delay_seconds + settings.drain_grace_seconds,
     )
     if worker := workers.run():
@@ -79,7 +90,7 @@ def describe(error: ErrorDetails) -> str:
     return f"{name}: {message}" if name else message
 
 
-def load_server(settings: Settings) -> Server:
+def load_app(settings: Settings) -> RequestMiddleware:
     """Configure the log and load the application.
 
     Raises ModelLoadError, TracingError, or ValueError of the API keys' file.
@@ -87,8 +98,7 @@ def load_server(settings: Settings) -> Server:
     writer = LogWriter(sys.stderr.fileno())
     log_format = configure(settings.log_format, writer)
     access_log = AccessLog(log_format, writer) if settings.access_log else None
-    app = create_app(settings, OnnxAutoencoder.load(settings.model), access_log)
-    return Server(settings, app, partial(load_model, settings))
+    return create_app(settings, OnnxAutoencoder.load(settings.model), access_log)
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -105,7 +105,7 @@ def build_routes(settings: Settings, state: AppState, app: FastAPI) -> Routes:
     return Routes(
         probes=probe_router(state).routes + health_router(state).routes,
         status=status.routes + metadata_router(state).routes,
-        documentation=documentation_routes(app) + [index_route(state, PAGE)],
+        documentation=documentation_routes(app, state) + [index_route(state, PAGE)],
         operations=operation_routes(state) + infer_routes(state),
     )
 
@@ -150,6 +150,7 @@ def protect(
             allow_methods=["GET", "POST"],
             allow_headers=[
                 "Authorization",
+                "Content-Encoding",
                 "Content-Type",
                 "Inference-Header-Content-Length",
                 "traceparent",

@@ -1,14 +1,12 @@
-"""Request bodies: JSON, an image, or a form with files, each read as one dict."""
+"""Request bodies: their bytes, their media type, and JSON."""
 
 import asyncio
-import re
+import json
+from codecs import BOM_UTF8
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
-from urllib.parse import parse_qsl
 
 import jiter
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import Field, File, FormParser, parse_options_header
 from starlette.types import Receive
 
 from service.api.errors import (
@@ -21,16 +19,9 @@ from service.api.errors import (
     unreadable_body,
 )
 from service.observability.request_context import RequestContext
-from service.operations.base import Request
 
 JSON = b"application/json"
-FORM = b"multipart/form-data"
-IMAGE_TYPES = (b"image/png", b"image/jpeg", b"image/webp", b"image/bmp", b"image/gif")
-UPLOAD_TYPES = (*IMAGE_TYPES, FORM)
-IMAGES = "images"  # field of uploaded files; all other fields are options
 JSON_SEPARATORS = b"[{:,"  # a value or a name follows each
-BOOLEANS = {"true": True, "false": False}
-WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 MAX_BODIES = 16  # bodies of the largest size that may be in memory at once
 
 
@@ -90,9 +81,9 @@ class BodyBudget:
     async def read_rest(
         self, first: bytes, receive: Receive, context: RequestContext, limit: int
     ) -> bytes | None:
-        """Return a body whose first piece has come, or None if the client has gone.
+        """Return a body whose first piece has arrived, or None if the client has gone.
 
-        Raises ProblemError, also if the body is evicted meanwhile.
+        Raises ProblemError, also if the body is rejected to make room for others.
         """
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a server runs requests in tasks
@@ -120,8 +111,8 @@ async def read_body(
 ) -> bytes | None:
     """Return the body, or None if the client has gone.
 
-    Bytes are counted as they arrive: the header's length is not trusted. Raises
-    ProblemError for more than ``limit`` bytes, or if the budget is exceeded.
+    Bytes are counted as they arrive, whatever Content-Length says. Raises ProblemError
+    for more than ``limit`` bytes, or if the budget is exceeded.
     """
     message = await receive()
     if message["type"] != "http.request":
@@ -130,13 +121,13 @@ async def read_body(
     count_bytes(body, context, limit, budget)
     if message.get("more_body", False):
         return await budget.read_rest(body, receive, context, limit)
-    return body  # mostly it comes in one piece
+    return body  # usually one piece
 
 
 def count_bytes(
     piece: bytes, context: RequestContext, limit: int, budget: BodyBudget
 ) -> None:
-    """Count a piece of a body. Raises ProblemError if that is too much."""
+    """Count a piece of a body. Raises ProblemError if the body is too large."""
     budget.acquire(len(piece), context)
     context.bytes_in += len(piece)
     if context.bytes_in > limit:
@@ -152,7 +143,7 @@ def too_large(length: str, limit: int) -> ProblemError:
 
 
 def parse_json(content: bytes, max_parts: int, max_members: int) -> object:
-    """Parse JSON in UTF-8.
+    """Parse JSON in UTF-8, with or without a byte order mark.
 
     Raises ProblemError for anything else, and for more than ``max_parts`` values and
     names, or ``max_members`` names, arrays and objects, a name that an object has
@@ -172,24 +163,35 @@ def parse_json(content: bytes, max_parts: int, max_members: int) -> object:
             f"the body has {members} names, arrays and objects; the limit is "
             f"{max_members}"
         )
+    content = content.removeprefix(BOM_UTF8)
     try:
         return jiter.from_json(content, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
-        reason = str(error)[:MAX_CHARACTERS].replace(
-            "recursion limit exceeded", "nested more than 200 deep"
-        )
-        raise unreadable_body(f"not JSON: {reason}") from error
+        raise unreadable_body(f"not JSON: {reason_of(error, content)}") from error
 
 
-def check_body_type(content_type: bytes, others: Sequence[bytes] = ()) -> bytes:
-    """Return ``application/json`` for JSON in UTF-8, or a type that is in ``others``.
+def reason_of(error: ValueError, content: bytes) -> str:
+    """Return the reason why content is not JSON in UTF-8, in bounded length."""
+    encoding = json.detect_encoding(content)
+    if not encoding.startswith("utf-8"):
+        return f"it is in {encoding.upper()}, and must be in UTF-8"
+    return str(error)[:MAX_CHARACTERS].replace(
+        "recursion limit exceeded", "nested more than 200 deep"
+    )
 
-    Raises ProblemError for any other type.
+
+def check_body_type(
+    content_type: bytes, others: Sequence[bytes] = (), aliases: Collection[bytes] = ()
+) -> bytes:
+    """Return ``application/json`` for JSON in UTF-8, or another accepted type.
+
+    Raises ProblemError for any other type. Its message names ``others``, but not
+    ``aliases``.
     """
     media_type, *parameters = (
         part.strip().lower() for part in content_type.split(b";")
     )
-    if media_type in others:
+    if media_type in others or media_type in aliases:
         return content_type
     if media_type != JSON:
         names = listed((JSON,) + tuple(others))
@@ -216,93 +218,3 @@ def listed(types: Sequence[bytes]) -> str:
 def header_text(value: bytes) -> str:
     """Return a header's value as ASCII text of bounded length for a message."""
     return value[:MAX_CHARACTERS].decode("ascii", "replace")
-
-
-def option_names(schema: type[Request]) -> list[str]:
-    """Return the names of the fields that a query or a form may have besides files."""
-    return [name for name in schema.model_fields if name != IMAGES]
-
-
-def read_upload(
-    content: bytes, content_type: bytes, max_items: int, max_options: int
-) -> dict[str, object]:
-    """Read an image or a form as a request's fields. Raises ProblemError.
-
-    The content type of an image is ignored: its first bytes say its format.
-    """
-    media_type, parameters = parse_options_header(content_type)
-    if media_type != FORM:
-        return {IMAGES: [content]}
-    boundary = parameters.get(b"boundary")
-    if not boundary:
-        raise unreadable_body("a form whose Content-Type has no boundary")
-    return read_form(content, boundary, max_items, max_options)
-
-
-def read_form(
-    content: bytes, boundary: bytes, max_items: int, max_options: int
-) -> dict[str, object]:
-    """Read a form's files, whatever their names, and its options (RFC 7578).
-
-    Raises ProblemError.
-    """
-    images: list[bytes] = []
-    options: dict[str, object] = {}
-    ended: list[bool] = []
-
-    def add_file(file: File) -> None:
-        if len(images) > max_items:
-            raise FormParserError(f"it has more than {max_items} files (VAE_MAX_ITEMS)")
-        file.file_object.seek(0)  # in memory, see MAX_MEMORY_FILE_SIZE
-        images.append(file.file_object.read())
-
-    def add_option(field: Field) -> None:
-        name = field_text(field.field_name)
-        if name in options:
-            raise FormParserError(f"it has {name[:MAX_CHARACTERS]} twice")
-        if len(options) > max_options:
-            raise FormParserError(f"it has more than {max_options} options")
-        options[name] = option(field_text(field.value))
-
-    in_memory = {"MAX_MEMORY_FILE_SIZE": len(content)}
-    try:
-        parser = FormParser(
-            FORM.decode(),
-            add_option,
-            add_file,
-            lambda: ended.append(True),
-            boundary,
-            config=in_memory,
-        )
-        parser.write(content)
-    except FormParserError as error:
-        raise unreadable_body(f"not a form: {error}") from error
-    if not ended:
-        raise unreadable_body("not a form: it has no end")
-    return {IMAGES: images} | options
-
-
-def field_text(value: bytes | None) -> str:
-    """Return a form field's name or value."""
-    return value.decode("utf-8", "replace") if value else ""
-
-
-def read_query(query: bytes, names: Collection[str]) -> dict[str, object]:
-    """Return the options of these names in a query; others are ignored.
-
-    Raises ProblemError for an option that is given twice.
-    """
-    options: dict[str, object] = {}
-    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
-        if name in options:
-            raise unreadable_body(f"the query has {name} twice")
-        if name in names:
-            options[name] = option(value)
-    return options
-
-
-def option(value: str) -> object:
-    """Return an option's value: a boolean, an integer, or text."""
-    if WHOLE_NUMBER.fullmatch(value):
-        return int(value)
-    return BOOLEANS.get(value, value)

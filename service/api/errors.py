@@ -48,6 +48,9 @@ BODY_TOO_LARGE = ProblemType("body-too-large", 413, "Body too large")
 UNSUPPORTED_MEDIA_TYPE = ProblemType(
     "unsupported-media-type", 415, "Unsupported media type"
 )
+RANGE_NOT_SATISFIABLE = ProblemType(
+    "range-not-satisfiable", 416, "Range not satisfiable"
+)
 INVALID_REQUEST = ProblemType("invalid-request", 422, "Invalid request body")
 HEADERS_TOO_LARGE = ProblemType("headers-too-large", 431, "Headers too large")
 INTERNAL_ERROR = ProblemType("internal-error", 500, "Internal error")
@@ -63,6 +66,7 @@ PROBLEM_TYPES = (
     REQUEST_TIMEOUT,
     BODY_TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
+    RANGE_NOT_SATISFIABLE,
     INVALID_REQUEST,
     HEADERS_TOO_LARGE,
     INTERNAL_ERROR,
@@ -232,8 +236,13 @@ def install_handlers(app: FastAPI) -> None:
     async def respond(request: Request, error: Exception) -> Response:
         return problem_response(request.scope, problem_of(error))
 
+    async def respond_to_any(request: Request, _: Exception) -> Response:
+        return problem_response(request.scope, internal_error())
+
     for kind in (ProblemError, HTTPException, InferenceError):
         app.add_exception_handler(kind, respond)
+    # Starlette raises the error again after the response, for the log.
+    app.add_exception_handler(Exception, respond_to_any)
 
 
 NO_JSON = "not JSON: EOF while parsing a value at line 1 column 0"

@@ -15,10 +15,12 @@ from service.imaging.plain_png import write_pngs
 from service.operations.base import AnimationRequest, ImageOutputRequest, Request
 
 PNG = b"image/png"
+IMAGE = b"image/"  # beginning of the images' media types
 ANYTHING = b"*/*"
 # Frequent values of Accept that allow JSON.
 JSON_RANGES = frozenset({ANYTHING, b"application/*", JSON})
-WEIGHT = re.compile(rb"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
+# Java sends "q=.2".
+WEIGHT = re.compile(rb"q=(0?\.[0-9]{1,3}|0\.?|1(?:\.0{0,3})?)")
 
 
 class Content(NamedTuple):
@@ -91,11 +93,22 @@ def accepted_type(accept: bytes, types: Sequence[bytes]) -> bytes:
 def preferred_type(accept: bytes, types: Sequence[bytes]) -> bytes | None:
     """Return the type with the greatest weight in Accept, the first of equal ones.
 
-    Return None if no type is acceptable.
+    An image is preferred to JSON only where Accept names no other kind of type with the
+    same weight or more: browsers and Java's clients name some images by default. Return
+    None if no type is acceptable.
     """
     weights = dict(weighted_range(part) for part in accept.lower().split(b","))
     best = max(types, key=lambda media_type: weight_of(media_type, weights))
-    return best if weight_of(best, weights) else None
+    weight = weight_of(best, weights)
+    if best.startswith(IMAGE) and weight_of(JSON, weights):
+        others = [
+            weights[media_range]
+            for media_range in weights
+            if media_range != ANYTHING and not media_range.startswith(IMAGE)
+        ]
+        if max(others, default=0.0) >= weight:
+            return JSON
+    return best if weight else None
 
 
 def weighted_range(part: bytes) -> tuple[bytes, float]:

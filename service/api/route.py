@@ -13,21 +13,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.body import (
     JSON,
-    UPLOAD_TYPES,
     Body,
     check_body_type,
-    header_text,
-    option_names,
     parse_json,
     read_body,
-    read_query,
-    read_upload,
     too_large,
 )
+from service.api.content_encoding import check_encoding, decompress
 from service.api.errors import (
-    UNSUPPORTED_MEDIA_TYPE,
     Problem,
-    ProblemError,
     invalid_image,
     invalid_request,
     problem_of,
@@ -43,6 +37,13 @@ from service.api.responses import (
     media_types_of,
 )
 from service.api.state import AppState, ServedModel
+from service.api.uploads import (
+    IMAGE_ALIASES,
+    UPLOAD_TYPES,
+    options_of,
+    read_query,
+    read_upload,
+)
 from service.imaging.errors import ImageError
 from service.model.batching import OFFLOAD_FROM_COST, Job, RequestAutoencoder, advance
 from service.observability.request_context import SCOPE_KEY, RequestContext
@@ -81,7 +82,7 @@ class OperationRoute(APIRoute):
         self.request_type: type[Request] = types["request"]
         self.state = state
         self.media_types = media_types_of(self.request_type)
-        self.options = option_names(self.request_type)
+        self.options = options_of(self.request_type)
         to_json = TypeAdapter(types["return"]).dump_json
         self.finish: Callable[[Any], bytes | Content] = partial(
             to_json, exclude_none=True
@@ -124,14 +125,17 @@ class OperationRoute(APIRoute):
         model, scheduler = self.state.model, self.state.scheduler
         if scheduler.pending_images >= scheduler.max_pending_images:
             scheduler.check(1)  # before the body is read
-        content_type, media_type = self._check_headers(
-            scope["headers"], model.limits.max_body_bytes
+        max_bytes = model.limits.max_body_bytes
+        content_type, media_type, encoding = self._check_headers(
+            scope["headers"], max_bytes
         )
-        content = await read_body(
-            receive, context, model.limits.max_body_bytes, self.state.body_budget
-        )
+        budget = self.state.body_budget
+        content = await read_body(receive, context, max_bytes, budget)
         if content is None:
             return None
+        if encoding:
+            content = decompress(content, encoding, max_bytes)
+            budget.acquire(len(content), context)
         body = Body(content, content_type, scope["headers"], scope["query_string"])
         request, job = self.make_job(body, media_type, model, context)
         job.is_cancelled = partial(has_gone, receive)
@@ -197,7 +201,7 @@ class OperationRoute(APIRoute):
             fields = parse_json(body.content, max_parts, max_members)
         else:
             fields = read_upload(
-                body.content, body.content_type, limits.max_items, len(self.options)
+                body.content, body.content_type, limits.max_items, self.options
             )
         takes_query = self.request_type.takes_files and isinstance(fields, dict)
         if body.query and takes_query:
@@ -216,11 +220,17 @@ class OperationRoute(APIRoute):
         have images as files, those of images and forms. A body without a type is
         rejected: a page of another origin can send one without a preflight.
         """
-        others = UPLOAD_TYPES if self.request_type.takes_files else ()
-        return check_body_type(content_type, others)
+        if self.request_type.takes_files:
+            return check_body_type(content_type, UPLOAD_TYPES, IMAGE_ALIASES)
+        return check_body_type(content_type)
 
-    def _check_headers(self, headers: Headers, max_body: int) -> tuple[bytes, bytes]:
-        """Return the body's media type and the response's. Raises ProblemError."""
+    def _check_headers(
+        self, headers: Headers, max_body: int
+    ) -> tuple[bytes, bytes, bytes]:
+        """Return the body's media type, the response's, and the body's encoding.
+
+        Raises ProblemError.
+        """
         content_type = encoding = b""
         accept = ANYTHING
         length = 0
@@ -232,20 +242,17 @@ class OperationRoute(APIRoute):
             elif name == b"content-length":
                 length = int(value)  # digits, by the HTTP parser
             elif name == b"content-encoding":
-                encoding = value
+                encoding = encoding + b"," + value if encoding else value
         if content_type != JSON:
             content_type = self.check_type(content_type, headers)
         if encoding:
-            raise ProblemError(
-                UNSUPPORTED_MEDIA_TYPE,
-                f"Content-Encoding must be absent; is {header_text(encoding)}",
-            )
+            encoding = check_encoding(encoding)
         media_type = JSON
         if accept not in JSON_RANGES:
             media_type = accepted_type(accept, self.media_types)
         if length > max_body:
             raise too_large(f"{length}", max_body)
-        return content_type, media_type
+        return content_type, media_type, encoding
 
     def examples(self, inputs: ExampleInputs) -> dict[str, object]:
         """Return example bodies by title."""

@@ -114,17 +114,17 @@ class Metrics:
         return 1 + slot, 1 + self._workers + slot
 
     def write_to(self, row: int) -> None:
-        """Count in a row. Its counters continue, its gauges start at 0."""
-        self.clear_gauges(row)
-        self._row = self._row_at(row)
+        """Use a row as this process's own. Its counters go on, its gauges start at 0."""
+        self._row = self._cells_of(row)
         self.gauges = self._row[:2]
+        self.clear_gauges(row)
 
     def clear_gauges(self, row: int) -> None:
-        """Set the gauges of a row to 0: no process, or a new one, writes to it."""
-        values = self._row_at(row)
-        values[IN_FLIGHT] = values[PENDING] = 0
+        """Set the gauges of a row to 0: its process has just begun, or has ended."""
+        cells = self._cells_of(row)
+        cells[IN_FLIGHT] = cells[PENDING] = 0
 
-    def _row_at(self, row: int) -> "memoryview[float]":
+    def _cells_of(self, row: int) -> "memoryview[float]":
         start = row * self._width
         return memoryview(self._memory).cast("d")[start : start + self._width]
 

@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import re
+from functools import lru_cache
+from html import escape
 from importlib.resources import files
 
 from fastapi import FastAPI
@@ -11,9 +13,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+
+from service.api.state import AppState
+from service.api.static_files import ProblemStaticFiles
+from service.openapi.picture import interpolation_picture
 
 PAGE, SCHEMA, ASSETS = "/docs", "/openapi.json", "/docs-assets"
+PICTURE = f"{ASSETS}/interpolation.png"
 ASSETS_FOLDER = files("fastapi_offline") / "static"  # contains Swagger UI
 SWAGGER_UI = {
     "tryItOutEnabled": True,
@@ -23,15 +29,22 @@ SWAGGER_UI = {
 }
 HEAD_END = b"</head>"
 # On a phone, a group's description would be one letter wide next to its name.
-STYLE = b"""<style>@media (max-width: 640px) {
+STYLE = b"""<style>
+.interpolation { display: block; max-width: calc(100% - 40px); margin: 30px auto 0 }
+@media (max-width: 640px) {
   .swagger-ui .opblock-tag { flex-wrap: wrap }
   .swagger-ui .opblock-tag small { flex-basis: 100%; order: 1 }
 }</style>"""
+BODY_START = b"<body>"
+FIGURE = (
+    '<img class="interpolation" src="{}" alt="An interpolation between two images">'
+)
 INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
-def documentation_routes(app: FastAPI) -> list[BaseRoute]:
+def documentation_routes(app: FastAPI, state: AppState) -> list[BaseRoute]:
     """Return the routes of the schema, its page, and the page's assets."""
+    picture_of = lru_cache(maxsize=1)(interpolation_picture)
 
     async def page(request: Request) -> Response:
         root = request.scope.get("root_path", "")
@@ -44,8 +57,14 @@ def documentation_routes(app: FastAPI) -> list[BaseRoute]:
             swagger_ui_parameters=SWAGGER_UI,
         )
         content = bytes(swagger.body).replace(HEAD_END, STYLE + HEAD_END)
+        figure = FIGURE.format(escape(root + PICTURE)).encode()
+        content = content.replace(BODY_START, BODY_START + figure)
         policy = {"Content-Security-Policy": page_policy(content)}
         return HTMLResponse(content, headers=policy)
+
+    async def picture(_: Request) -> Response:
+        content = await run_in_threadpool(picture_of, state.model)
+        return Response(content, media_type="image/png")
 
     async def schema(request: Request) -> Response:
         document = await run_in_threadpool(app.openapi)  # it takes a tenth of a second
@@ -57,7 +76,8 @@ def documentation_routes(app: FastAPI) -> list[BaseRoute]:
     return [
         Route(PAGE, page),
         Route(SCHEMA, schema),
-        Mount(ASSETS, StaticFiles(directory=str(ASSETS_FOLDER))),
+        Route(PICTURE, picture),
+        Mount(ASSETS, ProblemStaticFiles(directory=str(ASSETS_FOLDER))),
     ]
 
 

@@ -10,23 +10,18 @@ import numpy as np
 from fastapi import FastAPI
 
 from service.api import errors
-from service.api.body import FORM, IMAGE_TYPES, JSON, option_names
+from service.api.body import JSON
 from service.api.errors import Problem, ProblemError, ProblemType
 from service.api.route import OperationRoute
 from service.api.state import AppState, ServedModel
-from service.imaging.codec import ImageCodec, base64_text, contact_sheet, image_grid
+from service.api.uploads import FORM, IMAGE_TYPES, options_of
+from service.imaging.codec import ImageCodec
 from service.imaging.errors import ImageError
-from service.imaging.plain_png import write_pngs
 from service.model.autoencoder import Backend, Floats, unit_pixels
-from service.model.batching import RequestAutoencoder, advance
 from service.model.errors import ModelLoadError
-from service.model.interpolation import interpolate_path
-from service.observability.request_context import RequestContext
 from service.operations.base import ExampleInputs
-from service.operations.fields import DEFAULT_STEPS
 from service.operations.limits import Limits
 
-PICTURE_SCALE = 3
 GENERAL = """\
 Images are sent as base64 or as files. They are returned as base64 PNGs or, depending on
 `Accept` (the media type selected below a response), as one picture or an animation.
@@ -120,30 +115,15 @@ def set_bounds(schemas: Json, limits: Limits) -> None:
 
 
 def describe_model(model: ServedModel) -> str:
-    """Return the page's introduction in Markdown: the model, and an interpolation."""
+    """Return the document's introduction in Markdown."""
     card = model.backend.card
     shape = model.limits.image_shape
-    picture = interpolation_picture(model)
     return (
         f"**{card.name}**, a variational autoencoder of {card.parameters:,} "
         f"parameters, encodes an image of {shape.width} x {shape.height} pixels to a "
         f"point of a latent space of {card.latent_size} dimensions, and decodes it. It "
-        f"was trained on {card.data.training_images:,} images of {card.data.name}.\n\n"
-        f'<img alt="An interpolation between two images" '
-        f'src="data:image/png;base64,{picture}">'
+        f"was trained on {card.data.training_images:,} images of {card.data.name}."
     )
-
-
-def interpolation_picture(model: ServedModel) -> str:
-    """Return the interpolation between two example images as a base64 PNG."""
-    autoencoder = RequestAutoencoder(model.backend, RequestContext("example"))
-    ends = np.array(model.examples.latents[:2], dtype=np.float32)
-    path = interpolate_path(autoencoder, ends, DEFAULT_STEPS, "linear", closed=False)
-    _, latents = advance(path)
-    pixels = model.backend.decode(latents)
-    grid = image_grid(pixels, columns=DEFAULT_STEPS, scale=PICTURE_SCALE)
-    (picture,) = write_pngs(contact_sheet(grid))
-    return base64_text(picture)
 
 
 def describe_responses(
@@ -214,7 +194,7 @@ def describe_uploads(
             ref_template="#/components/schemas/{model}"
         )
         options = {
-            name: schema["properties"][name] for name in option_names(request_type)
+            name: schema["properties"][name] for name in options_of(request_type)
         }
         described = paths[route.path]["post"]
         content = described["requestBody"]["content"]

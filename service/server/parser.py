@@ -5,7 +5,6 @@ from typing import Protocol
 import httptools
 from typing_extensions import Buffer
 
-CONNECT = b"CONNECT"
 UPGRADE = b"upgrade"
 
 Header = tuple[bytes, bytes]
@@ -52,10 +51,6 @@ class RequestParser(httptools.HttpRequestParser):
                 super().feed_data(head)
             else:
                 return
-
-    def has_offer(self) -> bool:
-        """Check if the parsed head offers another protocol. CONNECT is no offer."""
-        return self.should_upgrade() and self.get_method() != CONNECT
 
     def _head_without_offer(self) -> bytes:
         method = self.get_method()

@@ -8,6 +8,12 @@ import sys
 LARGEST_ARRAY = 2**25 - 2**13
 
 
+def check_system() -> None:
+    """End the process with one line on a system that lacks what the service needs."""
+    if sys.platform == "win32":
+        raise SystemExit("error: the service runs on Linux and macOS, not on Windows")
+
+
 def open_standard_streams() -> None:
     """Open the null device for standard streams that were closed at the start.
 

@@ -1,4 +1,4 @@
-"""HTTP protocol of a connection: uvicorn's, with limits of time and of header size.
+"""HTTP protocol of a connection: uvicorn's, with limits of time, size and memory.
 
 The only file that depends on uvicorn's private protocol classes.
 """
@@ -6,6 +6,7 @@ The only file that depends on uvicorn's private protocol classes.
 import asyncio
 import logging
 from asyncio import TimerHandle
+from time import perf_counter
 from typing import Any
 
 from typing_extensions import override
@@ -17,7 +18,6 @@ from uvicorn._types import (
     Scope,
 )
 from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
     HttpToolsProtocol,
     RequestResponseCycle,
 )
@@ -26,29 +26,25 @@ from service.api.errors import (
     BAD_REQUEST,
     DRAINING,
     HEADERS_TOO_LARGE,
-    MEDIA_TYPE,
     REQUEST_TIMEOUT,
     ProblemType,
-    problem,
 )
 from service.api.state import AppState
 from service.observability.request_context import RequestContext
 from service.server.connection_memory import ConnectionMemory
-from service.server.middleware import (
-    POLICY,
-    SECURITY_HEADERS,
-    count_request,
-    request_context,
-    request_id,
-)
-from service.server.parser import CONNECT, RequestParser
+from service.server.idle_timer import IdleTimer
+from service.server.middleware import count_request, request_context, request_id
+from service.server.parser import RequestParser
+from service.server.problem_message import problem_body, problem_message
+from service.server.request_clock import RequestClock
+from service.server.request_head import RequestHeadError, check_head
 from service.server.sockets import end_output, has_unread_input
 from service.server.transport import ResponseTransport
 from service.server.unparsed_input import (
     MAX_PIECE_BYTES,
     Piece,
     UnparsedInput,
-    is_one_piece,
+    piece_end,
 )
 from service.settings import Settings
 
@@ -56,10 +52,8 @@ log = logging.getLogger(__name__)
 
 # From a request's last byte to the end of the client's side.
 MAX_HALF_CLOSE_SECONDS = 1.0
+CONNECT = b"CONNECT"
 HEADER_SEPARATORS = len(b": \r\n")
-PROBLEM_HEADERS = b"".join(
-    b"%s: %s\r\n" % header for header in (*SECURITY_HEADERS, POLICY)
-)
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -89,21 +83,29 @@ class HttpProtocol(HttpToolsProtocol):
         # Since the request began, or since a piece of its body: then of trailers.
         self._header_bytes = 0
         self._body_bytes = 0
-        self._complete_at = 0.0  # when the last request was, by the loop's clock
-        self._deadline: TimerHandle | None = None
+        self._began_at = 0.0  # when the last request did, by the performance counter
+        self._clock = RequestClock(
+            self.loop,
+            settings.request_timeout_seconds,
+            self._due_body_bytes,
+            self._time_out,
+        )
         self._write_deadline: TimerHandle | None = None
+        self._idle: IdleTimer
         self._socket: ResponseTransport
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         self._socket = ResponseTransport(transport, self._resume_reading, self._close)
         super().connection_made(self._socket)  # type: ignore[arg-type]  # has all methods that uvicorn calls
-        self._wait_for_request(None)
+        self._idle = IdleTimer(
+            self.loop, self.timeout_keep_alive, self._is_busy, self._socket.abort
+        )
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_clock()
-        self._unset_keepalive_if_required()
+        self._clock.stop()
+        self._idle.cancel()
         if self._write_deadline is not None:
             self._write_deadline.cancel()
         self._input.clear()
@@ -112,8 +114,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        is_next = not self._socket.reading_paused and self._may_parse()
-        if is_next and not self._arriving and is_one_piece(data):
+        begins = not self._arriving and not self._socket.reading_paused
+        if begins and piece_end(data, 0) == len(data) and self._may_parse():
             self._parse(data)  # nearly always: one request in one packet
         else:
             self._input.append(data)
@@ -126,7 +128,7 @@ class HttpProtocol(HttpToolsProtocol):
         A client that gives up closes its connection, which looks the same; but it has
         waited for a while before.
         """
-        waited = self.loop.time() - self._complete_at
+        waited = self.loop.time() - self._idle.since
         is_half_closed = self._is_answering() and waited < MAX_HALF_CLOSE_SECONDS
         if is_half_closed:
             self.cycle.keep_alive = False
@@ -196,6 +198,10 @@ class HttpProtocol(HttpToolsProtocol):
         cycle = self.cycle
         return not (cycle is None or cycle.more_body or cycle.response_complete)
 
+    def _is_busy(self) -> bool:
+        """Check if a request is arriving or waits for the end of its response."""
+        return self._arriving or self._is_answering() or bool(self._input)
+
     def _body_left(self) -> int:
         """Return the bytes of the body that are to come; 0 if its length is unknown."""
         if self._in_headers or not self._arriving:
@@ -206,19 +212,16 @@ class HttpProtocol(HttpToolsProtocol):
         return 0
 
     def _parse(self, data: Piece) -> None:
-        self._header_bytes += len(data)
-        idle = self.timeout_keep_alive_task
-        super().data_received(data)  # type: ignore[arg-type]  # it goes to our parser
-        if self.transport.is_closing():
-            return
         if not self._arriving:
-            # The data was an empty line, or the end of a rejected body.
-            if self.cycle is None or self.cycle.response_complete:
-                self._wait_for_request(idle)
-        elif self._header_bytes > self._settings.max_header_bytes:
+            self._began_at = perf_counter()
+        self._header_bytes += len(data)
+        super().data_received(data)  # type: ignore[arg-type]  # it goes to our parser
+        if not self._arriving or self._socket.is_closing():
+            return
+        if self._header_bytes > self._settings.max_header_bytes:
             self._reject_headers()
-        elif self._deadline is None:
-            self._start_clock()
+        elif not self._clock.is_running():
+            self._clock.start()
 
     @override
     def on_message_begin(self) -> None:
@@ -231,6 +234,7 @@ class HttpProtocol(HttpToolsProtocol):
         if not self._in_headers:  # trailers are dropped: nobody reads them
             return
         name = name.lower()
+        value = value.rstrip()
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
         self.headers.append((name, value))
@@ -239,11 +243,11 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self._is_answering():  # what does not look like a request, yet parses as one
             raise ConnectionAbortedError  # ends the parser's work on this connection
-        self._check_head_size()
-        if self.parser.has_offer():
+        self._check_head()
+        if self.parser.should_upgrade():  # the head is parsed again, without the offer
+            if self.parser.get_method() == CONNECT:  # what follows would not be HTTP
+                raise ConnectionRefusedError
             return
-        if self.parser.get_method() == CONNECT:  # what follows would not be HTTP
-            raise ConnectionRefusedError
         super().on_headers_complete()  # raises if the request's target is invalid
         self._in_headers = False
 
@@ -263,19 +267,22 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def on_message_complete(self) -> None:
-        if self.parser.has_offer():
+        if self.parser.should_upgrade():
             return
         self._arriving = False
-        self._complete_at = self.loop.time()
+        self._idle.since = self.loop.time()
         self._header_bytes = 0
-        self._stop_clock()
+        self._clock.stop()
         super().on_message_complete()
 
     @override
     def on_response_complete(self) -> None:
+        # Without uvicorn's timer for each request: see IdleTimer.
         self._socket.flush()
-        super().on_response_complete()
-        if self._input:
+        self.server_state.total_requests += 1
+        self._idle.since = self.loop.time()
+        if self._socket.reading_paused and not self._socket.is_closing():
+            self.flow.resume_reading()
             self.loop.call_soon(self._parse_input)
 
     @override
@@ -296,18 +303,16 @@ class HttpProtocol(HttpToolsProtocol):
             self.loop.call_soon(self._parse_input)
 
     @override
-    def timeout_keep_alive_handler(self) -> None:
-        self.transport.abort()  # drops a response that the client does not read
-
-    @override
     def shutdown(self) -> None:
         """Close the connection if it is idle; no request that arrives is cut.
 
         A request may be in the socket, where the event loop has not read it yet. The
         event loop would close the socket a turn later, when another may have arrived.
         """
+        if self._socket.is_closing() or self._arriving or self._input:
+            return
         descriptor = self._socket.get_extra_info("socket").fileno()
-        if self._arriving or self._input or has_unread_input(descriptor):
+        if has_unread_input(descriptor):
             return
         super().shutdown()
         if self._socket.is_closing() and not self._socket.unsent_bytes():
@@ -322,8 +327,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _linger(self) -> None:
         """Close the connection once its client has stopped sending."""
-        self._stop_clock()
-        self._unset_keepalive_if_required()
+        self._clock.stop()
+        self._idle.cancel()
         self._input.clear()
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
@@ -340,11 +345,18 @@ class HttpProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         self._end(BAD_REQUEST, msg)
 
-    def _check_head_size(self) -> None:
+    def _check_head(self) -> None:
         # The line's beginning may have come in one piece with the request before.
-        upper_bound = self._header_bytes + len(self.url)
-        if upper_bound <= self._settings.max_header_bytes:
-            return
+        max_size = self._header_bytes + len(self.url)
+        if max_size > self._settings.max_header_bytes:
+            self._check_head_size()
+        try:
+            check_head(self.parser.get_http_version(), self.headers)
+        except RequestHeadError as error:
+            self._end(BAD_REQUEST, str(error))
+            raise
+
+    def _check_head_size(self) -> None:
         size = len(self.url)
         for name, value in self.headers:
             size += len(name) + len(value) + HEADER_SEPARATORS
@@ -358,18 +370,17 @@ class HttpProtocol(HttpToolsProtocol):
             HEADERS_TOO_LARGE, f"line and headers, or trailers, have more than {limit}"
         )
 
-    def _start_clock(self) -> None:
-        self._deadline = self.loop.call_later(
-            self._settings.request_timeout_seconds, self._time_out
-        )
+    def _due_body_bytes(self) -> int | None:
+        """Return the bytes of the body so far, or None if the client need not send."""
+        if self._in_headers or self.flow.read_paused:
+            return None
+        return self._body_bytes
 
-    def _time_out(self) -> None:
+    def _time_out(self, detail: str) -> None:
         if self._is_answering():  # the rest is not read before that
-            self._start_clock()
-            return
-        seconds = self._settings.request_timeout_seconds
-        limit = f"{seconds:g} s (VAE_REQUEST_TIMEOUT_SECONDS)"
-        self._end(REQUEST_TIMEOUT, f"the request was not complete after {limit}")
+            self._clock.start()
+        else:
+            self._end(REQUEST_TIMEOUT, detail)
 
     def _end(self, kind: ProblemType, detail: str) -> None:
         """End the connection within a request.
@@ -387,22 +398,6 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             self._send_problem(kind, detail)
 
-    def _wait_for_request(self, idle: TimerHandle | None) -> None:
-        """Close the connection when it has been idle for its time.
-
-        ``idle`` is the timer that ran before, whose time goes on.
-        """
-        now = self.loop.time()
-        until = now + self.timeout_keep_alive if idle is None else idle.when()
-        self.timeout_keep_alive_task = self.loop.call_at(
-            until, self.timeout_keep_alive_handler
-        )
-
-    def _stop_clock(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
     def _send_problem(self, kind: ProblemType, detail: str) -> None:
         """Send a problem without the application, and close the connection.
 
@@ -410,14 +405,14 @@ class HttpProtocol(HttpToolsProtocol):
         """
         context = self._context()
         context.status, context.problem = kind.status, kind.name
-        document = problem(kind, detail, request_id=context.request_id)
-        body = document.model_dump_json(exclude_defaults=True).encode()
-        self.transport.write(problem_head(kind, context.request_id, len(body)) + body)
+        body = problem_body(kind, detail, context.request_id)
+        self._socket.write(problem_message(kind, context.request_id, body))
         self._socket.flush()
         self._linger()
         if self._in_headers:
             context.bytes_out = len(body)
-            count_request(self._state, context, self._client_address(), "-", 0)
+            seconds = perf_counter() - self._began_at
+            count_request(self._state, context, self._client_address(), "-", seconds)
 
     def _context(self) -> RequestContext:
         if self._in_headers:
@@ -445,15 +440,3 @@ def close_without_body(
         await app(scope, receive, send_and_close)
 
     return respond
-
-
-def problem_head(kind: ProblemType, request_id: str, body_bytes: int) -> bytes:
-    """Return the head of a response that is a problem and ends its connection."""
-    return b"%scontent-type: %s\r\ncontent-length: %d\r\nx-request-id: %s\r\n%s%s" % (
-        STATUS_LINE[kind.status],
-        MEDIA_TYPE.encode(),
-        body_bytes,
-        request_id.encode(),
-        PROBLEM_HEADERS,
-        b"connection: close\r\n\r\n",
-    )

@@ -47,11 +47,6 @@ class UnparsedInput:
         self._start = 0
 
 
-def is_one_piece(data: bytes) -> bool:
-    """Check if input can be parsed at once."""
-    return piece_end(data, 0) == len(data)
-
-
 def piece_end(data: bytes, start: int) -> int:
     """Return the end of a piece that holds at most one line of a request.
 

@@ -4,9 +4,12 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import time
 from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
+
+import pytest
 
 from tests.end_to_end.connection import connect, request
 from tests.end_to_end.load import Load
@@ -93,7 +96,9 @@ def test_a_worker_that_stops_leaves_new_connections_to_the_others() -> None:
                 for _ in range(32):
                     async with connect(server.port) as connection:
                         statuses.add(
-                            (await asyncio.wait_for(connection.ask(DIGIT), 10)).status
+                            (
+                                await asyncio.wait_for(connection.exchange(DIGIT), 10)
+                            ).status
                         )
                 return statuses
 
@@ -123,7 +128,7 @@ def test_connections_of_a_dead_worker_are_served_before_a_stop() -> None:
                 finally:
                     server.process.send_signal(signal.SIGCONT)
                 return {
-                    (await asyncio.wait_for(connection.answer(), 20)).status
+                    (await asyncio.wait_for(connection.read_response(), 20)).status
                     for connection in waiting
                 }
 
@@ -210,6 +215,65 @@ def test_metrics_count_for_all_workers() -> None:
                     if text.startswith(line)
                 ]
             assert counts == [f"{line} {load.answered}.0"]
+
+
+FAILING_FORK = """
+import os, runpy, sys
+
+fork, failures = os.fork, [OSError(11, "Resource temporarily unavailable")] * 3
+
+def fork_after_failures():
+    if failures:
+        raise failures.pop()
+    return fork()
+
+os.fork = fork_after_failures
+sys.argv = ["service", *sys.argv[4:]]
+runpy.run_module("service", run_name="__main__")
+"""
+
+
+def test_a_fork_that_fails_is_tried_again() -> None:
+    """The supervisor goes on; the port is open meanwhile."""
+    with serve(
+        "--workers", "2", through=[sys.executable, "-c", FAILING_FORK]
+    ) as server:
+        server.log.wait_for("cannot fork worker 1, trying again: Resource temporarily")
+        wait_for_workers(server, 2)
+        with server.client() as client:
+            assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("to_group", [True, False])
+def test_a_second_interrupt_ends_the_service_at_once(*, to_group: bool) -> None:
+    """Ctrl-C signals the whole process group, kill -INT the supervisor alone.
+
+    The first waits for a request that was received in part; the second does not.
+    """
+    with serve("--workers", "2", through=["setsid"]) as server:
+
+        def interrupt() -> None:
+            if to_group:
+                os.killpg(server.process.pid, signal.SIGINT)
+            else:
+                server.process.send_signal(signal.SIGINT)
+
+        async def run() -> float:
+            async with AsyncExitStack() as stack:
+                for _ in range(16):
+                    connection = await stack.enter_async_context(connect(server.port))
+                    connection.writer.write(DIGIT[:-1])
+                await asyncio.sleep(0.2)
+                interrupt()
+                await asyncio.to_thread(server.log.wait_for, "stopping")
+                await asyncio.sleep(1)
+                assert server.process.poll() is None
+                interrupt()
+                started = time.monotonic()
+                assert await asyncio.to_thread(server.process.wait, 30) == 0
+                return time.monotonic() - started
+
+        assert asyncio.run(run()) < 2
 
 
 def test_a_log_that_nobody_reads_stops_nothing() -> None:

@@ -1,311 +1,236 @@
-"""Pictures of any size, with JSON around them or without: what was done to them, and what is refused."""
+"""Bodies of requests: JSON, media types, limits, and the budget of all bodies."""
 
-import base64
-import time
-from typing import Any
+import asyncio
 
-import httpx
 import pytest
-from PIL import Image
+from starlette.types import Message
 
-from service.api.body import read_upload
-from service.api.errors import ProblemError
-from tests.samples import FIRST, SECOND, pixels_of, png
-from tests.service.api.test_errors import problem
+from service.api.body import MAX_BODIES, BodyBudget, parse_json, read_body
+from service.api.errors import OVERLOADED, ProblemError
+from service.app import create_app
+from service.model.autoencoder import Floats, Pixels, Posterior
+from service.observability.request_context import RequestContext
+from service.settings import Settings
+from tests.samples import FIRST, FakeAutoencoder
 from tests.service.conftest import Client
-from tests.service.imaging.test_formats import file_of
 
-FILE, OTHER_FILE = base64.b64decode(FIRST), base64.b64decode(SECOND)
-LARGE = Image.new("L", (24, 16), 255)
-LARGE.paste(0, (4, 3, 19, 13))
-FITTED = {
-    "oriented": False,
-    "inverted": True,
-    "cropped": [4, 3, 19, 13],
-    "scaled": [2, 1],
-}
-UNTOUCHED = {"oriented": False, "inverted": False}
-
-
-def send(
-    client: Client, path: str, content: bytes, content_type: str = "image/png"
-) -> httpx.Response:
-    """Send a body of any type."""
-    return client.request(
-        "POST", path, content=content, headers={"Content-Type": content_type}
-    )
-
-
-def test_the_answer_tells_what_was_done_when_asked(client: Client) -> None:
-    """One entry an image, in order; unasked, none."""
-    images = [FIRST, png(LARGE)]
-    for path in ("/encode", "/reconstruct"):
-        plain = client.post(path, {"images": images}).json()
-        answer = client.post(path, {"images": images, "explain": True}).json()
-
-        assert answer == {**plain, "fitted": [UNTOUCHED, FITTED]}
-        assert (
-            client.post(
-                path, {"images": images, "fit": "auto", "explain": False}
-            ).json()
-            == plain
-        )
+NOT_JSON: list[tuple[bytes, str]] = [
+    (b"", "EOF"),
+    (b'{"latents"', "EOF"),
+    (b'{"latents": [[NaN, 0, 0, 0, 0, 0]]}', "expected value"),
+    (b'{"latents": [[Infinity, 0, 0, 0, 0, 0]]}', "expected value"),
+    (b'{"latents": [[-Infinity, 0, 0, 0, 0, 0]]}', "invalid number"),
+    (b'{"latents": [[' + b"9" * 400 + b", 0, 0, 0, 0, 0]]}", "valid number"),
+    (b'{"latents": [[' + b"9" * 4000 + b", 0, 0, 0, 0, 0]]}", "valid number"),
+    (
+        b'{"latents": [[0, 0, 0, 0, 0, 0]], "latents": [[0, 0, 0, 0, 0, 0]]}',
+        'duplicate key "latents"',
+    ),
+    (b'\xef\xbb\xbf{"latents": []', "EOF"),
+    ('{"latents": []}'.encode("utf-16"), "it is in UTF-16, and must be in UTF-8"),
+    ('{"latents": []}'.encode("utf-16-be"), "it is in UTF-16-BE"),
+    ('{"latents": []}'.encode("utf-32-le"), "it is in UTF-32-LE"),
+    (b'{"latents": []} x', "trailing characters"),
+    (b'{"latents": [[1e999, 0, 0, 0, 0, 0]]}', "finite number"),
+    (b'{"latents": [["\xff"]]}', "invalid unicode"),
+    (b'{"latents": [["\\ud800"]]}', "hex escape"),
+    (b'{"latents": ' + b"[" * 130 + b"]" * 130 + b"}", "valid number"),
+    (b"\x01", "expected value"),
+]
 
 
-def test_an_interpolation_tells_of_its_images(client: Client) -> None:
-    """An end that is a latent has no entry."""
-    ends: dict[str, Any] = {"start": {"latent": [0] * 6}, "end": {"image": png(LARGE)}}
-
-    assert client.post("/interpolate", {**ends, "explain": True}).json()["fitted"] == [
-        FITTED
-    ]
-    assert (
-        client.post("/interpolate", {**ends, "fit": "none"}).json()["errors"][0][
-            "pointer"
-        ]
-        == "#/end/image"
-    )
-    ends["start"] = {"image": FIRST}
-    assert client.post("/interpolate", {**ends, "explain": True}).json()["fitted"] == [
-        UNTOUCHED,
-        FITTED,
-    ]
-
-
-def test_fit_says_how(client: Client) -> None:
-    """Each fit gives another picture."""
-    auto, resized = (
-        client.post("/reconstruct", {"images": [png(LARGE)], "fit": fit}).json()[
-            "images"
-        ][0]
-        for fit in ("auto", "resize")
-    )
-
-    assert pixels_of(auto).tolist() == [[0, 0, 0], [0, 255, 255]]
-    assert pixels_of(resized).min() > 0
-
-
-@pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP", "BMP", "GIF"])
-def test_one_picture_is_a_body(client: Client, name: str) -> None:
-    """The answer is that to the same picture in JSON."""
-    content = file_of(LARGE, name)
-    for path in ("/encode", "/reconstruct"):
-        expected = client.post(
-            path, {"images": [base64.b64encode(content).decode()]}
-        ).json()
-        answer = send(client, path, content, f"image/{name.lower()}")
-
-        assert (answer.status_code, answer.json()) == (200, expected)
-
-
-def test_options_are_in_the_query(client: Client) -> None:
-    """Of any body; what else is in it does not matter, and a body's own word counts first."""
-    content = base64.b64decode(png(LARGE))
-
-    assert send(client, "/encode?explain=true&x=1", content).json()["fitted"] == [
-        FITTED
-    ]
-    assert send(client, "/encode?explain=true&fit=resize", content).json()[
-        "fitted"
-    ] == [{**UNTOUCHED, "scaled": [3, 2]}]
-    assert client.post("/encode?explain=true", {"images": [png(LARGE)]}).json()[
-        "fitted"
-    ] == [FITTED]
-    assert (
-        "fitted"
-        not in client.post(
-            "/encode?explain=true", {"images": [FIRST], "explain": False}
-        ).json()
-    )
-    for query, pointer in (
-        ("fit=none", "#/images/0"),
-        ("fit=x", "#/fit"),
-        ("fit=", "#/fit"),
-        ("explain=x", "#/explain"),
-    ):
-        assert (
-            send(client, f"/encode?{query}", content).json()["errors"][0]["pointer"]
-            == pointer
-        )
-    assert (
-        send(client, "/encode?fit=auto&fit=none", content).json()["detail"]
-        == "the query has fit twice"
-    )
-
-
-def test_options_have_their_types(client: Client) -> None:
-    """Whole numbers, words, true and false, as in JSON; a form's are the same as a query's."""
-    expected = client.post(
-        "/reconstruct", {"images": [FIRST], "scale": 3, "explain": True, "fit": "none"}
-    ).json()
-
-    assert (
-        send(client, "/reconstruct?scale=3&explain=true&fit=none", FILE).json()
-        == expected
-    )
-    options = {"scale": "3", "explain": "true", "fit": "none"}
-    assert (
-        client.request("POST", "/reconstruct", files={"a": FILE}, data=options).json()
-        == expected
-    )
-    base64_latents = client.post(
-        "/encode", {"images": [FIRST], "encoding": "base64"}
-    ).json()
-    assert (
-        send(client, "/encode?encoding=base64&scale=3", FILE).json() == base64_latents
-    )
-    for query, pointer, detail in (
-        ("scale=0", "#/scale", "Input should be greater than or equal to 1"),
-        ("scale=-1", "#/scale", "Input should be greater than or equal to 1"),
-        ("scale=2.5", "#/scale", "Input should be a valid integer"),
-        ("scale=true", "#/scale", "Input should be a valid integer"),
-        ("scale=" + "9" * 5000, "#/scale", "Input should be a valid integer"),
-        ("explain=1", "#/explain", "Input should be a valid boolean"),
-        ("fit=1", "#/fit", "Input should be 'auto', 'resize' or 'none'"),
-    ):
-        (error,) = send(client, f"/reconstruct?{query}", FILE).json()["errors"]
-        assert (error["pointer"], error["detail"]) == (pointer, detail)
-
-
-def test_several_files_are_a_form(client: Client) -> None:
-    """In order, whatever the names of files and fields; options are fields or in the query."""
-    files = [
-        ("a", ("x.png", FILE)),
-        ("images", ("y", OTHER_FILE)),
-        ("a", ("y.jpg", file_of(LARGE, "PNG"))),
-    ]
-    expected = client.post(
-        "/encode", {"images": [FIRST, SECOND, png(LARGE)], "explain": True}
-    ).json()
-
-    for path, data in (
-        ("/encode", {"explain": "true"}),
-        ("/encode?explain=true", {"fit": "auto"}),
-    ):
-        answer = client.request("POST", path, files=files, data=data)
-        assert (answer.status_code, answer.json()) == (200, expected)
-
-
-@pytest.mark.parametrize(
-    ("content", "content_type", "pointer", "detail"),
-    [
-        (b"", "image/png", "#/images/0", "not a PNG, JPEG, WebP, BMP or GIF"),
-        (FIRST.encode(), "image/png", "#/images/0", "not a PNG"),
-        (
-            FILE + bytes(2048),
-            "image/png",
-            "#/images/0",
-            "must have at most 2048 bytes (VAE_MAX_IMAGE_BYTES); has 2",
-        ),
-        (
-            file_of(Image.new("1", (4000, 2000)), "PNG"),
-            "image/png",
-            "#/images/0",
-            "4000 x 2000 pixels; must have 1 to",
-        ),
-        (b"", "multipart/form-data", "#", "a form whose Content-Type has no boundary"),
-        (b"", "multipart/form-data; boundary=b", "#", "not a form: it has no end"),
-        (
-            b"--b--\r\n",
-            "multipart/form-data; boundary=b",
-            "#/images",
-            "must have 1 to 12 items (VAE_MAX_ITEMS); has 0",
-        ),
-        (b"x", "multipart/form-data; boundary=b", "#", "not a form"),
-        (
-            b'--b\r\nContent-Disposition: form-data; name="images"\r\n\r\nx\r\n--b--\r\n',
-            "multipart/form-data; boundary=b",
-            "#/images",
-            "Input should be a valid array",
-        ),
-        (
-            b"--b\r\nX: y\r\n\r\n\r\n--b--\r\n",
-            "multipart/form-data; boundary=b",
-            "#",
-            "not a form",
-        ),
-        (
-            b"--b\r\n\r\n",
-            "multipart/form-data; boundary=" + "b" * 300,
-            "#",
-            "not a form: Boundary length",
-        ),
-    ],
-)
-def test_what_is_wrong_with_an_upload_is_named(
-    client: Client, content: bytes, content_type: str, pointer: str, detail: str
+@pytest.mark.parametrize(("content", "detail"), NOT_JSON)
+def test_a_body_that_is_not_json_is_rejected(
+    client: Client, content: bytes, detail: str
 ) -> None:
-    """As in JSON."""
-    headers = {"Content-Type": content_type}
-    body = problem(
-        client,
-        422,
-        "invalid-request",
-        "POST",
-        "/encode",
-        content=content,
-        headers=headers,
-    )
+    """Whatever the bytes are, the response is a 422 that names the error."""
+    headers = {"Content-Type": "application/json"}
+    problem = client.invalid("/decode", content=content, headers=headers)
 
-    assert body["errors"][0]["pointer"] == pointer
-    assert body["errors"][0]["detail"].startswith(detail)
-
-
-def form(*parts: bytes) -> bytes:
-    """A form of these parts, each with its headers."""
-    return (
-        b"".join(
-            b"--b\r\nContent-Disposition: form-data; " + part + b"\r\n"
-            for part in parts
-        )
-        + b"--b--\r\n"
-    )
+    assert detail.lower() in problem["detail"].lower()
 
 
 @pytest.mark.parametrize(
     ("content", "detail"),
-    [
-        (form(*[b'name="f"; filename="f"\r\n\r\n'] * 30_000), "more than 12 files"),
-        (
-            form(*[b'name="%d"\r\n\r\n' % number for number in range(40_000)]),
-            "more fields than there are",
-        ),
-        (form(*[b'name="fit"\r\n\r\n'] * 40_000), "it has fit twice"),
-        (
-            form(b'name="f"; filename="f"\r\n\r\n' + b"\r\n-" * 700_000)[:-7],
-            "it has no end",
-        ),
-        (b"--b\r\n" + b"a" * 2_000_000, "[Hh]eader"),
-    ],
-    ids=["files", "fields", "one field", "line ends", "a header"],
+    [(b"[" * 300, "nested more than 200 deep"), (b"9" * 5000, "out of range")],
 )
-def test_a_form_costs_little_whatever_is_in_it(content: bytes, detail: str) -> None:
-    """Two megabytes of it are read, or refused, within a tenth of a second of processor time."""
-    started = time.thread_time()
+def test_nesting_and_digits_of_json_are_limited(content: bytes, detail: str) -> None:
+    """The parser rejects more, and the message says so."""
     with pytest.raises(ProblemError, match=detail):
-        read_upload(content, b"multipart/form-data; boundary=b", 12, 2)
-    assert time.thread_time() - started < 0.2
+        parse_json(content, max_parts=1000, max_members=1000)
 
 
-def test_a_picture_is_counted_and_limited_as_one_image(client: Client) -> None:
-    """/decode and /interpolate take JSON alone; a body has its limit whatever its type."""
-    body = problem(
-        client,
+def test_a_byte_order_mark_is_skipped(client: Client) -> None:
+    """Programs on Windows write it (RFC 8259, 8.1)."""
+    content = b'\xef\xbb\xbf{"latents": [[0, 0, 0, 0, 0, 0]]}'
+    expected = client.operate("/decode", latents=[[0.0] * 6])
+
+    assert client.send("/decode", content).json() == expected
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"images": [' + "[]," * 300 + "[]]}",
+        '{"images": [' + '"",' * 300 + '""]}',
+        "{" + ",".join(f'"{number}": 0' for number in range(300)) + "}",
+        '{"latents": [[' + "0," * 300 + "0]]}",
+    ],
+    ids=["lists", "strings", "names", "numbers"],
+)
+def test_json_with_too_many_values_and_names_is_not_parsed(
+    client: Client, content: str
+) -> None:
+    """The limit is the largest number that 12 items can have."""
+    headers = {"Content-Type": "application/json"}
+    problem = client.invalid("/encode", content=content, headers=headers)
+
+    assert "the limit is 208 (set by VAE_MAX_ITEMS)" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/plain", "application/x-www-form-urlencoded", "image/tiff", None],
+)
+def test_a_body_of_another_media_type_is_rejected(
+    client: Client, content_type: str | None
+) -> None:
+    """The message lists the accepted types: JSON, images and forms."""
+    headers = {"Content-Type": content_type} if content_type else {}
+    problem = client.problem(
         415,
         "unsupported-media-type",
         "POST",
-        "/decode",
-        content=FILE,
-        headers={"Content-Type": "image/png"},
-    )
-    assert body["detail"] == "Content-Type must be application/json; is image/png"
-    problem(
-        client,
-        413,
-        "body-too-large",
-        "POST",
         "/encode",
-        content=bytes(5000),
-        headers={"Content-Type": "image/png"},
+        content=b'{"images": []}',
+        headers=headers,
     )
-    assert send(client, "/encode", FILE).headers["server-timing"]
+
+    assert (content_type or "missing") in problem["detail"]
+    for accepted in (
+        "application/json",
+        "image/png",
+        "image/jpeg",
+        "image/webp",
+        "image/bmp",
+        "image/gif",
+        "multipart/",
+    ):
+        assert accepted in problem["detail"]
+
+
+def test_json_may_name_its_charset(client: Client) -> None:
+    """Case and parameters of the content type do not matter."""
+    content = f'{{"images": ["{FIRST}"]}}'.encode()
+    response = client.send("/encode", content, "Application/JSON; charset=utf-8")
+
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Encoding": "br"},
+        {"Content-Type": "application/json; charset=latin-1"},
+        {"Content-Type": "application/json; charset=utf-16"},
+    ],
+)
+def test_other_encodings_are_rejected(client: Client, headers: dict[str, str]) -> None:
+    """JSON must be in UTF-8, and the compression must be a known one."""
+    content = f'{{"images": ["{FIRST}"]}}'.encode()
+    all_headers = {"Content-Type": "application/json", **headers}
+    response = client.request("POST", "/encode", content=content, headers=all_headers)
+
+    assert response.status_code == 415
+
+
+def test_a_body_that_is_too_large_is_rejected(client: Client) -> None:
+    """The message names the limit and its setting."""
+    body = {"images": ["A" * 5000]}
+    problem = client.problem(413, "body-too-large", "POST", "/encode", json=body)
+
+    assert "4096" in problem["detail"]
+    assert "VAE_MAX_BODY_BYTES" in problem["detail"]
+
+
+def test_an_image_has_its_own_limit(client: Client) -> None:
+    """An image that is too large is rejected before it is decoded."""
+    response = client.post("/encode", {"images": ["A" * 2049]})
+
+    assert response.status_code == 422
+    assert response.json()["errors"] == [
+        {
+            "pointer": "#/images/0",
+            "detail": "must have at most 2048 bytes of base64 (VAE_MAX_IMAGE_BYTES); "
+            "has 2049",
+        }
+    ]
+
+
+def test_the_budget_counts_bytes_up_to_its_limit() -> None:
+    """Released bytes make room for others."""
+    budget = BodyBudget(max_body_bytes=100)
+    budget.acquire(1600, RequestContext("first"))
+    with pytest.raises(ProblemError, match="16 times VAE_MAX_BODY_BYTES"):
+        budget.acquire(1, RequestContext("second"))
+    budget.bytes -= 1600
+    budget.acquire(1, RequestContext("second"))
+
+
+async def read_unfinished(
+    context: RequestContext, size: int, budget: BodyBudget
+) -> bytes | None:
+    """Read a body of which only these bytes arrive."""
+    pieces = [{"type": "http.request", "body": bytes(size), "more_body": True}]
+
+    async def receive() -> Message:
+        if pieces:
+            return pieces.pop()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    return await read_body(receive, context, 2000, budget)
+
+
+def test_an_unfinished_body_makes_room_for_others() -> None:
+    """The largest one is rejected, rather than a request whose body is complete."""
+    budget = BodyBudget(max_body_bytes=100)
+    large, small, complete = map(RequestContext, ("large", "small", "complete"))
+
+    async def run() -> list[object]:
+        evicted = asyncio.create_task(read_unfinished(large, 1000, budget))
+        kept = asyncio.create_task(read_unfinished(small, 600, budget))
+        await asyncio.sleep(0)
+        budget.acquire(50, complete)
+        (problem,) = await asyncio.gather(evicted, return_exceptions=True)
+        kept.cancel()
+        (cancelled,) = await asyncio.gather(kept, return_exceptions=True)
+        return [problem, cancelled]
+
+    problem, cancelled = asyncio.run(run())
+    assert isinstance(problem, ProblemError)
+    assert problem.kind == OVERLOADED
+    assert isinstance(cancelled, asyncio.CancelledError)
+    assert large.held_bytes == 0
+    assert small.held_bytes == 600
+    assert budget.bytes == 650
+
+
+def test_a_body_is_in_the_budget_until_its_response(
+    settings: Settings, autoencoder: FakeAutoencoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the responses, valid or not, the whole budget is available again."""
+    client = Client(create_app(settings, autoencoder))
+    budget = client.app.state.body_budget
+    room = MAX_BODIES * settings.max_body_bytes
+    encode = autoencoder.encode
+
+    def encode_and_check(pixels: Pixels | Floats) -> Posterior:
+        with pytest.raises(ProblemError, match="16 times VAE_MAX_BODY_BYTES"):
+            budget.acquire(room, RequestContext("other"))
+        return encode(pixels)
+
+    monkeypatch.setattr(autoencoder, "encode", encode_and_check)
+    assert client.post("/encode", {"images": [FIRST]}).status_code == 200
+    assert client.post("/encode", {"images": ["no image"]}).status_code == 422
+    budget.acquire(room, RequestContext("other"))
