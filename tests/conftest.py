@@ -40,10 +40,10 @@ EXTRAS = {
 CALLER = dict(os.environ)  # before pytest_configure hides some of it
 HIDDEN_VARIABLES = {"MNIST_DIR", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"}
 
-# The same cases in each run, and no deadline: slow machines must not fail.
+# The same cases in each run, and no deadline, so that tests pass on slow machines.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
-# The same sums in the same order, however many cores there are.
+# One thread adds numbers in the same order on every machine.
 torch.set_num_threads(1)
 
 
@@ -153,11 +153,11 @@ def test_digits() -> Digits:
 
 @pytest.fixture
 def autoencoder() -> FakeAutoencoder:
-    """A fake whose reconstructions are the images."""
+    """Fake autoencoder whose reconstructions are the images."""
     return FakeAutoencoder()
 
 
 @pytest.fixture
 def random() -> np.random.Generator:
-    """The same random numbers in each test."""
+    """Random numbers, the same in each test."""
     return np.random.default_rng(0)

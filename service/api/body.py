@@ -81,9 +81,9 @@ class BodyBudget:
     async def read_rest(
         self, first: bytes, receive: Receive, context: RequestContext, limit: int
     ) -> bytes | None:
-        """Return a body whose first piece has come, or None if the client has gone.
+        """Return a body whose first piece has arrived, or None if the client has gone.
 
-        Raises ProblemError, also if the body is evicted meanwhile.
+        Raises ProblemError, also if the body is rejected to make room for others.
         """
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a server runs requests in tasks
@@ -111,8 +111,8 @@ async def read_body(
 ) -> bytes | None:
     """Return the body, or None if the client has gone.
 
-    Bytes are counted as they arrive: the header's length is not trusted. Raises
-    ProblemError for more than ``limit`` bytes, or if the budget is exceeded.
+    Bytes are counted as they arrive, whatever Content-Length says. Raises ProblemError
+    for more than ``limit`` bytes, or if the budget is exceeded.
     """
     message = await receive()
     if message["type"] != "http.request":
@@ -121,13 +121,13 @@ async def read_body(
     count_bytes(body, context, limit, budget)
     if message.get("more_body", False):
         return await budget.read_rest(body, receive, context, limit)
-    return body  # mostly it comes in one piece
+    return body  # usually one piece
 
 
 def count_bytes(
     piece: bytes, context: RequestContext, limit: int, budget: BodyBudget
 ) -> None:
-    """Count a piece of a body. Raises ProblemError if that is too much."""
+    """Count a piece of a body. Raises ProblemError if the body is too large."""
     budget.acquire(len(piece), context)
     context.bytes_in += len(piece)
     if context.bytes_in > limit:
@@ -183,10 +183,10 @@ def reason_of(error: ValueError, content: bytes) -> str:
 def check_body_type(
     content_type: bytes, others: Sequence[bytes] = (), aliases: Collection[bytes] = ()
 ) -> bytes:
-    """Return ``application/json`` for JSON in UTF-8, or the type if it is another.
+    """Return ``application/json`` for JSON in UTF-8, or another accepted type.
 
-    Raises ProblemError for a type that is none of these. It names the others, but not
-    their aliases.
+    Raises ProblemError for any other type. Its message names ``others``, but not
+    ``aliases``.
     """
     media_type, *parameters = (
         part.strip().lower() for part in content_type.split(b";")

@@ -187,10 +187,11 @@ class HttpProtocol(HttpToolsProtocol):
         return self.client[0] if self.client else "-"
 
     def _may_parse(self) -> bool:
-        if self.flow.read_paused or self._is_answering() or self._socket.is_closing():
+        flow = self.flow
+        if flow.read_paused or self._is_answering() or self._socket.is_closing():
             return False
         # A client that reads no responses gets no further ones.
-        return self._arriving or not self.flow.write_paused
+        return self._arriving or not flow.write_paused
 
     def _is_answering(self) -> bool:
         """Check if a complete request waits for the end of its response."""
@@ -233,7 +234,7 @@ class HttpProtocol(HttpToolsProtocol):
         if not self._in_headers:  # trailers are dropped: nobody reads them
             return
         name = name.lower()
-        value = value.rstrip(b" \t")
+        value = value.rstrip()
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
         self.headers.append((name, value))
@@ -280,10 +281,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._socket.flush()
         self.server_state.total_requests += 1
         self._idle.since = self.loop.time()
-        if not self._socket.is_closing():
+        if self._socket.reading_paused and not self._socket.is_closing():
             self.flow.resume_reading()
-            if self._input:
-                self.loop.call_soon(self._parse_input)
+            self.loop.call_soon(self._parse_input)
 
     @override
     def pause_writing(self) -> None:

@@ -167,7 +167,7 @@ def has_unread_input(descriptor: int) -> bool:
 
 
 def end_output(descriptor: int) -> None:
-    """Tell a connection's peer at once that no more output follows (send FIN)."""
+    """Announce the end of output to a connection's peer at once (send FIN)."""
     with (
         socket.socket(fileno=os.dup(descriptor)) as duplicate,
         suppress(OSError),

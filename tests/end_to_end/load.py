@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tests.end_to_end.connection import Answer, Connection, connect
+from tests.end_to_end.connection import Connection, Response, connect
 
 MAX_SECONDS = 600
 
@@ -66,15 +66,15 @@ class Load:
         """Send on one connection until it ends."""
         while not self.stopping:
             try:
-                answer = await connection.ask(self.content)
+                response = await connection.exchange(self.content)
             except (OSError, asyncio.IncompleteReadError) as error:
                 self.cut.append(repr(error))
                 return
-            self._note(answer)
-            if answer.headers.get("connection") == "close":
+            self._note(response)
+            if response.headers.get("connection") == "close":
                 self.told_to_close += 1
                 return
 
-    def _note(self, answer: Answer) -> None:
-        self.statuses[answer.status] += 1
-        self.bodies[answer.body] += 1
+    def _note(self, response: Response) -> None:
+        self.statuses[response.status] += 1
+        self.bodies[response.body] += 1

@@ -95,10 +95,10 @@ def test_handshakes_in_flight_are_completed(workers: str) -> None:
             await asyncio.sleep(ROUND_TRIP_SECONDS)
             try:
                 await loop.sock_sendall(client, LIVE_ONCE)
-                answer = await loop.sock_recv(client, 4096)
+                response = await loop.sock_recv(client, 4096)
             except OSError as error:
-                answer = repr(error).encode()
-            results["served" if b" 200 " in answer else "lost"] += 1
+                response = repr(error).encode()
+            results["served" if b" 200 " in response else "lost"] += 1
 
     async def run() -> None:
         async with asyncio.TaskGroup() as group:
@@ -123,16 +123,16 @@ def test_readiness_falls_before_the_port_closes() -> None:
 
         async def run() -> None:
             async with connect(server.port) as connection:
-                assert (await connection.ask(READY)).status == 200
+                assert (await connection.exchange(READY)).status == 200
                 server.process.send_signal(signal.SIGTERM)
                 await asyncio.to_thread(server.log.wait_for, "stopping")
-                answer = await connection.ask(READY)
-            assert answer.status == 503
-            assert answer.json()["type"] == "urn:vae-service:problem:draining"
-            assert answer.headers["connection"] == "close"
+                response = await connection.exchange(READY)
+            assert response.status == 503
+            assert response.json()["type"] == "urn:vae-service:problem:draining"
+            assert response.headers["connection"] == "close"
             for content in (DIGIT, request("GET", "/livez")):
                 async with connect(server.port) as connection:
-                    assert (await connection.ask(content)).status == 200
+                    assert (await connection.exchange(content)).status == 200
 
         asyncio.run(run())
         assert server.process.wait(timeout=30) == 0
@@ -144,7 +144,7 @@ def test_connections_that_wait_to_be_accepted_are_served() -> None:
 
         async def run() -> list[int]:
             async with connect(server.port) as connection:
-                assert (await connection.ask(READY)).status == 200
+                assert (await connection.exchange(READY)).status == 200
             server.process.send_signal(signal.SIGTERM)
             await asyncio.to_thread(server.log.wait_for, "stopping")
             async with AsyncExitStack() as stack:
@@ -159,7 +159,9 @@ def test_connections_that_wait_to_be_accepted_are_served() -> None:
                     await asyncio.sleep(1)  # the delay
                 finally:
                     server.process.send_signal(signal.SIGCONT)
-                return [(await connection.answer()).status for connection in waiting]
+                return [
+                    (await connection.read_response()).status for connection in waiting
+                ]
 
         assert asyncio.run(run()) == [200] * 20
         assert server.process.wait(timeout=30) == 0
@@ -178,9 +180,9 @@ def test_a_request_received_in_part_is_served() -> None:
                 server.process.send_signal(signal.SIGTERM)
                 assert await probe.ended()  # idle: closed soon after the port
                 connection.writer.write(DIGIT[100:])
-                answer = await connection.answer()
-            assert answer.status == 200
-            assert answer.headers["connection"] == "close"
+                response = await connection.read_response()
+            assert response.status == 200
+            assert response.headers["connection"] == "close"
 
         asyncio.run(run())
         assert server.process.wait(timeout=30) == 0
@@ -197,10 +199,10 @@ def test_requests_that_outlast_the_grace_time_are_cut() -> None:
             ):
                 await begin(connection, probe)
                 server.process.send_signal(signal.SIGTERM)
-                answer = await connection.answer()
+                response = await connection.read_response()
                 assert await connection.ended()
-            assert answer.status == 503
-            assert answer.json()["type"] == "urn:vae-service:problem:draining"
+            assert response.status == 503
+            assert response.json()["type"] == "urn:vae-service:problem:draining"
 
         asyncio.run(run())
         assert server.process.wait(timeout=30) == 0
@@ -211,4 +213,4 @@ async def begin(connection: Connection, probe: Connection) -> None:
     """Send the beginning of a request; wait until the server has read it."""
     connection.writer.write(DIGIT[:100])
     await connection.writer.drain()
-    assert (await probe.ask(READY)).status == 200
+    assert (await probe.exchange(READY)).status == 200

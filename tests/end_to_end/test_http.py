@@ -44,8 +44,8 @@ def test_trailers_are_ignored(server: Server) -> None:
 
     async def talk(connection: Connection) -> None:
         connection.writer.write(CHUNKED_HEAD + b"\r\n" + body)
-        assert (await connection.answer()).status == 200
-        assert (await connection.ask(DIGIT)).status == 200
+        assert (await connection.read_response()).status == 200
+        assert (await connection.exchange(DIGIT)).status == 200
 
     with_connection(server.port, talk)
 
@@ -73,11 +73,11 @@ def test_an_offer_of_another_protocol_is_ignored(
         for start in range(0, len(several), size):
             connection.writer.write(several[start : start + size])
             await asyncio.sleep(0)
-        answers = [await connection.answer() for _ in range(3)]
-        assert [answer.status for answer in answers] == [200, 200, 200]
-        assert ("images" in answers[0].json()) is sent.startswith(b"POST")
-        assert answers[0].json() == answers[1].json()
-        assert answers[2].json() == {"status": "ok"}
+        responses = [await connection.read_response() for _ in range(3)]
+        assert [response.status for response in responses] == [200, 200, 200]
+        assert ("images" in responses[0].json()) is sent.startswith(b"POST")
+        assert responses[0].json() == responses[1].json()
+        assert responses[2].json() == {"status": "ok"}
 
     with_connection(server.port, talk)
 
@@ -98,9 +98,9 @@ def test_an_offer_does_not_keep_the_connection_open(
     sent = (HEAD + b"\r\n" + OFFER + b"\r\n" + BODY).replace(*change, 1)
 
     async def talk(connection: Connection) -> None:
-        assert (await connection.ask(sent)).json()["images"]
+        assert (await connection.exchange(sent)).json()["images"]
         if b"h2c" in change:
-            assert (await connection.ask(DIGIT)).status == 200
+            assert (await connection.exchange(DIGIT)).status == 200
         else:
             assert await connection.ended()
 
@@ -116,10 +116,12 @@ def test_a_body_is_never_read_as_a_request(server: Server) -> None:
         connection.writer.write(head + b"\r\n" + OFFER + b"\r\n")
         async with connect(server.port) as other:
             # Once this is answered, the head has been read.
-            assert (await other.ask(READY)).status == 200
+            assert (await other.exchange(READY)).status == 200
         connection.writer.write(READY)
-        check_problem(await connection.answer(), 422, "invalid-request", "not JSON")
-        assert (await connection.ask(DIGIT)).json()["images"]
+        check_problem(
+            await connection.read_response(), 422, "invalid-request", "not JSON"
+        )
+        assert (await connection.exchange(DIGIT)).json()["images"]
 
     with_connection(server.port, talk)
 
@@ -167,11 +169,11 @@ def test_what_is_not_http_is_rejected(
 
     async def talk(connection: Connection) -> None:
         for _ in range(requests):
-            assert (await connection.ask(DIGIT)).status == 200
-        answer = await connection.ask(sent)
-        check_problem(answer, 400, "bad-request")
+            assert (await connection.exchange(DIGIT)).status == 200
+        response = await connection.exchange(sent)
+        check_problem(response, 400, "bad-request")
         assert await connection.ended()
-        server.log.wait_for(answer.headers["x-request-id"])
+        server.log.wait_for(response.headers["x-request-id"])
 
     with_connection(server.port, talk)
 
@@ -219,9 +221,9 @@ def test_a_half_closed_client_gets_its_responses(
         await asyncio.sleep(seconds)
         connection.writer.write_eof()
         for _ in range(count):
-            answer = await connection.answer()
-            assert answer.status == 200
-            assert answer.body
+            response = await connection.read_response()
+            assert response.status == 200
+            assert response.body
         assert await connection.ended()
 
     with_connection(server.port, talk)
@@ -254,9 +256,9 @@ def test_a_rejection_instead_of_100_continue_ends_the_connection(
     """The client need not send the body: its next request must not be taken for it."""
 
     async def talk(connection: Connection) -> None:
-        answer = await connection.ask(head + b"\r\nExpect: 100-continue\r\n\r\n")
-        assert answer.status == status
-        assert answer.headers["connection"] == "close"
+        response = await connection.exchange(head + b"\r\nExpect: 100-continue\r\n\r\n")
+        assert response.status == status
+        assert response.headers["connection"] == "close"
         assert await connection.ended()
 
     with_connection(server.port, talk)
@@ -273,9 +275,9 @@ def test_a_client_that_does_not_wait_for_100_continue_keeps_its_connection(
 
     async def talk(connection: Connection) -> None:
         assert (
-            await connection.ask(head + b"\r\n" + length + b"\r\n" + body)
+            await connection.exchange(head + b"\r\n" + length + b"\r\n" + body)
         ).status == 404
-        assert (await connection.ask(READY)).status == 200
+        assert (await connection.exchange(READY)).status == 200
 
     with_connection(server.port, talk)
 
@@ -285,9 +287,9 @@ def test_a_client_that_waits_for_100_continue_gets_it(server: Server) -> None:
 
     async def talk(connection: Connection) -> None:
         head = HEAD + b"\r\nExpect: 100-continue\r\n\r\n"
-        assert (await connection.ask(head)).status == 100
-        assert (await connection.ask(BODY)).status == 200
-        assert (await connection.ask(READY)).status == 200
+        assert (await connection.exchange(head)).status == 100
+        assert (await connection.exchange(BODY)).status == 200
+        assert (await connection.exchange(READY)).status == 200
 
     with_connection(server.port, talk)
 
@@ -296,7 +298,7 @@ def test_http_1_0_needs_no_host(server: Server) -> None:
     """A health check of HAProxy or of a load balancer sends such requests."""
 
     async def talk(connection: Connection) -> None:
-        assert (await connection.ask(b"GET /livez HTTP/1.0\r\n\r\n")).status == 200
+        assert (await connection.exchange(b"GET /livez HTTP/1.0\r\n\r\n")).status == 200
         assert await connection.ended()
 
     with_connection(server.port, talk)
@@ -307,8 +309,8 @@ def test_white_space_at_the_end_of_a_header_is_no_part_of_it(server: Server) -> 
     sent = READY.replace(b"\r\n\r\n", b"\r\nX-Request-ID: spaced \t \r\n\r\n")
 
     async def talk(connection: Connection) -> None:
-        answer = await connection.ask(sent)
-        assert answer.headers["x-request-id"] == "spaced"
+        response = await connection.exchange(sent)
+        assert response.headers["x-request-id"] == "spaced"
 
     with_connection(server.port, talk)
 
@@ -321,9 +323,9 @@ def test_a_malformed_body_is_rejected_once(server: Server) -> None:
     head = CHUNKED_HEAD + b"X-Request-ID: one-packet\r\n\r\n"
 
     async def talk(connection: Connection) -> None:
-        answer = await connection.ask(head + BAD_CHUNK)
-        check_problem(answer, 400, "bad-request")
-        assert answer.headers["x-request-id"] == "one-packet"
+        response = await connection.exchange(head + BAD_CHUNK)
+        check_problem(response, 400, "bad-request")
+        assert response.headers["x-request-id"] == "one-packet"
         assert await connection.ended()
 
     with_connection(server.port, talk)
@@ -338,7 +340,7 @@ def test_a_malformed_body_of_a_rejected_request_ends_the_connection(
     head = CHUNKED_HEAD.replace(b"json", b"xml") + b"\r\n"
 
     async def talk(connection: Connection) -> None:
-        check_problem(await connection.ask(head), 415, "unsupported-media-type")
+        check_problem(await connection.exchange(head), 415, "unsupported-media-type")
         connection.writer.write(BAD_CHUNK)
         assert await connection.ended()
 
@@ -352,7 +354,7 @@ def test_a_bad_request_behind_another_does_not_take_its_response(
     """The first request is answered, then the connection ends."""
 
     async def talk(connection: Connection) -> None:
-        assert (await connection.ask(DIGIT + bad)).status == 200
+        assert (await connection.exchange(DIGIT + bad)).status == 200
         assert await connection.ended()
 
     with_connection(server.port, talk)

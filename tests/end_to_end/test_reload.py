@@ -33,7 +33,7 @@ def answer_of(server: Server) -> bytes:
 
     async def run() -> bytes:
         async with connect(server.port) as connection:
-            return (await connection.ask(DIGIT)).body
+            return (await connection.exchange(DIGIT)).body
 
     return asyncio.run(run())
 
@@ -196,8 +196,11 @@ def test_the_endpoint_exists_only_if_enabled(folder: Path) -> None:
         with server.client() as client:
             assert client.post("/model/reload").status_code == 401
             make_another(folder)
-            answer = client.post("/model/reload", headers={"X-API-Key": KEY})
-            assert (answer.status_code, answer.json()) == (202, {"status": "reloading"})
+            response = client.post("/model/reload", headers={"X-API-Key": KEY})
+            assert (response.status_code, response.json()) == (
+                202,
+                {"status": "reloading"},
+            )
         server.log.wait_for("model reloaded")
 
     with serve("--workers", "1") as server, server.client() as client:

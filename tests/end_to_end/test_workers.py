@@ -96,7 +96,9 @@ def test_a_worker_that_stops_leaves_new_connections_to_the_others() -> None:
                 for _ in range(32):
                     async with connect(server.port) as connection:
                         statuses.add(
-                            (await asyncio.wait_for(connection.ask(DIGIT), 10)).status
+                            (
+                                await asyncio.wait_for(connection.exchange(DIGIT), 10)
+                            ).status
                         )
                 return statuses
 
@@ -126,7 +128,7 @@ def test_connections_of_a_dead_worker_are_served_before_a_stop() -> None:
                 finally:
                     server.process.send_signal(signal.SIGCONT)
                 return {
-                    (await asyncio.wait_for(connection.answer(), 20)).status
+                    (await asyncio.wait_for(connection.read_response(), 20)).status
                     for connection in waiting
                 }
 
