@@ -57,6 +57,20 @@ COUNTERS = (
     ),
     ("reload", "vae_model_reloads", "result", "Reloads of the model."),
 )
+# Counters without labels: key, metric, documentation.
+TOTALS = (
+    ("restarts", "vae_worker_restarts", "Workers that died and were replaced."),
+    (
+        "timeouts",
+        "vae_worker_timeouts",
+        "Workers killed because their event loop did not respond.",
+    ),
+    (
+        "closed_idle",
+        "vae_idle_connections_closed",
+        "Idle connections closed to make room for new ones.",
+    ),
+)
 
 Key = tuple[str, ...]
 
@@ -91,7 +105,7 @@ class Metrics:
         self._workers = workers
         self._routes = set(routes) | {OTHER}
         keys: list[Key] = [("in_flight",), ("pending",), ("heartbeats",), ("batch",)]
-        keys += [("restarts",), ("timeouts",)]
+        keys += [(key,) for key, _, _ in TOTALS]
         statuses = map(str, STATUSES)
         keys += [
             ("request", route, status)
@@ -202,16 +216,9 @@ class Metrics:
             "vae_pending_images", "Images admitted and not yet answered.", sums[PENDING]
         )
         yield GaugeMetricFamily("vae_workers", "Worker processes.", self._workers)
-        yield CounterMetricFamily(
-            "vae_worker_restarts",
-            "Workers replaced.",
-            sums[self._cell["restarts",]],
-        )
-        yield CounterMetricFamily(
-            "vae_worker_timeouts",
-            "Workers replaced because their event loop did not respond.",
-            sums[self._cell["timeouts",]],
-        )
+        for total_key, name, documentation in TOTALS:
+            total = sums[self._cell[total_key,]]
+            yield CounterMetricFamily(name, documentation, total)
         info = GaugeMetricFamily("vae_model_info", "The model.", labels=list(model))
         info.add_metric(list(model.values()), 1)
         yield info

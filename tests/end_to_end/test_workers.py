@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ from tests.end_to_end.load import Load
 from tests.end_to_end.server import COMMAND, UnloggedServer, serve, serve_without_log
 from tests.samples import card_examples
 
+LIVE = request("GET", "/livez")
 DIGIT = request("POST", "/reconstruct", {"images": card_examples()[:1]})
 CLIENTS = 8
 
@@ -264,6 +266,31 @@ def test_a_supervisor_that_was_stopped_kills_no_worker() -> None:
         time.sleep(1)
 
         assert server.workers() == workers
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_new_connections_replace_idle_ones_when_descriptors_run_out(
+    workers: str,
+) -> None:
+    """Each of 200 clients is answered although 96 descriptors are all there are."""
+    limited = ["sh", "-c", 'ulimit -n 96 && exec "$@"', "sh"]
+    with serve("--workers", workers, through=limited) as server:
+
+        async def run() -> set[int]:
+            async with AsyncExitStack() as stack:
+                statuses = set()
+                for _ in range(200):
+                    connection = await stack.enter_async_context(connect(server.port))
+                    statuses.add((await connection.exchange(LIVE)).status)
+                return statuses
+
+        assert asyncio.run(run()) == {200}
+        server.log.wait_for("as many as the limit of open files allows")
+        with server.client() as client:
+            metrics = client.get("/metrics").text
+        closed = re.search(r"vae_idle_connections_closed_total (\d\S*)", metrics)
+        assert closed
+        assert float(closed[1]) > 50
 
 
 FAILING_FORK = """
