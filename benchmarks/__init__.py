@@ -1,1 +1,1 @@
-"""What a user can rerun: the service's and training's speed beside the alternatives."""
+"""Benchmarks of the service and of training, compared with alternatives."""

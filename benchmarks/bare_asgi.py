@@ -1,4 +1,7 @@
-"""The service's own codec and model behind a bare ASGI function, one request at a time, no framework and no checks."""
+"""The service's own codec and model behind a bare ASGI function.
+
+It has no framework and no checks, and handles one request at a time.
+"""
 
 import json
 import sys
@@ -64,7 +67,11 @@ OPERATIONS: dict[str, Callable[[Json], Json]] = {
 }
 
 
-async def app(scope: Scope, receive: Receive, send: Send) -> None:
+async def app(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+) -> None:
     content, more = b"", True
     while more:
         message = await receive()

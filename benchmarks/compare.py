@@ -1,50 +1,61 @@
-"""Before any timing: do all servers answer the same? Nobody shall win by doing less."""
+"""Check, before any measurement, that all servers return the same results."""
 
 import base64
 import io
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.servers import post
+from benchmarks.load import post
 from benchmarks.workload import Workload
 
-GREY_LEVELS = 1
-NUMBERS = 1e-4
+MAX_GREY_DIFFERENCE = 1
+MAX_NUMBER_DIFFERENCE = 1e-4
 SAMPLES = 5
 
 
-def check_same_answers(urls: dict[str, str], workload: Workload) -> None:
-    """Send the first bodies to each server. Raises RuntimeError where an answer differs from the first server's."""
+def check_same_responses(urls: dict[str, str], workload: Workload) -> None:
+    """Send the first bodies to each server.
+
+    Raise RuntimeError if a response differs from the first server's.
+    """
     for body in workload.bodies[:SAMPLES]:
-        given = {
-            name: post(url + workload.path, body).raise_for_status().json()
-            for name, url in urls.items()
-        }
-        (first, expected), *others = given.items()
-        for name, answer in others:
-            if not same(expected, answer):
+        first = ""
+        expected = None
+        for name, url in urls.items():
+            response = post(url + workload.path, body)
+            result = response.raise_for_status().json()
+            if not first:
+                first, expected = name, result
+            elif not same(expected, result):
                 raise RuntimeError(
-                    f"{workload.name}: {name} answers something else than {first}"
+                    f"{workload.name}: {name} and {first} return different results"
                 )
 
 
 def same(first: Any, second: Any) -> bool:  # noqa: ANN401 - JSON
-    """Tell whether two answers have the same shape, numbers and pixels."""
+    """Return True if two responses agree in structure, numbers and pixels."""
     if isinstance(first, dict):
-        return first.keys() == second.keys() and all(
-            same(first[key], second[key]) for key in first
-        )
+        if first.keys() != second.keys():
+            return False
+        return all(same(first[key], second[key]) for key in first)
     if isinstance(first, list):
-        return len(first) == len(second) and all(
-            same(a, b) for a, b in zip(first, second, strict=True)
-        )
+        if len(first) != len(second):
+            return False
+        pairs = zip(first, second, strict=True)
+        return all(same(*pair) for pair in pairs)
     if isinstance(first, str):
-        return bool(np.abs(pixels(first) - pixels(second)).max() <= GREY_LEVELS)
-    return bool(abs(first - second) <= NUMBERS)
+        differences = pixels(first) - pixels(second)
+        largest = int(np.abs(differences).max())
+        return largest <= MAX_GREY_DIFFERENCE
+    difference = float(abs(first - second))
+    return difference <= MAX_NUMBER_DIFFERENCE
 
 
-def pixels(text: str) -> np.ndarray[Any, np.dtype[np.int16]]:
-    """What a base64 picture shows."""
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))), dtype=np.int16)
+def pixels(text: str) -> NDArray[np.int16]:
+    """Return the grey levels of a base64 image."""
+    content = base64.b64decode(text)
+    image = Image.open(io.BytesIO(content))
+    return np.asarray(image, dtype=np.int16)

@@ -1,7 +1,8 @@
-"""python -m benchmarks.handwriting: how many digits that are not MNIST's are still told after they were reconstructed.
+"""python -m benchmarks.handwriting: classification of reconstructed foreign digits.
 
-They are scikit-learn's 1,797 digits of 8 x 8 pixels, enlarged, on paper with margins, as JPEGs turned by EXIF; the
-judge is the classifier of this repository, runs/classifier.pt.
+The digits are scikit-learn's 1,797 of 8 x 8 pixels, enlarged, on paper with margins, as
+JPEGs with EXIF orientations. The classifier is that of this repository,
+runs/classifier.pt.
 """
 
 import io
@@ -19,82 +20,133 @@ from service.imaging.codec import ImageCodec, ImageLimits
 from service.imaging.pixels import ImageShape
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from training.evaluation.classifier import (
+    Classifier,
     ClassifierError,
+    agreement,
     features_and_classes,
     read_classifier,
 )
 
 SIDE = 96  # pixels of an enlarged digit
-MARGINS = (0, 0.25, 0.5, 1, 2, 3)  # of the digit's side, on each of its sides
+MARGINS = (0, 0.25, 0.5, 1, 2, 3)  # on each side, relative to the digit's side
 QUALITY = 80
-ORIENTATION = 0x0112
-# EXIF's numbers, each with the turn that it undoes.
-TURNS = {
+ORIENTATION = 0x0112  # the EXIF tag
+# EXIF orientations, each with the rotation that it undoes.
+ROTATIONS = {
     1: None,
     3: Image.Transpose.ROTATE_180,
     6: Image.Transpose.ROTATE_90,
     8: Image.Transpose.ROTATE_270,
 }
 MAX_PIXELS = 4_000_000
+Fit = Literal["auto", "resize"]
+FITS: tuple[Fit, ...] = ("auto", "resize")
 
 Grey = NDArray[np.uint8]
 
 
-def photograph(digit: Grey, margin: float, number: int, *, dark: bool) -> bytes:
-    """A JPEG of one digit, each of four turned in another way."""
-    side = round(SIDE * (1 + 2 * margin))
-    paper = Image.new("L", (side, side))
-    ink = Image.fromarray(digit).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-    paper.paste(ink, (round(SIDE * margin), round(SIDE * margin)))
-    image = Image.eval(paper, lambda level: 255 - level) if dark else paper
-    orientation, turn = list(TURNS.items())[number % len(TURNS)]
-    exif = Image.Exif()
-    exif[ORIENTATION] = orientation
-    content = io.BytesIO()
-    (image if turn is None else image.transpose(turn)).save(
-        content, "JPEG", quality=QUALITY, exif=exif
-    )
-    return content.getvalue()
-
-
 def main() -> None:
-    """Print the share of digits told, for each margin and each colour of ink, fitted and merely resized."""
-    digits, labels = load_digits(return_X_y=True)
-    images = np.rint(digits.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
+    """Print the accuracy for each margin and ink, fitted and only resized."""
+    images, labels = enlargeable_digits()
     autoencoder = OnnxAutoencoder.load(Path("models/mnist"))
+    shape = ImageShape(*autoencoder.card.image_shape)
+    codec = ImageCodec(shape, ImageLimits(MAX_PIXELS, MAX_PIXELS))
     try:
         classifier = read_classifier(Path("runs/classifier.pt"))
     except (OSError, ClassifierError) as error:
         raise SystemExit(
             f"error: {error}; python -m training classifier makes it"
         ) from None
-    shape = ImageShape(*autoencoder.card.image_shape)
-    codec = ImageCodec(shape, ImageLimits(MAX_PIXELS, MAX_PIXELS))
-    fits: tuple[Literal["auto", "resize"], ...] = ("auto", "resize")
     sys.stdout.write("| margin | ink | auto | resize |\n|---|---|---|---|\n")
     for margin in MARGINS:
-        for dark in (False, True):
-            files = [
-                photograph(image, margin, number, dark=dark)
-                for number, image in enumerate(images)
-            ]
-            shares = []
-            for fit in fits:
-                read = np.stack(
-                    [
-                        image.pixels
-                        for file in files
-                        for image in codec.decode([file], fit)
-                    ]
-                )
-                decoded = autoencoder.decode(autoencoder.encode(read).mean)
-                pixels = torch.from_numpy(decoded)
-                _, classes = features_and_classes(classifier, pixels)
-                shares.append(float(np.mean(classes.numpy() == labels)))
-            sys.stdout.write(
-                f"| {margin} | {'dark' if dark else 'light'} | {shares[0]:.3f} | {shares[1]:.3f} |\n"
-            )
+        for ink in ("light", "dark"):
+            files = photographs(images, margin, dark=ink == "dark")
+            cells = [f"{margin}", ink]
+            for fit in FITS:
+                read = read_files(codec, files, fit)
+                pixels = reconstruct(autoencoder, read)
+                accuracy = measure(classifier, pixels, labels)
+                cells.append(f"{accuracy:.3f}")
+            sys.stdout.write(f"| {' | '.join(cells)} |\n")
             sys.stdout.flush()
+
+
+def enlargeable_digits() -> tuple[Grey, torch.Tensor]:
+    """Return scikit-learn's digits (count, 8, 8) and their labels (count,)."""
+    digits, labels = load_digits(return_X_y=True)
+    grey = digits.reshape(-1, 8, 8) * (255 / 16)
+    return np.rint(grey).astype(np.uint8), torch.from_numpy(labels)
+
+
+def photographs(
+    images: Grey,
+    margin: float,
+    *,
+    dark: bool,
+) -> list[bytes]:
+    """Return a JPEG of each digit."""
+    return [
+        photograph(image, margin, number, dark=dark)
+        for number, image in enumerate(images)
+    ]
+
+
+def photograph(
+    digit: Grey,
+    margin: float,
+    number: int,
+    *,
+    dark: bool,
+) -> bytes:
+    """Return a JPEG of one digit; four successive numbers have four orientations."""
+    side = round(SIDE * (1 + 2 * margin))
+    offset = round(SIDE * margin)
+    image = Image.new("L", (side, side))
+    small = Image.fromarray(digit)
+    ink = small.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    image.paste(ink, (offset, offset))
+    if dark:
+        image = Image.eval(image, lambda level: 255 - level)
+    orientations = list(ROTATIONS)
+    orientation = orientations[number % len(orientations)]
+    rotation = ROTATIONS[orientation]
+    if rotation is not None:
+        image = image.transpose(rotation)
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    content = io.BytesIO()
+    image.save(content, "JPEG", quality=QUALITY, exif=exif)
+    return content.getvalue()
+
+
+def read_files(
+    codec: ImageCodec,
+    files: list[bytes],
+    fit: Fit,
+) -> Grey:
+    """Decode files to uint8 (count, channels, height, width)."""
+    read = []
+    for file in files:
+        (image,) = codec.decode([file], fit)
+        read.append(image.pixels)
+    return np.stack(read)
+
+
+def reconstruct(autoencoder: OnnxAutoencoder, pixels: Grey) -> torch.Tensor:
+    """Return reconstructions, float32 (count, channels, height, width)."""
+    posterior = autoencoder.encode(pixels)
+    decoded = autoencoder.decode(posterior.mean)
+    return torch.from_numpy(decoded)
+
+
+def measure(
+    classifier: Classifier,
+    pixels: torch.Tensor,
+    labels: torch.Tensor,
+) -> float:
+    """Return the fraction of images classified as their label."""
+    _, classes = features_and_classes(classifier, pixels)
+    return agreement(classes, labels)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The alternative: the same four endpoints, written as a tutorial on FastAPI and ONNX Runtime would write them."""
+"""The textbook service: four endpoints as in a tutorial on FastAPI."""
 
 import sys
 
@@ -20,13 +20,13 @@ class LatentsRequest(BaseModel):
     latents: list[list[float]]
 
 
-class Parent(BaseModel):
+class Endpoint(BaseModel):
     image: str
 
 
 class InterpolateRequest(BaseModel):
-    start: Parent
-    end: Parent
+    start: Endpoint
+    end: Endpoint
     steps: int = 11
 
 
@@ -35,49 +35,51 @@ class Posterior(BaseModel):
     log_variance: list[float]
 
 
-class LatentsAnswer(BaseModel):
+class LatentsResponse(BaseModel):
     latents: list[Posterior]
 
 
-class ImagesAnswer(BaseModel):
+class ImagesResponse(BaseModel):
     images: list[str]
 
 
-class InterpolateAnswer(BaseModel):
+class InterpolateResponse(BaseModel):
     weights: list[float]
     latents: list[list[float]]
     images: list[str]
 
 
 @app.post("/encode")
-def encode(request: ImagesRequest) -> LatentsAnswer:
+def encode(request: ImagesRequest) -> LatentsResponse:
     means, log_variances = textbook_model.encode(request.images)
     pairs = zip(means.tolist(), log_variances.tolist(), strict=True)
-    return LatentsAnswer(
-        latents=[Posterior(mean=mean, log_variance=log) for mean, log in pairs]
-    )
+    latents = [Posterior(mean=mean, log_variance=log) for mean, log in pairs]
+    return LatentsResponse(latents=latents)
 
 
 @app.post("/decode")
-def decode(request: LatentsRequest) -> ImagesAnswer:
-    return ImagesAnswer(
-        images=textbook_model.decode(np.array(request.latents, dtype=np.float32))
-    )
+def decode(request: LatentsRequest) -> ImagesResponse:
+    latents = np.array(request.latents, dtype=np.float32)
+    return ImagesResponse(images=textbook_model.decode(latents))
 
 
 @app.post("/reconstruct")
-def reconstruct(request: ImagesRequest) -> ImagesAnswer:
-    return ImagesAnswer(images=textbook_model.reconstruct(request.images))
+def reconstruct(request: ImagesRequest) -> ImagesResponse:
+    images = textbook_model.reconstruct(request.images)
+    return ImagesResponse(images=images)
 
 
 @app.post("/interpolate")
-def interpolate(request: InterpolateRequest) -> InterpolateAnswer:
-    (start, end), _ = textbook_model.encode([request.start.image, request.end.image])
+def interpolate(request: InterpolateRequest) -> InterpolateResponse:
+    ends = [request.start.image, request.end.image]
+    (start, end), _ = textbook_model.encode(ends)
     weights = np.linspace(0, 1, request.steps, dtype=np.float32)
     latents = np.outer(1 - weights, start) + np.outer(weights, end)
     images = textbook_model.decode(latents)
-    return InterpolateAnswer(
-        weights=weights.tolist(), latents=latents.tolist(), images=images
+    return InterpolateResponse(
+        weights=weights.tolist(),
+        latents=latents.tolist(),
+        images=images,
     )
 
 

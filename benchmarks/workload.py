@@ -1,4 +1,4 @@
-"""What is asked of every server: requests over many different digits, so that no answer can be kept."""
+"""The requests sent to every server, over many different digits to defeat caches."""
 
 import base64
 import io
@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from training.artifact.exported_model import ExportedModel
 from training.data.idx import gunzip, parse_idx
 
+Images = NDArray[np.uint8]
+
 DIGITS = Path("tests/data/t10k-images-idx3-ubyte.gz")
 MODEL = Path("models/mnist")
-DISTINCT = 200
+MAX_BODIES = 200
+LATENT_DECIMALS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,51 +32,92 @@ class Workload:
     bodies: list[str]
 
 
-def png(image: np.ndarray[Any, np.dtype[np.uint8]]) -> str:
-    """A digit as Pillow writes it by default, in base64."""
-    content = io.BytesIO()
-    Image.fromarray(image).save(content, format="PNG")
-    return base64.b64encode(content.getvalue()).decode()
-
-
 def workloads() -> Iterator[Workload]:
-    """Every operation, with one item and with 64, and the walk of 11 frames."""
-    digits = parse_idx(gunzip(DIGITS.read_bytes(), str(DIGITS)), DIGITS)
-    means, _ = ExportedModel(MODEL).encode(
-        digits[:, np.newaxis].astype(np.float32) / np.float32(255)
-    )
+    """Yield every operation with 1 and 64 items, and an interpolation of 11 frames."""
+    digits = read_digits()
     pictures = [png(digit) for digit in digits]
-    latents = [[round(value, 5) for value in mean] for mean in means.tolist()]
+    latents = encode(digits)
     for count in (1, 64):
-        for path, key, items in (
-            ("/reconstruct", "images", pictures),
-            ("/encode", "images", pictures),
-            ("/decode", "latents", latents),
-        ):
-            bodies = [json.dumps({key: chunk}) for chunk in chunks(items, count)]
-            yield Workload(f"{path}, {count} item{'s' * (count > 1)}", path, bodies)
-    ends = [
-        {"start": {"image": a}, "end": {"image": b}, "steps": 11}
-        for a, b in chunks(pictures, 2)
-    ]
-    yield Workload(
-        "/interpolate, 11 frames", "/interpolate", [json.dumps(body) for body in ends]
+        yield workload("/reconstruct", "images", pictures, count)
+        yield workload("/encode", "images", pictures, count)
+        yield workload("/decode", "latents", latents, count)
+    bodies = []
+    for start, end in chunks(pictures, 2):
+        request = {
+            "start": {"image": start},
+            "end": {"image": end},
+            "steps": 11,
+        }
+        body = json.dumps(request)
+        bodies.append(body)
+    yield Workload("/interpolate, 11 frames", "/interpolate", bodies)
+
+
+def workload(
+    path: str,
+    key: str,
+    items: list[Any],
+    count: int,
+) -> Workload:
+    """Return a workload of ``count`` items a request, in the field ``key``."""
+    unit = "item" if count == 1 else "items"
+    return Workload(
+        f"{path}, {count} {unit}",
+        path,
+        item_bodies(key, items, count),
     )
 
 
 def reconstruct_workload(count: int) -> Workload:
-    """Reconstructions of so many digits a request."""
-    digits = parse_idx(gunzip(DIGITS.read_bytes(), str(DIGITS)), DIGITS)
-    bodies = [
-        json.dumps({"images": chunk})
-        for chunk in chunks([png(digit) for digit in digits], count)
-    ]
-    return Workload(f"/reconstruct, {count}", "/reconstruct", bodies)
+    """Return reconstructions of ``count`` digits a request."""
+    pictures = [png(digit) for digit in read_digits()]
+    return Workload(
+        f"/reconstruct, {count}",
+        "/reconstruct",
+        item_bodies("images", pictures, count),
+    )
+
+
+def item_bodies(
+    key: str,
+    items: list[Any],
+    count: int,
+) -> list[str]:
+    """Return JSON bodies with ``count`` items each in the field ``key``."""
+    bodies = []
+    for chunk in chunks(items, count):
+        body = json.dumps({key: chunk})
+        bodies.append(body)
+    return bodies
+
+
+def read_digits() -> Images:
+    """Return the test digits of this repository, (count, height, width)."""
+    content = gunzip(DIGITS.read_bytes(), str(DIGITS))
+    return parse_idx(content, DIGITS)
+
+
+def encode(digits: Images) -> list[list[float]]:
+    """Return the digits' posterior means, rounded."""
+    pixels = digits[:, np.newaxis].astype(np.float32)
+    means, _ = ExportedModel(MODEL).encode(pixels / np.float32(255))
+    latents = []
+    for mean in means.tolist():
+        latent = [round(value, LATENT_DECIMALS) for value in mean]
+        latents.append(latent)
+    return latents
+
+
+def png(image: Images) -> str:
+    """Return a digit (height, width) as a base64 PNG with Pillow's defaults."""
+    content = io.BytesIO()
+    picture = Image.fromarray(image)
+    picture.save(content, format="PNG")
+    encoded = base64.b64encode(content.getvalue())
+    return encoded.decode()
 
 
 def chunks(items: list[Any], count: int) -> list[list[Any]]:
-    """Different chunks of so many items, at most ``DISTINCT``."""
-    return [
-        items[first : first + count]
-        for first in range(0, len(items) - count + 1, count)
-    ][:DISTINCT]
+    """Return disjoint chunks of ``count`` items, at most ``MAX_BODIES``."""
+    starts = range(0, len(items) - count + 1, count)
+    return [items[start : start + count] for start in starts[:MAX_BODIES]]

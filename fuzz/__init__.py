@@ -1,1 +1,1 @@
-"""Cases that nobody thought of, for the image reader and for the whole API."""
+"""Fuzzing of the image reader and of the API."""

@@ -17,7 +17,7 @@ from fuzz.file_mutator import mutate_file
 from fuzz.png_mutator import mutate_text
 
 FINDINGS = Path("build/fuzz")
-MAX_TEXT = 256 * 1024  # a bomb of 128 MiB fits into less
+MAX_TEXT = 256 * 1024  # bytes; a decompression bomb of 128 MiB fits into less
 OPTIONS = (
     f"-max_len={MAX_TEXT}",
     f"-artifact_prefix={FINDINGS}/",
@@ -37,10 +37,10 @@ def main() -> None:
     def decode(content: bytes) -> None:
         check(decode_text, content.decode("latin-1"), records)
 
-    def mutate(text: bytes, most: int, seed: int) -> bytes:
+    def mutate(text: bytes, limit: int, seed: int) -> bytes:
         random = Random(seed)  # noqa: S311 - libFuzzer's seed repeats it
         mutator = random.choice((mutate_text, mutate_file))
-        return mutator(text, most, random, atheris.Mutate)
+        return mutator(text, limit, random, atheris.Mutate)
 
     arguments = sys.argv + list(OPTIONS)
     atheris.Setup(arguments, decode, custom_mutator=mutate)

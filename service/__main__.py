@@ -1,5 +1,14 @@
 """Command line: settings -> model -> sockets -> serve."""
 
+# ruff: noqa: E402 - the other imports take half a second: signals must be held before
+from service.server.process import check_system
+
+check_system()
+
+from service.server.signals import hold_signals
+
+hold_signals()
+
 import logging
 import sys
 from functools import partial
@@ -12,11 +21,13 @@ from pydantic_settings import CliApp
 from service.app import create_app, load_model
 from service.model.errors import ModelLoadError
 from service.model.onnx_autoencoder import OnnxAutoencoder
-from service.observability.logs import AccessLog, configure
+from service.observability.logs import AccessLog, LogWriter, configure
 from service.observability.tracing import TracingError
-from service.server.process import keep_freed_memory
+from service.server.descriptors import raise_descriptor_limit
+from service.server.middleware import RequestMiddleware
+from service.server.process import keep_freed_memory, open_standard_streams
 from service.server.server import Server
-from service.server.sockets import ListenError, listen, url_of
+from service.server.sockets import ListenError, listen, urls_of
 from service.server.workers import Workers
 from service.settings import Settings
 
@@ -32,13 +43,15 @@ def main() -> None:
 
     Both signals end with exit code 0.
     """
+    open_standard_streams()
     settings = read_settings()
     if settings.print_settings:
         sys.stdout.writelines(f"{line}\n" for line in settings.lines())
         return
     keep_freed_memory()
+    raise_descriptor_limit()
     try:
-        server = load_server(settings)
+        app = load_app(settings)
         listeners = listen(settings.host, settings.port, settings.workers)
     except ModelLoadError as error:
         fail(str(error), EXIT_BAD_MODEL)
@@ -46,19 +59,22 @@ def main() -> None:
         fail(str(error), EXIT_BAD_SETTINGS)
     except ListenError as error:
         fail(str(error), EXIT_NO_PORT)
-    url = url_of(listeners[0])
-    log.info("listening on %s with %d workers", url, settings.workers)
+    urls = urls_of(listeners[0])
+    log.info("listening on %s with %d workers", urls, settings.workers)
+    server = Server(settings, app, partial(load_model, settings))
     if settings.workers == 1:
-        server.run(listeners)
+        server.run(listeners[0])
         return
     workers = Workers(
         listeners,
         server.reload,
-        server.count_restart,
-        settings.drain_delay_seconds + settings.drain_grace_seconds,
+        app.state.metrics,
+        timeout_seconds=settings.worker_timeout_seconds,
+        stop_seconds=settings.drain_delay_seconds + settings.drain_grace_seconds,
     )
-    if number := workers.run():
-        server.work(number, listeners[number - 1], workers.supervisor_ended)
+    if worker := workers.run():
+        own_listeners = listeners[worker.slot]
+        server.work(worker.row, own_listeners, workers.supervisor_ended)
 
 
 def read_settings() -> Settings:
@@ -77,15 +93,15 @@ def describe(error: ErrorDetails) -> str:
     return f"{name}: {message}" if name else message
 
 
-def load_server(settings: Settings) -> Server:
+def load_app(settings: Settings) -> RequestMiddleware:
     """Configure the log and load the application.
 
     Raises ModelLoadError, TracingError, or ValueError of the API keys' file.
     """
-    log_format = configure(settings.log_format)
-    access_log = AccessLog(log_format) if settings.access_log else None
-    app = create_app(settings, OnnxAutoencoder.load(settings.model), access_log)
-    return Server(settings, app, partial(load_model, settings))
+    writer = LogWriter(sys.stderr.fileno())
+    log_format = configure(settings.log_format, writer)
+    access_log = AccessLog(log_format, writer) if settings.access_log else None
+    return create_app(settings, OnnxAutoencoder.load(settings.model), access_log)
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -7,23 +7,38 @@ import os
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.cpus import MAX_CPUS, available_cpus
-from service.setting_types import ApiKeys, HostNames, Origins, Proxies, check_key
+from service.setting_types import ApiKeys, HostNames, Origins, Proxies, read_keys
 
 PREFIX = "VAE_"
+PACKAGE = Path(__file__).parent
+SHIPPED_MODEL = Path("models/mnist")
+
+
+def shipped_model(package: Path = PACKAGE) -> Path:
+    """Return the folder of the model that ships with the service.
+
+    It is in the installed package; in a checkout it is next to the package.
+    """
+    installed = package / SHIPPED_MODEL
+    if installed.is_dir():
+        return installed
+    return package.parent / SHIPPED_MODEL
 
 
 class Settings(BaseSettings):
     """Serve a variational autoencoder over HTTP.
 
-    Each flag has a variable: --max-items is VAE_MAX_ITEMS. Flags win.
+    Each flag has a variable: --max-items is VAE_MAX_ITEMS. Flags win. An empty
+    variable counts as not set.
     """
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
+        env_ignore_empty=True,
         frozen=True,
         cli_prog_name="python -m service",
         cli_kebab_case=True,
@@ -31,7 +46,12 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
+    host: str = Field(
+        "127.0.0.1",
+        pattern=r"^[^\s]+$",
+        description="Address or host name to listen on; ::, all addresses of IPv6 and "
+        "IPv4.",
+    )
     port: int = Field(8000, ge=0, le=65535, description="TCP port; 0 picks a free one.")
     workers: int = Field(
         default_factory=available_cpus,
@@ -41,7 +61,9 @@ class Settings(BaseSettings):
         "affinity and the cgroup quota allow.",
     )
     model: Path = Field(
-        Path("models/mnist"), description="Folder of the exported model."
+        shipped_model(),
+        description="Folder of the exported model; by default the MNIST model that "
+        "ships with the service.",
     )
     root_path: str = Field(
         "",
@@ -91,6 +113,14 @@ class Settings(BaseSettings):
         75, ge=1, description="Idle time after which a connection is closed."
     )
 
+    worker_timeout_seconds: float = Field(
+        30,
+        ge=1,
+        allow_inf_nan=False,
+        description="Time after which a worker is replaced whose event loop does not "
+        "respond; with one worker there is nobody to replace it.",
+    )
+
     drain_delay_seconds: float = Field(
         0,
         ge=0,
@@ -111,7 +141,9 @@ class Settings(BaseSettings):
         "is needed.",
     )
     api_keys_file: Path | None = Field(
-        None, description="File of further API keys, one per line, at least one."
+        None,
+        description="File of further API keys, one per line, at least one; lines that "
+        "begin with # are comments.",
     )
     docs_without_key: bool = Field(
         default=False, description="Serve /docs and /openapi.json without a key."
@@ -124,8 +156,8 @@ class Settings(BaseSettings):
     )
     cors_origins: Origins = Field(
         (),
-        description="Origins whose pages may call the service, exact and "
-        "comma-separated.",
+        description="Origins whose pages may call the service (CORS), exact and "
+        "comma-separated; null: pages without an origin of their own.",
     )
     allowed_hosts: HostNames = Field(
         (),
@@ -188,20 +220,6 @@ class Settings(BaseSettings):
             for name, value in self
             if name != "print_settings"
         ]
-
-
-def read_keys(path: Path) -> tuple[SecretStr, ...]:
-    """Read a file of API keys, one per line. Raises ValueError."""
-    try:
-        keys = path.read_text("ascii").split()
-    except OSError as error:
-        raise ValueError(
-            f"api_keys_file: {path} cannot be read: {error.strerror}"
-        ) from error
-    # Perhaps it is being written: the service must not stand open meanwhile.
-    if not keys:
-        raise ValueError(f"{path} has no keys")
-    return tuple(check_key(SecretStr(key)) for key in keys)
 
 
 def as_text(value: object) -> str:

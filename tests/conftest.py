@@ -35,16 +35,17 @@ EXTRAS = {
     "fashion_mnist_folder",
     "haproxy",
     "mnist_folder",
+    "nginx",
     "node_modules",
     "promtool",
 }
 CALLER = dict(os.environ)  # before pytest_configure hides some of it
 HIDDEN_VARIABLES = {"MNIST_DIR", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"}
 
-# The same cases in each run, and no deadline: slow machines must not fail.
+# The same cases in each run, and no deadline, so that tests pass on slow machines.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
-# The same sums in the same order, however many cores there are.
+# One thread adds numbers in the same order on every machine.
 torch.set_num_threads(1)
 
 
@@ -105,8 +106,14 @@ def haproxy() -> str:
 
 
 @pytest.fixture(scope="session")
+def nginx() -> str:
+    """Path of nginx."""
+    return find_program("nginx", "nginx-light")
+
+
+@pytest.fixture(scope="session")
 def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Packages of package.json that npm has installed, without running their scripts."""
+    """Folder of the npm packages in package.json, installed without their scripts."""
     npm = find_program("npm", "npm")
     folder = tmp_path_factory.mktemp("npm")
     shutil.copy(Path(__file__).parent / "end_to_end" / "package.json", folder)
@@ -160,11 +167,11 @@ def test_digits() -> Digits:
 
 @pytest.fixture
 def autoencoder() -> FakeAutoencoder:
-    """A fake whose reconstructions are the images."""
+    """Fake autoencoder whose reconstructions are the images."""
     return FakeAutoencoder()
 
 
 @pytest.fixture
 def random() -> np.random.Generator:
-    """The same random numbers in each test."""
+    """Random numbers, the same in each test."""
     return np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Real digits that travel with the tests, and a fake autoencoder whose answers are known."""
+"""Test images, and a fake autoencoder whose results are known."""
 
 import base64
 import io
@@ -23,32 +23,44 @@ HEIGHT, WIDTH, LATENT_SIZE = 2, 3, 6
 
 
 def png(image: Image.Image, **options: object) -> str:
-    """A picture as a base64 PNG."""
+    """Return an image as a base64 PNG."""
     content = io.BytesIO()
     image.save(content, format="PNG", **options)
     return base64.b64encode(content.getvalue()).decode()
 
 
 def grey_png(values: list[list[int]]) -> str:
-    """Rows of grey levels as a base64 PNG."""
-    return png(Image.fromarray(np.array(values, dtype=np.uint8)))
+    """Return rows of grey levels as a base64 PNG."""
+    pixels = np.array(values, dtype=np.uint8)
+    return png(Image.fromarray(pixels))
 
 
 def pixels_of(text: str) -> Pixels:
-    """What a base64 PNG shows, read by Pillow alone."""
-    image = Image.open(io.BytesIO(base64.b64decode(text, validate=True)))
-    assert (image.format, image.mode) == ("PNG", "L")
+    """Return the pixels (height, width) of a grey PNG in base64, read with Pillow."""
+    content = base64.b64decode(text, validate=True)
+    image = Image.open(io.BytesIO(content))
+    assert image.format == "PNG"
+    assert image.mode == "L"
     return np.asarray(image)
 
 
-FIRST, SECOND = (
-    grey_png([[0, 1, 2], [3, 4, 5]]),
-    grey_png([[250, 251, 252], [253, 254, 255]]),
-)
+FIRST = grey_png([[0, 1, 2], [3, 4, 5]])
+SECOND = grey_png([[250, 251, 252], [253, 254, 255]])
+
+# Black ink on white paper, larger than the fake model's images, and its preprocessing.
+INK = Image.new("L", (24, 16), 255)
+INK.paste(0, (4, 3, 19, 13))
+INK_PREPROCESSING = {
+    "oriented": False,
+    "inverted": True,
+    "cropped": [4, 3, 19, 13],
+    "scaled": [2, 1],
+}
+NO_PREPROCESSING = {"oriented": False, "inverted": False}
 
 
 def fake_card() -> ModelCard:
-    """The card of a model whose sizes are no digit's."""
+    """Return the card of a model whose sizes are unlike MNIST's."""
     graph = {"file": "graph.onnx", "sha256": "0" * 64}
     return ModelCard.model_validate(
         {
@@ -73,13 +85,14 @@ def fake_card() -> ModelCard:
 
 
 def fake_statistics() -> LatentStatistics:
-    """Two Gaussians of class 0, far apart, and one each of 1 and 3; there is no 2."""
-    middles = np.array([0, 1, 0.25, 0.75], dtype=np.float32)
+    """Return two distant Gaussians of class 0, and one each of classes 1 and 3."""
+    means = np.array([0, 1, 0.25, 0.75], dtype=np.float32)
+    triangle = np.tri(LATENT_SIZE, dtype=np.float32) / 100
     return LatentStatistics(
         weights=np.array([0.3, 0.1, 0.4, 0.2], dtype=np.float32),
         classes=np.array([0, 0, 1, 3]),
-        means=np.repeat(middles[:, np.newaxis], LATENT_SIZE, axis=1),
-        cholesky=np.tile(np.tri(LATENT_SIZE, dtype=np.float32) / 100, (4, 1, 1)),
+        means=np.repeat(means[:, np.newaxis], LATENT_SIZE, axis=1),
+        cholesky=np.tile(triangle, (4, 1, 1)),
         anomaly_quantiles=np.array([-20, -10, 0, 100, 1000], dtype=np.float32),
         class_temperature=np.array(2, dtype=np.float32),
     )
@@ -87,7 +100,11 @@ def fake_statistics() -> LatentStatistics:
 
 @dataclass
 class FakeAutoencoder:
-    """Its latents are the pixels themselves, so that a reconstruction is the image; it counts its calls."""
+    """Autoencoder whose latents are the pixels, so that a reconstruction is the image.
+
+    broken: whether inference fails.
+    batches: sizes of the batches computed so far.
+    """
 
     card: ModelCard = field(default_factory=fake_card)
     statistics: LatentStatistics = field(default_factory=fake_statistics)
@@ -95,22 +112,24 @@ class FakeAutoencoder:
     batches: list[int] = field(default_factory=list)
 
     def encode(self, pixels: Pixels | Floats) -> Posterior:
-        """Give each image's pixels in [0, 1] as mean, and half of them as log-variance."""
-        mean = self._seen(unit_pixels(pixels).reshape(len(pixels), -1))
+        """Return the pixels in [0, 1] as mean, and half of them as log-variance."""
+        self._count(len(pixels))
+        mean = unit_pixels(pixels).reshape(len(pixels), -1)
         return Posterior(mean, mean / np.float32(2))
 
     def decode(self, latents: Floats) -> Floats:
-        """Give each latent's numbers as pixels, whatever their range."""
-        return self._seen(latents).reshape(-1, *self.card.image_shape)
+        """Return the numbers of the latents as pixels, whatever their range."""
+        self._count(len(latents))
+        return latents.reshape(-1, *self.card.image_shape)
 
-    def _seen(self, batch: Floats) -> Floats:
+    def _count(self, size: int) -> None:
         if self.broken:
             raise InferenceError("the fake is broken")
-        self.batches.append(len(batch))
-        return batch
+        self.batches.append(size)
 
 
 def card_examples() -> list[str]:
-    """Digits of the model in the repository, as base64 PNGs."""
-    examples: list[str] = json.loads((MODEL / "model.json").read_bytes())["examples"]
+    """Return example digits of the model in the repository, as base64 PNGs."""
+    card = json.loads((MODEL / "model.json").read_bytes())
+    examples: list[str] = card["examples"]
     return examples

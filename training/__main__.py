@@ -11,12 +11,8 @@ from rich.markdown import Markdown
 
 from training import options
 from training.artifact import export as exporting
-from training.artifact.exported_model import (
-    ExportedModel,
-    ModelError,
-    read_measured_card,
-)
-from training.artifact.model_card import measures
+from training.artifact.exported_model import ExportedModel
+from training.artifact.model_card import ModelError, read_measured_card
 from training.artifact.summary import summary as describe
 from training.console import open_standard_streams, print_error, warn
 from training.data.digits import Digits
@@ -30,8 +26,9 @@ from training.evaluation.classifier import (
     accuracy,
     read_classifier,
     save_classifier,
-    train_classifier,
 )
+from training.evaluation.classifier_training import train_classifier
+from training.evaluation.model_readme import measures
 from training.files import create_writable_folder
 from training.fitting.checkpoint import read_checkpoint, trained_model
 from training.fitting.errors import TrainingError

@@ -1,4 +1,6 @@
-"""Serving frameworks around the textbook's work, each as its documentation advises; each has an environment of its own.
+"""Serving frameworks with the textbook's work, each used as its documentation advises.
+
+Each framework has an environment of its own.
 
 MLServer: https://mlserver.readthedocs.io/en/stable/user-guide/custom.html (custom handlers)
 LitServe: https://lightning.ai/docs/litserve/api-reference/litapi

@@ -7,7 +7,7 @@ from benchmarks import textbook_model
 
 @bentoml.service(workers=1)
 class Textbook:
-    """One operation, as a method."""
+    """A service with one operation."""
 
     @bentoml.api(route="/reconstruct")
     def reconstruct(self, images: list[str]) -> dict[str, list[str]]:

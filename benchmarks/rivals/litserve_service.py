@@ -8,21 +8,21 @@ from benchmarks import textbook_model
 
 
 class Reconstruct(litserve.LitAPI):
-    """The three steps of a LitAPI."""
+    """A service with one operation, in the three steps of a LitAPI."""
 
     def setup(self, device: str) -> None:
-        """Nothing to load: the textbook's sessions are module globals."""
+        """Load nothing: the textbook's sessions are module globals."""
 
     def decode_request(self, request: dict[str, list[str]]) -> list[str]:
-        """The images of a request."""
+        """Return the images of a request."""
         return request["images"]
 
     def predict(self, images: list[str]) -> list[str]:
-        """Their reconstructions."""
+        """Reconstruct images."""
         return textbook_model.reconstruct(images)
 
     def encode_response(self, images: list[str]) -> dict[str, list[str]]:
-        """The answer."""
+        """Return the response."""
         return {"images": images}
 
 

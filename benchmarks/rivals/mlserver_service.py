@@ -11,7 +11,7 @@ from benchmarks import textbook_model
 
 
 class Images(BaseModel):
-    """The body of request and answer."""
+    """The body of request and response."""
 
     images: list[str]
 
@@ -20,7 +20,7 @@ class Textbook(MLModel):
     """A model with a REST path of its own."""
 
     async def load(self) -> bool:
-        """Nothing to load: the textbook's sessions are module globals."""
+        """Load nothing: the textbook's sessions are module globals."""
         return True
 
     @custom_handler(rest_path="/reconstruct")

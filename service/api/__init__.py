@@ -1,1 +1,1 @@
-"""All that knows HTTP: routes, schemas, problem answers and the OpenAPI page."""
+"""HTTP: routes, request bodies, responses, problems, authentication."""

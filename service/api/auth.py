@@ -20,7 +20,7 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="vae-service"'}
 
 
 class ApiKeyMiddleware:
-    """Rejects requests that name another host or bring none of the API keys."""
+    """Rejects requests for other hosts, and requests without a valid API key."""
 
     def __init__(
         self,
@@ -66,7 +66,8 @@ class ApiKeyMiddleware:
                 "an API key is needed: Authorization: Bearer, or X-API-Key",
                 CHALLENGE,
             )
-        # All keys are compared: the time shows neither which one fits nor how much.
+        # All keys are compared, each in constant time: the time of a response shows
+        # neither which key matches nor how many of its bytes do.
         matches = [hmac.compare_digest(given, key) for key in keys]
         if not any(matches):
             raise ProblemError(UNAUTHORIZED, "this API key is not known", CHALLENGE)
@@ -79,7 +80,7 @@ class ApiKeyMiddleware:
 
 
 class CorsMiddleware(CORSMiddleware):
-    """Starlette's, skipped for requests without an origin: it takes 10 us of each."""
+    """Starlette's middleware, skipped without an Origin header: it takes 10 us."""
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,7 +98,7 @@ def host_name(host: bytes) -> str:
 
 
 def given_key(headers: dict[bytes, bytes]) -> bytes:
-    """Return the key that a request brings; empty if it brings none."""
+    """Return the API key of a request; empty if it has none."""
     scheme, _, credentials = headers.get(b"authorization", b"").partition(b" ")
     if scheme.lower() == b"bearer":
         return credentials.strip()

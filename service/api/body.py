@@ -1,5 +1,6 @@
 """Request bodies: their bytes, their media type, and JSON."""
 
+import asyncio
 import json
 from codecs import BOM_UTF8
 from collections.abc import Collection, Sequence
@@ -20,15 +21,15 @@ from service.api.errors import (
 from service.observability.request_context import RequestContext
 
 JSON = b"application/json"
-JSON_SEPARATORS = b"[{:,"  # each begins a value or a name
-MAX_BODIES = 16  # of the largest size that may be in memory at once, in part or whole
+JSON_SEPARATORS = b"[{:,"  # a value or a name follows each
+MAX_BODIES = 16  # bodies of the largest size that may be in memory at once
 
 
 class Body(NamedTuple):
-    """A body as it was sent.
+    """A body, and the parts of its request that decide how it is parsed.
 
-    content_type: media type that it is parsed as.
-    headers, query: of its request.
+    content_type: media type that the content is parsed as.
+    headers, query: of the request.
     """
 
     content: bytes
@@ -38,25 +39,71 @@ class Body(NamedTuple):
 
 
 class BodyBudget:
-    """Bytes of bodies in memory: counted from their arrival until the response.
+    """Budget of bytes in memory for bodies, from their arrival until the response.
 
-    bytes: their number; whoever acquires some subtracts them when the body is gone.
+    bytes: number in use. Each request subtracts its ``held_bytes`` at its end.
     """
 
     def __init__(self, max_body_bytes: int) -> None:
         self.bytes = 0
         self._max_bytes = MAX_BODIES * max_body_bytes
+        self._unfinished: dict[RequestContext, asyncio.Task[None]] = {}
 
-    def acquire(self, count: int) -> None:
-        """Count more bytes. Raises ProblemError if there are too many."""
-        if self.bytes + count > self._max_bytes:
-            raise ProblemError(
-                OVERLOADED,
-                f"bodies of {self.bytes} bytes are waiting; {count} more would "
-                f"exceed {self._max_bytes} ({MAX_BODIES} times VAE_MAX_BODY_BYTES)",
-                RETRY_AFTER,
+    def acquire(self, count: int, context: RequestContext) -> None:
+        """Count more bytes of a request.
+
+        If there are too many, the largest unfinished body is rejected: this one, by a
+        ProblemError, or another, whose task is cancelled.
+        """
+        while self.bytes + count > self._max_bytes:
+            largest = max(
+                self._unfinished, key=lambda each: each.held_bytes, default=context
             )
+            if largest.held_bytes <= context.held_bytes + count:
+                raise self._overloaded(count)
+            self._evict(largest)
         self.bytes += count
+        context.held_bytes += count
+
+    def _evict(self, context: RequestContext) -> None:
+        self.bytes -= context.held_bytes
+        context.held_bytes = 0
+        self._unfinished.pop(context).cancel()
+
+    def _overloaded(self, count: int) -> ProblemError:
+        return ProblemError(
+            OVERLOADED,
+            f"bodies of {self.bytes} bytes are waiting; {count} more would exceed "
+            f"{self._max_bytes} ({MAX_BODIES} times VAE_MAX_BODY_BYTES)",
+            RETRY_AFTER,
+        )
+
+    async def read_rest(
+        self, first: bytes, receive: Receive, context: RequestContext, limit: int
+    ) -> bytes | None:
+        """Return a body whose first piece has arrived, or None if the client has gone.
+
+        Raises ProblemError, also if the body is rejected to make room for others.
+        """
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a server runs requests in tasks
+        pieces = bytearray(first)
+        self._unfinished[context] = task
+        try:
+            while (message := await receive())["type"] == "http.request":
+                piece = message.get("body", b"")
+                count_bytes(piece, context, limit, self)
+                pieces += piece
+                if not message.get("more_body", False):
+                    return bytes(pieces)
+        except asyncio.CancelledError:
+            if context in self._unfinished:
+                raise
+            task.uncancel()
+            raise self._overloaded(len(pieces)) from None
+        finally:
+            self._unfinished.pop(context, None)
+        return None
 
 
 async def read_body(
@@ -64,21 +111,27 @@ async def read_body(
 ) -> bytes | None:
     """Return the body, or None if the client has gone.
 
-    Bytes are counted as they arrive: the header's length is not trusted. Raises
-    ProblemError for more than ``limit`` bytes, or if the budget is exceeded.
-    ``context.bytes_in`` must be subtracted from the budget after the response.
+    Bytes are counted as they arrive, whatever Content-Length says. Raises ProblemError
+    for more than ``limit`` bytes, or if the budget is exceeded.
     """
-    pieces = bytearray()
-    while (message := await receive())["type"] == "http.request":
-        piece: bytes = message.get("body", b"")
-        budget.acquire(len(piece))
-        context.bytes_in += len(piece)
-        if context.bytes_in > limit:
-            raise too_large(f"more than {limit}", limit)
-        if not message.get("more_body", False):
-            return bytes(pieces) + piece if pieces else piece  # mostly one piece
-        pieces += piece
-    return None
+    message = await receive()
+    if message["type"] != "http.request":
+        return None
+    body: bytes = message.get("body", b"")
+    count_bytes(body, context, limit, budget)
+    if message.get("more_body", False):
+        return await budget.read_rest(body, receive, context, limit)
+    return body  # usually one piece
+
+
+def count_bytes(
+    piece: bytes, context: RequestContext, limit: int, budget: BodyBudget
+) -> None:
+    """Count a piece of a body. Raises ProblemError if the body is too large."""
+    budget.acquire(len(piece), context)
+    context.bytes_in += len(piece)
+    if context.bytes_in > limit:
+        raise too_large(f"more than {limit}", limit)
 
 
 def too_large(length: str, limit: int) -> ProblemError:
@@ -99,10 +152,10 @@ def parse_json(content: bytes, max_parts: int, max_members: int) -> object:
     200 ms to reject one by one; 100,000 objects make the garbage collector take 100 ms.
     """
     separators = len(content) - len(content.translate(None, JSON_SEPARATORS))
-    if separators > max_parts:  # 2 MiB of empty lists would take half a second
+    if separators > max_parts:  # parsing 2 MiB of empty lists takes half a second
         raise unreadable_body(
-            f"the body has {separators} values and names; the limit is {max_parts}, "
-            "by VAE_MAX_ITEMS"
+            f"the body has {separators} values and names; the limit is {max_parts} "
+            "(set by VAE_MAX_ITEMS)"
         )
     members = content.count(b":") + content.count(b"[") + content.count(b"{")
     if members > max_members:
@@ -130,10 +183,10 @@ def reason_of(error: ValueError, content: bytes) -> str:
 def check_body_type(
     content_type: bytes, others: Sequence[bytes] = (), aliases: Collection[bytes] = ()
 ) -> bytes:
-    """Return ``application/json`` for JSON in UTF-8, or the type if it is another.
+    """Return ``application/json`` for JSON in UTF-8, or another accepted type.
 
-    Raises ProblemError for a type that is none of these. It names the others, but not
-    their aliases.
+    Raises ProblemError for any other type. Its message names ``others``, but not
+    ``aliases``.
     """
     media_type, *parameters = (
         part.strip().lower() for part in content_type.split(b";")
@@ -157,11 +210,11 @@ def check_body_type(
 
 
 def listed(types: Sequence[bytes]) -> str:
-    """Return the names of media types as a message has them."""
+    """Return media types as text for a message."""
     names = b", ".join(types).decode()
     return f"one of {names}" if len(types) > 1 else names
 
 
 def header_text(value: bytes) -> str:
-    """Return a header's value as a message may show it."""
+    """Return a header's value as ASCII text of bounded length for a message."""
     return value[:MAX_CHARACTERS].decode("ascii", "replace")

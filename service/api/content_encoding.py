@@ -1,8 +1,8 @@
 """Compressed request bodies (RFC 9110, 8.4): gzip and deflate.
 
 zstd is not decoded: it would need a dependency, and clients compress requests with it
-only where they know that a server accepts it. ``Accept-Encoding`` of a 415 response
-says what this one does.
+only for servers that are known to accept it. ``Accept-Encoding`` of a 415 response
+lists the accepted encodings.
 """
 
 from zlib_ng import zlib_ng

@@ -17,12 +17,12 @@ from service.operations.base import Location
 from service.operations.fields import ONE, SEVERAL
 
 MEDIA_TYPE = "application/problem+json"
-MAX_CHARACTERS = 100  # of a name that a client has made up
-MAX_ERRORS = 10  # shown of a body with many wrong fields
+MAX_CHARACTERS = 100  # of a client's text in a message
+MAX_ERRORS = 10  # in one response
 INFERENCE_PROTOCOL = "/v2/"  # paths of the Open Inference Protocol
 TYPE_PREFIX = "urn:vae-service:problem:"
 RETRY_AFTER = {"Retry-After": "1"}  # seconds
-# Pydantic's messages that speak of Python, in the words of JSON.
+# Messages in JSON's terms, instead of Pydantic's in Python's terms.
 JSON_MESSAGES = {
     "model_type": "Input should be an object",
     "list_type": "Input should be a valid array",
@@ -88,13 +88,13 @@ class FieldError(BaseModel):
 
 
 class Problem(BaseModel):
-    """Why a request was rejected (RFC 9457)."""
+    """Reason for the rejection of a request (RFC 9457)."""
 
-    type: str = Field(description="URI of the problem type; stable, to be compared.")
+    type: str = Field(description="URI of the problem type; stable, to compare with.")
     title: str = Field(description="The problem type in words.")
     status: int = Field(description="HTTP status.")
     detail: str = Field(description="Description of this problem, for people.")
-    errors: list[FieldError] = Field(default=[], description="The wrong fields.")
+    errors: list[FieldError] = Field(default=[], description="The invalid fields.")
     request_id: str = Field(
         default="", description="The request's X-Request-ID, as in the log."
     )
@@ -121,7 +121,7 @@ class ProblemError(Exception):
 
 
 def problem_of(error: Exception) -> ProblemError:
-    """Return the problem that a domain error is; raise any other error again."""
+    """Return the problem for a domain error; re-raise any other error."""
     match error:
         case ProblemError():
             return error
@@ -141,7 +141,7 @@ def internal_error() -> ProblemError:
 
 
 def unreadable_body(detail: str) -> ProblemError:
-    """Return the problem of a body that cannot be read, or is too large to be."""
+    """Return the problem of a body that cannot be parsed, or has too many parts."""
     errors = [FieldError(pointer="#", detail=detail)]
     return ProblemError(INVALID_REQUEST, detail, errors=errors)
 
@@ -157,7 +157,7 @@ def invalid_image(location: Location, error: ImageError) -> ProblemError:
 def invalid_request(error: ValidationError) -> ProblemError:
     """Return the problem of a body that does not fit its schema.
 
-    It names the first wrong fields.
+    It names the first invalid fields.
     """
     errors = []
     sentences = []
@@ -231,7 +231,7 @@ def problem_response(scope: Scope, error: ProblemError) -> Response:
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Let an application answer errors with problem responses."""
+    """Make an application respond to errors with problems."""
 
     async def respond(request: Request, error: Exception) -> Response:
         return problem_response(request.scope, problem_of(error))

@@ -17,7 +17,8 @@ from service.operations.base import AnimationRequest, ImageOutputRequest, Reques
 PNG = b"image/png"
 IMAGE = b"image/"  # beginning of the images' media types
 ANYTHING = b"*/*"
-JSON_RANGES = frozenset({ANYTHING, b"application/*", JSON})  # whole values of Accept
+# Frequent values of Accept that allow JSON.
+JSON_RANGES = frozenset({ANYTHING, b"application/*", JSON})
 # Java sends "q=.2".
 WEIGHT = re.compile(rb"q=(0?\.[0-9]{1,3}|0\.?|1(?:\.0{0,3})?)")
 
@@ -77,7 +78,7 @@ def media_types_of(schema: type[Request]) -> tuple[bytes, ...]:
 def accepted_type(accept: bytes, types: Sequence[bytes]) -> bytes:
     """Return the media type that a client prefers.
 
-    Raises ProblemError where it accepts none.
+    Raises ProblemError if it accepts none.
     """
     preferred = preferred_type(accept, types)
     if preferred is None:
@@ -90,11 +91,11 @@ def accepted_type(accept: bytes, types: Sequence[bytes]) -> bytes:
 
 
 def preferred_type(accept: bytes, types: Sequence[bytes]) -> bytes | None:
-    """Return the type with the greatest weight in Accept, of equals the first.
+    """Return the type with the greatest weight in Accept, the first of equal ones.
 
     An image is preferred to JSON only where Accept names no other kind of type with the
-    same weight or more: browsers and Java's clients name some images by default. None
-    if no type is acceptable.
+    same weight or more: browsers and Java's clients name some images by default. Return
+    None if no type is acceptable.
     """
     weights = dict(weighted_range(part) for part in accept.lower().split(b","))
     best = max(types, key=lambda media_type: weight_of(media_type, weights))
@@ -124,7 +125,7 @@ def weighted_range(part: bytes) -> tuple[bytes, float]:
 
 
 def weight_of(media_type: bytes, weights: Mapping[bytes, float]) -> float:
-    """Return the weight of the narrowest range that has the type; 0 if none has."""
+    """Return the weight of the most specific range that matches a type, or 0."""
     group = media_type.partition(b"/")[0] + b"/*"
     for media_range in (media_type, group, ANYTHING):
         if media_range in weights:

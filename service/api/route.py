@@ -62,8 +62,9 @@ OTHER_PARTS = 64  # JSON values and names of a body besides its items
 class OperationRoute(APIRoute):
     """A POST route that runs an operation.
 
-    FastAPI describes it in the OpenAPI schema from the operation's types. Requests take
-    the way of this class, which costs 14 us around the operation; FastAPI's costs 54.
+    FastAPI describes it in the OpenAPI schema from the operation's types. Requests are
+    handled here instead of by FastAPI: this takes 14 us besides the operation itself,
+    where FastAPI takes 54 us.
 
     media_types: media types of responses, JSON first.
     finish: writes the operation's result as JSON.
@@ -98,16 +99,16 @@ class OperationRoute(APIRoute):
         super().__init__(path, endpoint, methods=["POST"], **description)
 
     async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a POST request; send nothing if its client has gone."""
+        """Respond to a POST request; send nothing if its client has gone."""
         context: RequestContext = scope[SCOPE_KEY]
         try:
             content = await self._operate(scope, receive, context)
-        except Exception as error:  # noqa: BLE001 - what is no problem is raised again
+        except Exception as error:  # noqa: BLE001 - problem_of re-raises the unexpected
             response = problem_response(scope, problem_of(error))
             await response(scope, receive, send)
             return
         finally:
-            self.state.body_budget.bytes -= context.bytes_in + context.bytes_unpacked
+            self.state.body_budget.bytes -= context.held_bytes
         if content is None:
             return
         headers = list(content.headers)
@@ -134,8 +135,7 @@ class OperationRoute(APIRoute):
             return None
         if encoding:
             content = decompress(content, encoding, max_bytes)
-            budget.acquire(len(content))
-            context.bytes_unpacked = len(content)
+            budget.acquire(len(content), context)
         body = Body(content, content_type, scope["headers"], scope["query_string"])
         request, job = self.make_job(body, media_type, model, context)
         job.is_cancelled = partial(has_gone, receive)
@@ -183,12 +183,13 @@ class OperationRoute(APIRoute):
             compute=partial(self.operation, request),
             finish=partial(writer, request) if writer else self.finish,
             timings=context,
+            pixels=partial(model.codec.count_pixels, contents),
         )
         context.read = perf_counter() - started
         return request, job
 
     def parse(self, body: Body, model: ServedModel) -> object:
-        """Parse a body. An option in the query counts where the body has none.
+        """Parse a body, and add the options of the query that the body does not have.
 
         Raises ProblemError.
         """
@@ -209,15 +210,15 @@ class OperationRoute(APIRoute):
         return fields
 
     def validation_context(self, model: ServedModel) -> object:
-        """Return the context that the request's validators get."""
+        """Return the context that is passed to the request's validators."""
         return model.limits
 
     def check_type(self, content_type: bytes, _: Headers) -> bytes:
         """Return the media type that a body is parsed as.
 
-        Raises ProblemError for all but JSON in UTF-8 and, where images are taken, files.
-        A body without a type is rejected: a page of another origin can send one without
-        a preflight.
+        Raises ProblemError for all types except JSON in UTF-8 and, if the request may
+        have images as files, those of images and forms. A body without a type is
+        rejected: a page of another origin can send one without a preflight.
         """
         if self.request_type.takes_files:
             return check_body_type(content_type, UPLOAD_TYPES, IMAGE_ALIASES)
@@ -257,7 +258,7 @@ class OperationRoute(APIRoute):
         """Return example bodies by title."""
         return self.request_type.examples(inputs)
 
-    def answer_example(self, body: object, model: ServedModel) -> object:
+    def example_response(self, body: object, model: ServedModel) -> object:
         """Return the JSON response to an example. Raises ProblemError."""
         context = RequestContext("example")
         content = json.dumps(body).encode()
@@ -265,12 +266,12 @@ class OperationRoute(APIRoute):
         job.cost, job.is_light = 1, lambda: True
         result = advance(job.run(RequestAutoencoder(model.backend, context)))
         text = result.body if isinstance(result, Content) else result
-        answer: object = json.loads(text)
-        return answer
+        response: object = json.loads(text)
+        return response
 
 
 def endpoint_of(request_type: type, response_type: type) -> Callable[..., None]:
-    """Return a function whose signature tells FastAPI the schemas of a route."""
+    """Return a function from whose signature FastAPI takes the schemas of a route."""
 
     def endpoint(body: Any) -> None:  # noqa: ANN401 - set below
         raise NotImplementedError(body)
@@ -282,8 +283,8 @@ def endpoint_of(request_type: type, response_type: type) -> Callable[..., None]:
 class Dispatcher:
     """Passes POST requests for operations to their routes, all others to FastAPI.
 
-    FastAPI's layers around its routes take 12 us of such a request, a fifteenth, and
-    do nothing for it.
+    FastAPI's layers around its routes would have no effect on such a request, but take
+    12 us, a fifteenth of its time.
     """
 
     def __init__(self, app: ASGIApp, routes: Iterable[OperationRoute]) -> None:
@@ -304,8 +305,8 @@ class Dispatcher:
 def has_gone(receive: Receive) -> bool:
     """Return whether the client has closed its connection, without waiting.
 
-    The body must have been read: then ``receive`` gives http.disconnect or waits for
-    it, and its first step shows which.
+    The body must have been read: from then on ``receive`` either returns
+    http.disconnect at once or waits for it.
     """
     step = receive().__await__()
     try:

@@ -10,7 +10,7 @@ TAG = "Operations"
 def operation_routes(state: AppState) -> list[OperationRoute]:
     """Return a POST route for each operation.
 
-    The first sentence of an operation's docstring is its summary.
+    The summary is the first line of the operation's docstring.
     """
     return [
         OperationRoute(

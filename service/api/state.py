@@ -17,7 +17,7 @@ from service.operations.limits import Limits
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ServedModel:
-    """A model and all that follows from it; a reload replaces it as one."""
+    """A model and everything derived from it; a reload replaces all of it at once."""
 
     backend: Backend
     limits: Limits
@@ -29,9 +29,9 @@ class ServedModel:
 class AppState:
     """State of one process.
 
-    api_keys: keys that clients must send; none: open to all.
-    draining: the service is about to stop: readyz says so, and every response closes
-        its connection.
+    api_keys: keys of which clients must send one; empty: no key is needed.
+    draining: whether the service is about to stop: /readyz then fails, and every
+        response closes its connection.
     main_process: process id that signals are sent to.
     """
 
@@ -45,11 +45,11 @@ class AppState:
     metrics: Metrics = field(init=False)
 
     def start_counting(self, metrics: Metrics) -> None:
-        """Count in these metrics, in row 0."""
+        """Set the metrics, and count in their row 0."""
         self.metrics = metrics
         self.use_metrics_row(0)
 
     def use_metrics_row(self, row: int) -> None:
-        """Count in a row of the metrics as this process's own."""
+        """Count this process's requests in a row of the metrics."""
         self.metrics.write_to(row)
         self.scheduler.report_pending = partial(setitem, self.metrics.gauges, PENDING)

@@ -8,7 +8,7 @@ from service.api.errors import BAD_REQUEST, RANGE_NOT_SATISFIABLE, ProblemError
 
 
 class ProblemStaticFiles(StaticFiles):
-    """Starlette's, which answers a bad Range header in plain text on its own."""
+    """Starlette's static files, which respond to bad ranges with plain text."""
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -21,7 +21,7 @@ class ProblemStaticFiles(StaticFiles):
 
 
 def check_range_status(start: Message) -> None:
-    """Raise ProblemError for the start of a response to a bad Range header."""
+    """Raise ProblemError if a response begins as one to a bad Range header."""
     if start["status"] == BAD_REQUEST.status:
         raise ProblemError(BAD_REQUEST, "Range must be bytes=FIRST-LAST")
     if start["status"] == RANGE_NOT_SATISFIABLE.status:

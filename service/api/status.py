@@ -44,12 +44,12 @@ def check_ready(state: AppState) -> None:
 
 
 def probe_router(state: AppState) -> APIRouter:
-    """Return the probes, which need no API key."""
+    """Return the routes of the probes, which need no API key."""
     router = APIRouter(tags=[TAG])
 
     @router.get("/livez", operation_id="livez", summary="Liveness probe")
     async def livez() -> Health:
-        """Return 200 as long as the service answers at all."""
+        """Return 200 as long as the service responds at all."""
         return Health()
 
     @router.get(
@@ -61,7 +61,7 @@ def probe_router(state: AppState) -> APIRouter:
     async def readyz() -> Health:
         """Run a real inference.
 
-        Return 503 where it fails, and once the service shuts down.
+        Return 503 if it fails, and while the service shuts down.
         """
         check_ready(state)
         return Health()
@@ -70,7 +70,7 @@ def probe_router(state: AppState) -> APIRouter:
 
 
 def status_router(state: AppState, *, reload_endpoint: bool) -> APIRouter:
-    """Return the model card, the metrics and, where it is on, the reload."""
+    """Return the routes of the model card, the metrics and, if enabled, the reload."""
     router = APIRouter(tags=[TAG])
     add_metrics(router, state)
     if reload_endpoint:
@@ -85,7 +85,7 @@ def status_router(state: AppState, *, reload_endpoint: bool) -> APIRouter:
 
 
 def add_metrics(router: APIRouter, state: AppState) -> None:
-    """Add the metrics of all workers."""
+    """Add the route of the metrics."""
 
     @router.get(
         METRICS_PATH,
@@ -111,7 +111,7 @@ def add_metrics(router: APIRouter, state: AppState) -> None:
 
 
 def add_reload(router: APIRouter, state: AppState) -> None:
-    """Add the reload of the model."""
+    """Add the route that reloads the model."""
 
     @router.post(
         "/model/reload",

@@ -80,7 +80,7 @@ def read_upload(
 ) -> dict[str, object]:
     """Read an image or a form as a request's fields. Raises ProblemError.
 
-    An image's format is that of its first bytes, whatever its type says.
+    The content type of an image is ignored: its first bytes say its format.
     """
     media_type, parameters = parse_options_header(content_type)
     if media_type != FORM:
@@ -126,7 +126,7 @@ class Form:
     def _add_file(self, file: File) -> None:
         """Add an image, whatever the name of its field.
 
-        A browser sends a nameless and empty file where none was chosen.
+        A browser sends an empty file without a name if none was chosen.
         """
         self._count_part()
         if file.file_name or file.size:

@@ -1,4 +1,4 @@
-"""Bytes to pixels and back: the only room that knows image formats and base64.
+"""Bytes to pixels and back: the only package that knows image formats and base64.
 
 It knows neither HTTP nor the model. Pixels are arrays of (channels, height, width).
 """

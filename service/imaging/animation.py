@@ -1,9 +1,9 @@
 """Lossless animations of frames uint8 (count, channels, height, width).
 
-``duration_ms`` is the time of one frame; ``loop`` is the number of times that all are
-played, 0 for ever. GIF and APNG are written here, from frames that are compressed
-whole: Pillow compares each with the one before, which takes 40 and 9 times as long,
-makes larger files, and merges equal frames.
+``duration_ms`` is the time of one frame; ``loop`` is the number of times that all
+frames are played, 0 for forever. GIF and APNG are written here, and each frame is
+compressed by itself: Pillow compares each frame with the previous one, which takes 40
+and 9 times as long, makes larger files, and merges equal frames.
 """
 
 import io

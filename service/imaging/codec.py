@@ -3,6 +3,7 @@
 import binascii
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from service.imaging.errors import ImageError
 from service.imaging.pixels import WHITE, ImageShape, Pixels
 from service.imaging.plain_png import PlainPngReader, write_pngs
 from service.imaging.preprocessing import UNCHANGED, Fit, Preprocessing, fit_image
-from service.imaging.reader import read_image
+from service.imaging.reader import DECODING_ERRORS, measure, read_image
 
 LARGEST_IMAGES = 8  # images of the largest size that a request may have
 
@@ -63,8 +64,8 @@ class ImageCodec:
     def are_plain(self, contents: Sequence[object]) -> bool:
         """Return whether all items look like plain PNGs of the shape.
 
-        They begin as these do and are no longer, so that it takes no time worth
-        counting to decode them.
+        They have the right first bytes and a small enough size, so that the time to
+        decode them is negligible.
         """
         return self._plain_png_reader.are_plain(contents)
 
@@ -94,8 +95,21 @@ class ImageCodec:
             total_pixels += image.source_pixels
         return images
 
+    def count_pixels(self, contents: Sequence[str | bytes]) -> int:
+        """Return the pixels that ``decode`` would decode, by the files' headers.
+
+        What cannot be decoded counts for nothing: ``decode`` rejects it.
+        """
+        total = 0
+        for content in contents:
+            with suppress(ImageError, *DECODING_ERRORS):
+                self._check_size(content)
+                width, height = measure(to_bytes(content))
+                total += min(width * height, self.limits.max_pixels)
+        return min(total, self.limits.max_total_pixels + self.limits.max_pixels)
+
     def _check_size(self, content: object) -> None:
-        """Reject what is neither text nor bytes, and what is too long."""
+        """Raise ImageError unless the content is text or bytes and short enough."""
         if not isinstance(content, (str, bytes)):
             raise ImageError("must be a string, a base64 PNG, JPEG, WebP, BMP or GIF")
         limit = self.limits.max_bytes
@@ -131,10 +145,10 @@ class ImageCodec:
 
 
 def too_many_pixels(pixels: int, limit: int) -> ImageError:
-    """Return the error for an image after images of so many pixels."""
+    """Return the error for an image after images with this number of pixels."""
     setting = f"{LARGEST_IMAGES} times VAE_MAX_IMAGE_PIXELS"
     return ImageError(
-        f"comes after images of {pixels} pixels; the most is {limit} ({setting})"
+        f"comes after images of {pixels} pixels; the limit is {limit} ({setting})"
     )
 
 

@@ -1,7 +1,7 @@
-"""The formats that are read: recognised by their first bytes, measured by their header.
+"""The formats that are read: their first bytes, and the size in their header.
 
-All that a file holds apart from its pixels is left out before Pillow sees it, wherever
-it would cost time or memory.
+Data other than pixels is removed from a file before Pillow reads it, wherever it could
+cost time or memory.
 """
 
 import struct

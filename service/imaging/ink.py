@@ -15,7 +15,7 @@ INK_SHARE = 5 / 7  # of an image's side that the ink fills
 # Grey levels between paper and the strongest ink. JPEG's noise on blank paper has
 # fewer.
 MIN_CONTRAST = 24
-# Of the strongest ink; less is noise, and is ignored where ink is looked for.
+# Relative to the strongest ink; less is noise, and is ignored when ink is located.
 MIN_INTENSITY = 0.15
 
 Grey = NDArray[np.uint8]  # (height, width)
@@ -39,7 +39,7 @@ def find_ink(image: Image.Image) -> tuple[Grey, bool]:
     brighter = brightest - paper
     if max(darker, brighter) < MIN_CONTRAST:
         found = f"its grey levels are {darkest} to {brightest}"
-        raise ImageError(f"a blank picture: {found}, too close to be ink on paper")
+        raise ImageError(f"a blank image: {found}, too close to be ink on paper")
     inverted = darker > brighter
     return ink_intensity(grey, paper, inverted=inverted), inverted
 
@@ -128,7 +128,7 @@ def crop_ink(
     strongest = int(drawing.max())
     if strongest < MIN_INTENSITY * ink.max():
         target = f"{scaled_width} x {scaled_height} pixels"
-        raise ImageError(f"a blank picture: too little of its ink is left in {target}")
+        raise ImageError(f"a blank image: too little of its ink is left in {target}")
     amplified = drawing * (WHITE / strongest)
     return np.rint(amplified).astype(np.uint8)
 
@@ -138,9 +138,9 @@ def centre_ink(
     height: int,
     width: int,
 ) -> Grey:
-    """Return the drawing on black of that size, its centre of mass in the middle.
+    """Return the drawing on a black image of that size, centred by mass.
 
-    As near to it as whole pixels and the edges allow.
+    Its centre of mass is as near to the middle as whole pixels and the edges allow.
     """
     masses = drawing.astype(np.int64)
     row_sums = masses.sum(axis=1)
@@ -155,7 +155,7 @@ def centre_ink(
 
 
 def centring_offset(mass: Sums, size: int) -> int:
-    """Return the start of a row of masses whose centre is to be at ``size / 2``.
+    """Return the offset that puts the centre of a row of masses at ``size / 2``.
 
     MNIST's digits have their centre of mass there.
     """

@@ -9,8 +9,8 @@ from service.imaging.errors import ImageError, damaged
 
 SIGNATURE = b"\xff\xd8"
 MAX_SEGMENTS = 1000  # an image has about 20 before its pixels
-# An image has 10 at most; an empty scan has a few bytes, and costs a walk over all
-# pixels.
+# An image has 10 at most. An empty scan has a few bytes, and decoding it takes time for
+# each pixel.
 MAX_SCANS = 50
 MARKER_PREFIX = 0xFF
 SCAN, COMMENT, EXIF, ADOBE = 0xDA, 0xFE, 0xE1, 0xEE
@@ -46,7 +46,7 @@ def jpeg_exif(content: bytes) -> bytes:
 def pixel_segments(content: bytes) -> bytes:
     """Return the JPEG with frame, tables and scans only.
 
-    Adobe's segment is kept, which says how colours are coded. Raises ImageError.
+    Adobe's segment is kept, because it says how colours are coded. Raises ImageError.
     """
     parts = [SIGNATURE]
     for marker, data in segments(content):

@@ -11,7 +11,7 @@ from service.imaging.errors import ImageError
 BLACK = 0
 WHITE = 255
 MODES = {1: "L", 3: "RGB"}  # Pillow's, by the number of channels
-# Averages when it reduces an image, and draws no rings around ink.
+# Averages pixels when it reduces an image, and causes no ringing around ink.
 RESAMPLING = Image.Resampling.HAMMING
 GREY_STEP = 257  # 65535 / 255: levels of 16 bits for one of 8 bits
 

@@ -1,8 +1,8 @@
 """Plain PNGs: 8-bit grey or RGB, not interlaced, all data in one IDAT (RFC 2083).
 
-Nearly all images that are sent have this form, and all images that are returned. They
-are read and written here because Pillow's way around its codecs takes several times as
-long as they do.
+Nearly all images of requests have this form, and all images of responses. They are read
+and written here because Pillow takes several times as long around its codecs as the
+codecs themselves take.
 """
 
 import binascii
@@ -84,7 +84,7 @@ class PlainPngReader:
         self._max_text = MAX_PREFIX + 4 * (max_bytes + 2) // 3
 
     def are_plain(self, contents: Sequence[object]) -> bool:
-        """Return whether all items begin as plain PNGs do and are no longer.
+        """Return whether all items have the first bytes and the size of a plain PNG.
 
         Items are files, or base64 with or without the prefix of a data URI. They may
         still be damaged.
@@ -170,7 +170,7 @@ class PlainPngReader:
         if data is None:
             return None
         inflater = zlib_ng.decompressobj()
-        # One byte more than there may be, so that no more is ever unpacked.
+        # One byte more than valid data has: more is never unpacked.
         limit = self._image_bytes + 1
         try:
             rows: bytes = inflater.decompress(data, limit)

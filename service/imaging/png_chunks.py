@@ -2,7 +2,7 @@
 
 Pillow unpacks all other chunks before it looks at a pixel: 90 kB of texts take 260 MiB
 and most of a second. It also keeps texts in the same dictionary as its own findings, so
-that a text named "transparency" is taken for one.
+that a text named "transparency" is mistaken for a transparency.
 """
 
 import struct

@@ -64,9 +64,9 @@ def fit_image(
 ) -> tuple[Pixels, Preprocessing]:
     """Return an image's pixels in the shape given, and the changes that were made.
 
-    An image of this size is only converted to the shape's channels. Another is treated
-    as ``fit`` says; the ink is looked for in grey only, so that "auto" scales an image
-    in colour as "resize" does. Raises ImageError.
+    An image of this size is only converted to the shape's channels. Others are changed
+    as ``fit`` says. Ink is located in grey only: for a shape in colour, "auto" is the
+    same as "resize". Raises ImageError.
     """
     changes = Preprocessing(oriented=oriented)
     size = (shape.width, shape.height)
@@ -86,7 +86,7 @@ def fit_ink(
     shape: ImageShape,
     changes: Preprocessing,
 ) -> tuple[Pixels, Preprocessing]:
-    """Return the ink of an image in the shape, and the changes with those made here.
+    """Return the ink of an image in the shape, and all changes so far.
 
     Raises ImageError for a blank image.
     """

@@ -1,4 +1,4 @@
-"""Pillow's way from a file to an image, with its size checked before it is decoded."""
+"""Decoding of files with Pillow; an image's size is checked before it is decoded."""
 
 import io
 import struct
@@ -9,8 +9,8 @@ from service.imaging.errors import ImageError, damaged
 from service.imaging.formats import find_format
 from service.imaging.orientation import orient
 
-# Raised by Pillow's readers for a damaged file, and by this room's own for one that ends
-# too early.
+# Raised by Pillow's readers for a damaged file, and by this package's own for one that
+# ends too early.
 DECODING_ERRORS = (
     OSError,
     SyntaxError,
@@ -41,6 +41,14 @@ def read_image(content: bytes, max_pixels: int) -> tuple[Image.Image, bool]:
             return orient(image, file_format.exif(content))
     except DECODING_ERRORS as error:
         raise damaged(name) from error
+
+
+def measure(content: bytes) -> tuple[int, int]:
+    """Return the width and height in a file's header.
+
+    Raises ImageError or one of DECODING_ERRORS.
+    """
+    return find_format(content).size(content)
 
 
 def check_size(

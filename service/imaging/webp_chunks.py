@@ -10,7 +10,7 @@ CHUNK_HEADER_BYTES = 8  # type, length
 MAX_CHUNKS = 1000
 SIZE_BITS = 14  # of width and height in a frame
 SIZE_MASK = 2**SIZE_BITS - 1
-EXIF_PREFIX = b"Exif\0\0"  # written by some programs as JPEG has it
+EXIF_PREFIX = b"Exif\0\0"  # as in a JPEG; written by some programs
 
 
 def webp_size(content: bytes) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from service.model.statistics import LatentStatistics
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 MAX_UINT8 = np.float32(255)
-TEST_BATCH = 2  # a graph whose batch axis is fixed at 1 still answers a single image
+TEST_BATCH = 2  # with a single image, a batch axis that is fixed at 1 would pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Backend(Protocol):
 
 
 def unit_pixels(pixels: Pixels | Floats) -> Floats:
-    """Return pixels as float32 in [0, 1]: uint8 is divided by 255, float32 is kept."""
+    """Return pixels as float32 in [0, 1]; uint8 is divided by 255."""
     if pixels.dtype == np.uint8:
         return pixels.astype(np.float32) / MAX_UINT8
     return np.asarray(pixels, dtype=np.float32)

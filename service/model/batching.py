@@ -1,9 +1,9 @@
-"""Dynamic batching: jobs that want the model at the same time share one call of it.
+"""Dynamic batching: concurrent jobs share calls of the model.
 
 A job is a coroutine that awaits calls of the model. In a batch, each job runs until its
-next call; when all wait or are done, calls of the same function are computed as one,
-and the jobs go on. Sixteen single digits take the model 86 us so, and 510 us one by
-one.
+next call. When all jobs wait or are done, calls of the same function are computed as
+one, and the jobs continue. The model takes 86 us for 16 digits in one call, and 510 us
+in 16 calls.
 """
 
 import asyncio
@@ -20,20 +20,25 @@ from numpy.typing import NDArray
 from service.model.autoencoder import Backend, Floats, Pixels, Posterior
 from service.model.card import ModelCard
 from service.model.errors import OverloadedError
+from service.model.priority_lock import PriorityLock
 from service.model.statistics import LatentStatistics
 
-OFFLOAD_FROM_COST = (
-    65  # computed in a thread: 64 images take the event loop 0.3 to 4 ms
-)
-MAX_BATCH_COST = OFFLOAD_FROM_COST - 1  # of a batch, between two looks at the sockets
+# Jobs of this cost run in a thread: 64 images block the event loop for 0.3 to 4 ms.
+OFFLOAD_FROM_COST = 65
+# The event loop serves its sockets after each batch.
+MAX_BATCH_COST = OFFLOAD_FROM_COST - 1
 MAX_BATCH_JOBS = 16
 MIN_CONCURRENCY_TO_BATCH = 4  # requests in flight
+RESERVE_SHARE = 8  # an eighth of the pending images is kept for light jobs
+SECONDS_PER_IMAGE = 2e-5
+SECONDS_PER_PIXEL = 4e-8  # of an image file, to decode and fit it
+PATIENCE = 4  # a heavy job is overtaken by shorter ones for so many times its own time
 
 Array = NDArray[Any]
 
 
 class Rows(Protocol):
-    """Result of a model call: something for each row of its argument."""
+    """Result of a model call, with one entry for each row of its argument."""
 
     def __getitem__(self, rows: slice, /) -> Self:
         """Return the result of some rows."""
@@ -44,9 +49,9 @@ RowsT = TypeVar("RowsT", bound=Rows)
 
 
 class ModelCall(NamedTuple):
-    """Awaitable call of a function of the model on some rows, for a batch to compute.
+    """Awaitable call of a function of the model on rows, computed within a batch.
 
-    Gives the function's result for these rows and the time in seconds.
+    Awaiting it returns the result for the rows and their share of the time in seconds.
     """
 
     function: Function
@@ -75,9 +80,9 @@ class Timings(Protocol):
 
 
 class RequestAutoencoder:
-    """The model as one request sees it; notes the time that it computes and waits.
+    """The model for one request; records the time that it computes and waits.
 
-    batched: calls are suspended, for a batch to compute them together.
+    batched: whether calls wait, to be computed together with those of other jobs.
     """
 
     def __init__(self, backend: Backend, timings: Timings) -> None:
@@ -121,9 +126,10 @@ class Job:
 
     images: number of images that are pending until the job is done.
     cost: work in single images.
-    is_light: whether ``prepare`` takes next to no time.
+    is_light: whether the time of ``prepare`` is negligible.
+    pixels: number of pixels to decode where it takes some time; slow to count.
     prepare, compute, finish: the steps; only ``compute`` awaits the model.
-    is_cancelled: whether nobody waits for the result any more.
+    is_cancelled: whether nobody is waiting for the result any more.
     """
 
     images: int
@@ -133,10 +139,11 @@ class Job:
     compute: Callable[[Any, RequestAutoencoder], Awaitable[Any]]
     finish: Callable[[Any], Any]
     timings: Timings
+    pixels: Callable[[], int] = int
     is_cancelled: Callable[[], bool] = bool
 
     async def run(self, model: RequestAutoencoder) -> Any:  # noqa: ANN401 - see finish
-        """Take the steps and note their times. Raises what they raise."""
+        """Run the steps and record their times. Raises any error that they raise."""
         if self.cost >= OFFLOAD_FROM_COST or not self.is_light():
             await Offload()
         timings = self.timings
@@ -157,7 +164,7 @@ Steps = Coroutine[ModelCall | Offload, Any, Any]  # of a job
 def advance(steps: Steps, value: object = None) -> Any:  # noqa: ANN401 - a job's result
     """Resume a job with a value or an exception.
 
-    Return what it waits for, or its result.
+    Return the object that the job awaits next, or its result.
     """
     try:
         if isinstance(value, Exception):
@@ -168,7 +175,11 @@ def advance(steps: Steps, value: object = None) -> Any:  # noqa: ANN401 - a job'
 
 
 class QueuedJob(NamedTuple):
-    """A job that waits for a batch, since a time and a number of batches."""
+    """A job that waits for a batch.
+
+    queued: time when it was queued.
+    batches: number of batches that had run by then.
+    """
 
     job: Job
     model: RequestAutoencoder
@@ -181,45 +192,58 @@ class QueuedJob(NamedTuple):
 class BatchScheduler:
     """Admits jobs up to a number of pending images, and runs them.
 
-    A few jobs at a time run as they come. Where there are more, they are batched: so
-    much in each round of the event loop. Between two batches the loop looks at its
-    sockets, so that new requests are counted and rejected where there are too many, and
-    probes are answered, before the jobs that wait. Measured against running each job as
-    it comes: 1.5 times the rate of single digits over 16 connections, 1.7 times over
-    64; over one to three it would be less, since each response would wait for the
-    others. The first batch comes after a second look: clients that were answered last
-    are on their way back, and waiting for them gives 1.1 times the rate of single
-    digits over 16 connections, 1.3 times over 5. Batches of 16 images took 1.2 times as
-    long for interpolations of 11 frames, and batches of 48 jobs 1.1 times as long for
-    single digits over 64 connections.
+    With fewer than ``MIN_CONCURRENCY_TO_BATCH`` requests in flight, a job runs at once.
+    With more, jobs are queued, and each round of the event loop runs one batch. Between
+    batches the loop serves its sockets: new requests are admitted or rejected, and
+    probes are answered, without waiting for the whole queue.
 
-    Heavy jobs run in a thread, one at a time, so that they hold up neither probes nor
-    light jobs. A hop to a thread and back costs a tenth of what 64 digits do.
+    Measured with single digits, compared with running each job at once: 1.5 times the
+    rate over 16 connections, 1.7 times over 64, but less over one to three, because
+    each response waits for the others. The first batch starts a round of the event loop
+    later than it could, since clients that have just received a response send their
+    next requests meanwhile: 1.1 times the rate over 16 connections, 1.3 times over 5.
+    Other limits were slower: batches of at most 16 images took 1.2 times as long for
+    interpolations of 11 frames, batches of up to 48 jobs 1.1 times as long for single
+    digits over 64 connections.
 
-    in_flight: requests that have come in and are not answered; the server's own set.
+    Heavy jobs run in a thread, one at a time, so that they delay neither probes nor
+    light jobs. Passing a job to the thread and back takes a tenth of the time of 64
+    digits. Short jobs overtake long ones, and the pixels that wait to be decoded are
+    bounded: a small file can have very many.
+
+    in_flight: requests that were received and have no response yet; the server's set.
+    heavy: lock of the thread for heavy jobs.
     report_pending: called with the number of pending images when it changes.
     """
 
-    def __init__(self, max_pending_images: int) -> None:
+    def __init__(self, max_pending_images: int, max_pending_pixels: int) -> None:
         self.max_pending_images = max_pending_images
         self.pending_images = 0
+        self._max_pending_pixels = max_pending_pixels
+        self._decoding: list[tuple[float, int]] = []  # deadline and pixels of jobs
         self.in_flight: Collection[object] = ()
         self.report_pending: Callable[[int], object] = int
         self._queue: deque[QueuedJob] = deque()
         self._batches = 0
-        self._heavy = asyncio.Lock()
+        self.heavy = PriorityLock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="heavy")
+        self._counter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="count")
 
-    def check(self, images: int) -> None:
-        """Raise OverloadedError if so many more images would be too many.
+    def check(self, images: int, cost: int = 1) -> None:
+        """Raise OverloadedError if this number of images would exceed the limit.
 
-        One job is always admitted, or a large one could never be.
+        If no images are pending, any number is admitted: a large job could otherwise
+        never run. Heavy jobs leave some room for light ones, so that a client with many
+        batches does not lock out the others.
         """
         pending = self.pending_images
-        if pending and pending + images > self.max_pending_images:
+        limit = self.max_pending_images
+        if cost >= OFFLOAD_FROM_COST:
+            limit -= limit // RESERVE_SHARE
+        if pending and pending + images > limit:
             raise OverloadedError(
-                f"{pending} images are waiting; {images} more would exceed "
-                f"{self.max_pending_images} (VAE_MAX_PENDING_IMAGES)"
+                f"{pending} images are waiting; {images} more would exceed {limit} "
+                "(VAE_MAX_PENDING_IMAGES)"
             )
 
     async def run(self, job: Job, backend: Backend) -> Any:  # noqa: ANN401 - a job's result
@@ -227,7 +251,7 @@ class BatchScheduler:
 
         Raises OverloadedError before anything is computed, and what the job raises.
         """
-        self.check(job.images)
+        self.check(job.images, job.cost)
         self.pending_images += job.images
         self.report_pending(self.pending_images)
         try:
@@ -246,16 +270,38 @@ class BatchScheduler:
             self.report_pending(self.pending_images)
 
     async def _offload(self, job: Job, model: RequestAutoencoder, steps: Steps) -> Any:  # noqa: ANN401 - a job's result
+        """Run a job in the thread, short ones first."""
         queued = perf_counter()
-        waited = self._heavy.locked()
-        async with self._heavy:
-            if waited and job.is_cancelled():
-                steps.close()
-                return None
-            job.timings.queue += perf_counter() - queued
-            model.batched = False
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, advance, steps)
+        loop = asyncio.get_running_loop()
+        pixels = 0
+        if not job.is_light():
+            pixels = await loop.run_in_executor(self._counter, job.pixels)
+        seconds = pixels * SECONDS_PER_PIXEL + job.cost * SECONDS_PER_IMAGE
+        deadline = loop.time() + PATIENCE * seconds
+        self._check_pixels(pixels, deadline, steps)
+        place = deadline, pixels
+        self._decoding.append(place)
+        try:
+            waited = self.heavy.locked
+            async with self.heavy.acquire(deadline):
+                if waited and job.is_cancelled():
+                    steps.close()
+                    return None
+                job.timings.queue += perf_counter() - queued
+                model.batched = False
+                return await loop.run_in_executor(self._thread, advance, steps)
+        finally:
+            self._decoding.remove(place)
+
+    def _check_pixels(self, pixels: int, deadline: float, steps: Steps) -> None:
+        """Raise OverloadedError if too many pixels are decoded before these."""
+        ahead = sum(count for before, count in self._decoding if before <= deadline)
+        if ahead and ahead + pixels > self._max_pending_pixels:
+            steps.close()
+            raise OverloadedError(
+                f"{ahead} pixels are waiting to be decoded; {pixels} more would exceed "
+                f"{self._max_pending_pixels} (by VAE_MAX_IMAGE_PIXELS)"
+            )
 
     async def _enqueue(self, job: Job, model: RequestAutoencoder, steps: Steps) -> Any:  # noqa: ANN401 - a job's result
         loop = asyncio.get_running_loop()
@@ -282,7 +328,7 @@ class BatchScheduler:
             loop.call_soon(self._run_batch, loop)
 
     def _is_wanted(self, queued: QueuedJob) -> bool:
-        """Close a job that nobody waits for."""
+        """Return whether anybody waits for a job's result; if not, close the job."""
         if queued.result.cancelled():
             queued.steps.close()
             return False
@@ -294,9 +340,9 @@ class BatchScheduler:
 
 
 def run_batch(jobs: Collection[QueuedJob]) -> None:
-    """Run jobs to their ends; calls of the same function are computed as one.
+    """Run jobs to completion; calls of the same function are computed as one.
 
-    A job that is heavy is given back as soon as it says so.
+    A job that awaits an ``Offload`` ends its part in the batch with it as the result.
     """
     waiting: dict[tuple[Function, str], list[tuple[QueuedJob, Array]]] = {}
 
@@ -328,8 +374,8 @@ def call_batched(
 ) -> list[tuple[Rows, float]] | list[Exception]:
     """Call a function once on the rows of all batches.
 
-    Return the result of each batch's rows with their share of the time in seconds; or,
-    if the call fails, its exception for each batch.
+    Return the result for each batch with its share of the time in seconds. If the call
+    fails, return its exception for each batch.
     """
     started = perf_counter()
     try:

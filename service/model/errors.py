@@ -12,12 +12,12 @@ class AutoencoderError(Exception):
 
 
 class ModelLoadError(AutoencoderError):
-    """The folder is not a complete model that fits its card."""
+    """The folder does not contain a complete model that matches its card."""
 
 
 class InferenceError(AutoencoderError):
-    """The model is loaded but does not compute."""
+    """The model is loaded, but inference fails."""
 
 
 class OverloadedError(AutoencoderError):
-    """More images are waiting for the model than may be."""
+    """Too many images are waiting for the model."""

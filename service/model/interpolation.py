@@ -16,9 +16,9 @@ import numpy as np
 from service.model.autoencoder import Autoencoder, Floats
 from service.model.noise import Doubles
 
-OVERSAMPLING = 2  # decoded points an even path is measured at, for each of its steps
-MIN_SINE = 1e-6  # of an angle below which an arc is a straight line
-# Pixel distance added to each segment, so that one without any change has its steps.
+OVERSAMPLING = 2  # points per step that are decoded to measure an even path
+MIN_SINE = 1e-6  # of an arc's angle; with a smaller one, the path is straight
+# Pixel distance added to each segment, so that one whose image never changes has steps.
 MIN_DISTANCE = 1e-6
 
 InterpolationKind = Literal["linear", "spherical", "even"]
@@ -39,7 +39,7 @@ async def interpolate_path(
     returns to the first waypoint and ends one step before it, to be repeated.
 
     Returns each frame's weight, (frames,), from 0 to the number of segments, and its
-    latent, (frames, latent). At the waypoints it is exactly theirs.
+    latent, (frames, latent). The latents at waypoints are exactly the waypoints.
     """
     if closed:
         waypoints = np.concatenate([waypoints, waypoints[:1]])
@@ -164,7 +164,7 @@ def points_on_arcs(
     angles = angles_between(starts, ends)[:, np.newaxis]
     sines = np.sin(angles)
     curved = sines > MIN_SINE
-    start_shares = 1 - weights  # shares stay so where the path is not curved
+    start_shares = 1 - weights  # these shares are kept where the path is straight
     end_shares = weights.copy()
     start_sines = np.sin(start_shares * angles)
     end_sines = np.sin(end_shares * angles)
@@ -201,7 +201,7 @@ def angles_between(starts: Floats, ends: Floats) -> Doubles:
         out=cosines,
         where=lengths > 0,
     )
-    in_range = cosines.clip(-1, 1)  # rounding may leave it
+    in_range = cosines.clip(-1, 1)  # a rounded cosine may be out of range
     angles: Doubles = np.arccos(in_range)
     return angles
 

@@ -8,7 +8,7 @@ from service.model.autoencoder import Floats, Posterior
 from service.model.noise import Doubles, normals, uniforms
 from service.model.statistics import Labels, LatentStatistics
 
-# Radius of the data, in square roots of the latent's length. 99.9 % of the test
+# Radius of the data, in units of the square root of the latent size. 99.9 % of the test
 # images of the model in this repository lie within it.
 RADIUS = 1.5
 
@@ -75,11 +75,10 @@ def weighted_sum(latents: Floats, weights: Doubles) -> Floats:
 def clip_factor(latent: Floats) -> float:
     """Return the factor, at most 1, that scales a latent (latent,) to the data's radius.
 
-    Data is distributed about the origin as the prior is, which training pulls it to: of
-    all mixtures of the model in this repository together, the mean is 0.06 from the
-    origin, and variances are 0.78 to 1.29 in any direction. A draw from the prior has a
-    root mean square length of the square root of its number of coordinates, the unit of
-    ``RADIUS``.
+    Training pulls the distribution of the data towards the prior. The mixtures of the
+    model in this repository together have a mean at a distance of 0.06 from the origin,
+    and variances of 0.78 to 1.29 in any direction. Samples of the prior have a root
+    mean square norm of the square root of the latent size, the unit of ``RADIUS``.
     """
     doubles = latent.astype(np.float64)
     length = float(np.linalg.norm(doubles))

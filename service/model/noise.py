@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
 
-SEED_BITS = 53  # any JSON client represents integers of so many bits exactly
+SEED_BITS = 53  # all JSON clients represent integers of up to 53 bits exactly
 MAX_SEED = 2**SEED_BITS - 1
 
 WORD_SHIFT = np.uint64(12)  # leaves 52 bits: adding one half to them is still exact

@@ -47,7 +47,7 @@ EXTERNAL_DATA_KEY = b"\x0a\x08location"
 class OnnxAutoencoder(Backend):
     """Encoder and decoder graphs on the CPU, one thread each.
 
-    More processes serve more requests than more threads do.
+    Additional processes increase throughput more than additional threads.
     """
 
     def __init__(
@@ -187,9 +187,10 @@ def session_options(graph: Path) -> onnxruntime.SessionOptions:
     ONNX Runtime sizes its pool from the host, not from the container's quota, and its
     idle threads spin; a model of this size gains nothing from a second thread.
 
-    External data is looked for in the working folder unless another is named. The
-    graph's own path is no folder, so nothing is found there or, as ONNX Runtime refuses
-    absolute paths and paths that leave it, anywhere else.
+    ONNX Runtime would look for external data in the working folder. The folder is set
+    to the path of the graph, which is not a folder, so that no data is found. Data
+    cannot be elsewhere: ONNX Runtime rejects absolute paths and paths that leave the
+    folder.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

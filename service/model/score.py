@@ -26,9 +26,9 @@ class Scores:
     kl_divergence: (batch,), from the prior, in nats.
     elbo: (batch,), in nats; with squared error, without the Gaussian's constant.
     anomaly_percentile: (batch,), in [0, 100], the share of new digits with a lower
-        anomaly score; None where the model was not calibrated.
+        anomaly score; None if the model was not calibrated.
     probabilities: (batch, classes), in the order of the statistics' ``labels``; no
-        columns where the classes are not known.
+        columns if the classes are not known.
     """
 
     squared_error: Doubles
@@ -41,8 +41,8 @@ class Scores:
 async def score(autoencoder: Autoencoder, pixels: Pixels) -> Scores:
     """Score uint8 images (batch, channels, height, width).
 
-    Nothing is drawn: the latent is the posterior mean, so the ELBO is higher than its
-    expectation over the posterior.
+    No samples are drawn: the latent is the posterior mean, so the ELBO is higher than
+    its expectation over the posterior.
     """
     posterior = await autoencoder.encode(pixels)
     decoded = await autoencoder.decode(posterior.mean)

@@ -170,7 +170,7 @@ class LatentStatistics:
 
         ``labels`` (count,) gives each latent's class; with None the weights of all
         Gaussians decide. ``temperature`` scales the noise within each Gaussian. Sums
-        are taken in one order, in doubles, so that every machine gives the same bits.
+        are computed in a fixed order, in float64, to be bit-identical on every machine.
         """
         chosen = self._choose(uniform[:, 0], labels)
         noise = temperature * normals(uniform[:, 1:])

@@ -9,25 +9,93 @@ import json
 import logging
 import os
 import select
+import stat
 import sys
 import time
-from contextlib import suppress
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Literal, Protocol
 
 from typing_extensions import override
 
 Format = Literal["text", "json"]
 FLUSH_SECONDS = 0.1
-# A pipe never interleaves writes of this size with another process's (PIPE_BUF).
+# A pipe never splits writes of this size nor mixes them with others' (PIPE_BUF).
 MAX_WRITE_BYTES = 4096
 
 
-def configure(log_format: Literal["auto", "text", "json"]) -> Format:
-    """Send all events to standard error; return the format that ``auto`` stands for."""
+class LogWriter:
+    """Standard error, written to without ever waiting for its reader.
+
+    Content is dropped where there is no room for it: a log that nobody reads must stop
+    neither a worker nor the process that supervises them.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = open_nonblocking(descriptor)
+        self._lock = Lock()
+        self._rest = b""  # of content that was written in part
+
+    def write(self, content: bytes) -> None:
+        """Write whole lines, or drop them."""
+        with self._lock:
+            self._rest = self._write(self._rest)
+            if not self._rest:
+                rest = self._write(content)
+                was_written = len(rest) < len(content)
+                self._rest = rest if was_written else b""
+
+    def _write(self, content: bytes) -> bytes:
+        """Write as much as there is room for; return the rest."""
+        if not content:
+            return b""
+        try:
+            _, writable, _ = select.select([], [self._descriptor], [], 0)
+            count = os.write(self._descriptor, content) if writable else 0
+        except OSError:  # no room after all, or nobody holds the other end
+            count = 0
+        return content[count:]
+
+
+def open_nonblocking(descriptor: int) -> int:
+    """Return a descriptor of the same pipe or terminal whose writes never block.
+
+    Two processes may both find room in a pipe that has it for one of them; the other
+    would wait. The flag cannot be set on the descriptor itself, which other programs
+    share. Return the descriptor itself where it cannot be opened again, and for files
+    and sockets, which have room for a line if they have any.
+    """
+    mode = os.fstat(descriptor).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)):
+        return descriptor
+    flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY
+    try:
+        return os.open(f"/dev/fd/{descriptor}", flags)
+    except OSError:  # another user's, or not supported
+        return descriptor
+
+
+class EventHandler(logging.Handler):
+    """Handler that writes events to a ``LogWriter``."""
+
+    def __init__(self, writer: LogWriter) -> None:
+        super().__init__()
+        self._writer = writer
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = f"{self.format(record)}\n"
+            self._writer.write(line.encode())
+        except Exception:  # noqa: BLE001 - logging's rule: an event never fails its cause
+            self.handleError(record)
+
+
+def configure(log_format: Literal["auto", "text", "json"], writer: LogWriter) -> Format:
+    """Send all events to the writer; return the format that ``auto`` stands for."""
     if log_format == "auto":
         log_format = "text" if sys.stderr.isatty() else "json"
-    handler = logging.StreamHandler()
+    handler = EventHandler(writer)
     if log_format == "text":
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     else:
@@ -71,8 +139,9 @@ class RequestRecord(Protocol):
 class AccessLog:
     """One line per request, several lines to a write."""
 
-    def __init__(self, log_format: Format) -> None:
+    def __init__(self, log_format: Format, writer: LogWriter) -> None:
         self._format = log_format
+        self._writer = writer
         self._lines: list[bytes] = []
         self._size = 0
         self._second = 0
@@ -124,15 +193,10 @@ class AccessLog:
         self._size += len(line)
 
     def flush(self) -> None:
-        """Write the waiting lines, or drop them if there is no room for them."""
+        """Write the waiting lines."""
         if not self._lines:
             return
         content = b"".join(self._lines)
         self._lines.clear()
         self._size = 0
-        descriptor = sys.stderr.fileno()
-        # A log that nobody reads must neither fail a request nor hold it up.
-        with suppress(OSError):
-            _, writable, _ = select.select([], [descriptor], [], 0)
-            if writable:
-                os.write(descriptor, content)
+        self._writer.write(content)

@@ -1,4 +1,4 @@
-"""Facts about one request, from its headers to its line in the log."""
+"""Data about one request, for its headers, the metrics and the log."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ from starlette.types import Scope
 SCOPE_KEY = "vae_service.context"  # of the ASGI scope
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class RequestContext:
-    """Filled in while a request is answered; times in seconds.
+    """Data about one request, filled in while it is handled; times in seconds.
 
     route: path that the request counts for; empty until a route has been found.
-    bytes_unpacked: size of a compressed body after decompression.
+    held_bytes: bytes of the body that are in memory.
     status: 0 until the response has begun.
     problem: name of the problem type if the request is rejected.
     """
@@ -22,7 +22,7 @@ class RequestContext:
     route: str = ""
     images: int = 0
     bytes_in: int = 0
-    bytes_unpacked: int = 0
+    held_bytes: int = 0
     bytes_out: int = 0
     status: int = 0
     problem: str = ""

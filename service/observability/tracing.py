@@ -1,4 +1,4 @@
-"""OpenTelemetry traces, where a collector is set."""
+"""OpenTelemetry traces, if a collector is configured."""
 
 from collections.abc import Mapping
 
@@ -13,13 +13,13 @@ FIRST_SERVER_ERROR = 500
 
 
 class TracingError(Exception):
-    """Traces are asked for, but the packages that send them are not installed."""
+    """Traces are configured, but the packages that send them are not installed."""
 
 
 def make_tracer_provider(endpoint: str) -> TracerProvider:
     """Return a provider whose spans are sent in batches to an OTLP collector over HTTP.
 
-    Raises TracingError where the extra ``otlp`` is not installed.
+    Raises TracingError if the extra ``otlp`` is not installed.
     """
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
@@ -38,7 +38,7 @@ def make_tracer_provider(endpoint: str) -> TracerProvider:
 
 
 class TracingMiddleware:
-    """Makes a span of each request, which joins the caller's ``traceparent``.
+    """Creates a span for each request, with the caller's ``traceparent`` as parent.
 
     Attributes are those of OpenTelemetry's semantic conventions for HTTP servers.
     """
@@ -48,7 +48,7 @@ class TracingMiddleware:
         self._tracer = provider.get_tracer(SERVICE_NAME)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request within a span."""
+        """Handle a request within a span."""
         caller = propagate.extract(carrier=header_texts(scope))
         method = scope["method"]
         with self._tracer.start_as_current_span(

@@ -1,4 +1,4 @@
-"""Inference routes: JSON, or JSON with tensors as bytes behind it."""
+"""Inference routes: JSON, or JSON followed by tensors as bytes."""
 
 from collections.abc import Callable, Coroutine
 from math import prod
@@ -30,7 +30,7 @@ Infer = Callable[
 
 
 def infer_routes(state: AppState) -> list[OperationRoute]:
-    """Return the inference routes. Those with a version are not described again."""
+    """Return the inference routes; those with a version are not in the schema."""
     routes: list[OperationRoute] = []
     for name in MODEL_NAMES:
         plain, versioned = model_paths(name)
@@ -62,7 +62,7 @@ class InferRoute(OperationRoute):
             responses={200: {"content": binary}, 422: {"model": Problem}},
         )
         self._name = name
-        self.media_types = (JSON, OCTETS)  # the request's body decides
+        self.media_types = (JSON, OCTETS)  # chosen by the request's body
         self.finish = write_tensors
 
     def spec(self, model: ServedModel) -> ModelSpec:
@@ -77,9 +77,9 @@ class InferRoute(OperationRoute):
     def check_type(self, content_type: bytes, headers: Headers) -> bytes:
         """Return the media type that a body is parsed as.
 
-        Raises ProblemError for all but JSON, bytes, and no type, as tritonclient sends
-        it. A page can send a body without a type to another origin without a preflight,
-        but it cannot hide its own origin.
+        Raises ProblemError for all types except JSON and bytes. A body without a type,
+        as tritonclient sends it, is accepted unless a page of another origin may have
+        sent it: pages can do so without a preflight, but not without an Origin header.
         """
         from_page = any(name == b"origin" for name, _ in headers)
         if content_type != OCTETS and (content_type or from_page):
@@ -154,7 +154,7 @@ def output_tensor(name: str, values: Floats, *, binary: bool) -> OutputTensor:
 
 
 def write_tensors(response: InferResponse) -> Content:
-    """Write a response as JSON, with its binary tensors behind it."""
+    """Write a response as JSON, followed by its binary tensors."""
     content = response.model_dump_json().encode()
     binary = [
         output.data for output in response.outputs if isinstance(output.data, bytes)
@@ -169,9 +169,9 @@ def write_tensors(response: InferResponse) -> Content:
 
 
 def json_length(headers: Headers, total: int) -> int:
-    """Return how many of a body's bytes are JSON: all, unless a header says.
+    """Return the number of bytes of a body's JSON, which is all without a header.
 
-    Raises ProblemError for a header that is no number from 0 to ``total``.
+    Raises ProblemError for a header that is not a number from 0 to ``total``.
     """
     given = dict(headers).get(LENGTH_HEADER)
     if given is None:
@@ -210,9 +210,9 @@ def raw_request(content: bytes, spec: ModelSpec) -> dict[str, object]:
 
 
 def attach_bytes(fields: object, binary: bytes) -> None:
-    """Set the bytes behind the JSON as the data of the input that claims them.
+    """Set the bytes after the JSON as the data of the input with binary_data_size.
 
-    Raises ProblemError if their number is not the one claimed.
+    Raises ProblemError if their number is another.
     """
     claimed: float = 0
     match fields:

@@ -43,7 +43,7 @@ def health_router(state: AppState) -> APIRouter:
         summary="Server liveness probe",
     )
     async def server_live() -> Live:
-        """Return 200 as long as the service answers, as `/livez`."""
+        """Return 200 as long as the service responds, like `/livez`."""
         return Live()
 
     @router.get(
@@ -53,7 +53,7 @@ def health_router(state: AppState) -> APIRouter:
         responses={503: {"model": Problem}},
     )
     async def server_ready() -> Ready:
-        """Run a real inference of both models, as `/readyz`."""
+        """Run a real inference of both models, like `/readyz`."""
         check_ready(state)
         return Ready()
 
@@ -149,7 +149,7 @@ def add_state(
         return statistics_of([name], state)
 
     async def ready() -> ModelReady:
-        """Run a real inference, as `/readyz`."""
+        """Run a real inference, like `/readyz`."""
         check_ready(state)
         return ModelReady(name=name)
 

@@ -24,7 +24,8 @@ from service.oip.tensors import (
 from service.operations.base import Request, Response
 from service.operations.fields import WholeNumber
 
-COST = 4  # of an item: its numbers in JSON take 60 to 80 us, a digit in a PNG 19
+# Of an item, in images: its numbers in JSON take 60 to 80 us, a digit in a PNG 19 us.
+COST = 4
 MAX_DIMENSIONS = 8
 MAX_OUTPUTS = 16
 NUMBERS_SCHEMA = {
@@ -38,7 +39,7 @@ Numbers = Annotated[
     WithJsonSchema(NUMBERS_SCHEMA),
     Field(
         description="Numbers by row, in one list or nested as the shape says; absent "
-        "where they are binary."
+        "if they are binary."
     ),
 ]
 Shape = Annotated[
@@ -50,7 +51,7 @@ Shape = Annotated[
 
 
 def describe_binary(schema: dict[str, Any]) -> None:
-    """Write into an input's schema that its numbers may be binary."""
+    """Make the data optional in the schema of an input: its numbers may be binary."""
     schema["required"].remove("data")
 
 
@@ -58,7 +59,7 @@ class InputParameters(Request, extra="ignore"):
     """Parameters of an input; others are ignored."""
 
     binary_data_size: Annotated[WholeNumber, Field(ge=0)] | None = Field(
-        None, description="Bytes behind the JSON, little-endian float32."
+        None, description="Number of bytes after the JSON, little-endian float32."
     )
 
 
@@ -82,13 +83,15 @@ class OutputParameters(Request):
     """Parameters of an output. Others would change the response and are rejected."""
 
     binary_data: bool | None = Field(
-        None, description="Whether the numbers are behind the JSON."
+        None, description="Whether the numbers are bytes after the JSON."
     )
-    content_type: str | None = Field(None, description="Ignored: MLServer's clients.")
+    content_type: str | None = Field(
+        None, description="Ignored; MLServer's clients send it."
+    )
 
 
 class InferOutput(Request):
-    """Output to be returned."""
+    """Requested output."""
 
     name: Annotated[str, AfterValidator(check_output_name)] = Field(
         description="One of the model's outputs."
@@ -103,7 +106,7 @@ class InferParameters(Request, extra="ignore"):
 
     binary_data_output: bool = Field(
         default=False,
-        description="Whether outputs are behind the JSON, unless they say otherwise.",
+        description="Whether outputs are bytes after the JSON; default of binary_data.",
     )
 
 
@@ -122,7 +125,7 @@ class InferRequest(Request):
     outputs: Annotated[list[InferOutput], FailFast()] = Field(
         [],
         max_length=MAX_OUTPUTS,
-        description="Outputs to be returned, each once; none: all.",
+        description="Outputs to return, each once; empty: all.",
     )
 
     @property
@@ -140,7 +143,7 @@ class OutputSize(Response):
     """Size of an output's binary numbers."""
 
     binary_data_size: int = Field(
-        description="Bytes behind the JSON, little-endian float32."
+        description="Number of bytes after the JSON, little-endian float32."
     )
 
 
@@ -153,7 +156,7 @@ class OutputTensor(Response):
     parameters: OutputSize | None = Field(
         None,
         exclude_if=lambda value: value is None,
-        description="Only where the numbers are binary.",
+        description="Only if the numbers are binary.",
     )
     data: Annotated[list[float] | SkipJsonSchema[bytes], SkipValidation] = Field(
         exclude_if=lambda value: isinstance(value, bytes),
@@ -169,7 +172,7 @@ class InferResponse(Response):
     )
     model_name: str = Field(description="Name of the model.")
     model_version: str = Field(VERSION, description="Version of the model.")
-    outputs: list[OutputTensor] = Field(description="Outputs, in the order asked for.")
+    outputs: list[OutputTensor] = Field(description="Outputs, in the requested order.")
 
 
 class ServerMetadata(Response):

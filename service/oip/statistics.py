@@ -1,7 +1,7 @@
 """Statistics of the models, from the counts that the metrics show.
 
-Numbers of Triton's that are not counted are absent, not 0: executions, which requests
-share by dynamic batching, and the stages of requests.
+Triton's other statistics are absent, because they are not measured: executions, which
+requests share by dynamic batching, and the stages of requests.
 """
 
 from pydantic import Field

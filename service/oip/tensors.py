@@ -1,4 +1,4 @@
-"""Tensors of the protocol: float32 numbers in JSON, or as bytes behind it."""
+"""Tensors of the protocol: float32 numbers in JSON, or as bytes after it."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -19,7 +19,7 @@ MAX_CHARACTERS = 100  # of a client's value in a message
 
 
 def spec_of(info: ValidationInfo) -> ModelSpec:
-    """Return the model that a request is for."""
+    """Return the spec of the model that a request is for."""
     return cast("ModelSpec", info.context)
 
 
@@ -34,7 +34,7 @@ def check_output_name(name: str, info: ValidationInfo) -> str:
 
 
 def check_name(name: str, tensors: Sequence[TensorSpec]) -> str:
-    """Reject a name that is none of the tensors'."""
+    """Reject a name that no tensor has."""
     names = [tensor.name for tensor in tensors]
     if name not in names:
         raise PydanticCustomError(
@@ -46,7 +46,7 @@ def check_name(name: str, tensors: Sequence[TensorSpec]) -> str:
 
 
 def check_shape(shape: list[int], info: ValidationInfo) -> list[int]:
-    """Reject a shape that the model does not take, or of too many items."""
+    """Reject a shape that is not the model's, or has too many items."""
     spec = spec_of(info)
     sizes = list(spec.input.shape)
     if shape[1:] != sizes or not 1 <= shape[0] <= spec.max_items:
@@ -63,9 +63,9 @@ def check_shape(shape: list[int], info: ValidationInfo) -> list[int]:
 
 
 def read_tensor(value: object, info: ValidationInfo) -> Floats:
-    """Read an input's numbers: float32 of the shape given beside them."""
+    """Read an input's numbers as float32 of the shape that the input names."""
     shape = info.data.get("shape")
-    if shape is None:  # it is rejected already
+    if shape is None:  # rejected already
         return np.empty(0, dtype=np.float32)
     numbers = read_values(value, shape)
     check_range(numbers, spec_of(info))

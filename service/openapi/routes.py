@@ -1,4 +1,4 @@
-"""The OpenAPI documents and the page, Swagger UI: scripts and styles come from the service."""
+"""Routes of the OpenAPI documents and of Swagger UI, without any external files."""
 
 import base64
 import hashlib
@@ -23,15 +23,15 @@ from service.openapi.picture import interpolation_picture
 PAGE, SCHEMA, ASSETS = "/docs", "/openapi.json", "/docs-assets"
 PAGE_SCHEMA = f"{PAGE}/openapi.json"  # complete; the other is for generators
 PICTURE = f"{ASSETS}/interpolation.png"
-ASSETS_FOLDER = files("fastapi_offline") / "static"  # Swagger UI of a kept package
+ASSETS_FOLDER = files("fastapi_offline") / "static"  # contains Swagger UI
 SWAGGER_UI = {
     "tryItOutEnabled": True,
     "displayRequestDuration": True,
     "defaultModelsExpandDepth": 0,
-    "validatorUrl": None,  # it would ask one on the internet
+    "validatorUrl": None,  # by default, one on the internet
 }
 HEAD_END = b"</head>"
-# On a telephone, a group's description would be one letter wide beside its name.
+# On a phone, a group's description would be one letter wide next to its name.
 STYLE = b"""<style>
 .interpolation { display: block; max-width: calc(100% - 40px); margin: 30px auto 0 }
 @media (max-width: 640px) {
@@ -104,7 +104,7 @@ def document_response(document: dict[str, Any], request: Request) -> Response:
 def page_policy(page: bytes) -> str:
     """Return the content security policy of the page (W3C CSP 3).
 
-    Its inline scripts are named by their hashes.
+    Inline scripts are allowed by their hashes.
     """
     hashes = []
     for script in INLINE_SCRIPT.findall(page):

@@ -1,4 +1,4 @@
-"""Completes FastAPI's schema: model, bounds, problems, examples."""
+"""Completion of FastAPI's schema: model, bounds, problems, examples."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -23,11 +23,11 @@ from service.operations.base import ExampleInputs
 from service.operations.limits import Limits
 
 GENERAL = """\
-Images go in as base64 or as files. They come out as base64 PNGs or, by `Accept` (the
-media type selected below a response), as a picture or an animation. Rejected requests
-get an `application/problem+json`, which names the wrong field of an invalid body.
-`GET /model` has the model card. Clients are best generated from `/openapi.json`, which
-describes JSON alone.
+Images are sent as base64 or as files. They are returned as base64 PNGs or, depending on
+`Accept` (the media type selected below a response), as one picture or an animation.
+Rejected requests get an `application/problem+json`, which names the invalid fields of a
+body. `GET /model` returns the model card. Clients are best generated from
+`/openapi.json`, which describes JSON only.
 """
 TAGS = {
     "Operations": "Operations of the model on images and latents.",
@@ -35,7 +35,7 @@ TAGS = {
     "KServe and Triton.",
     "Status": "Model card, health, metrics.",
 }
-# Problems of any request; of one that needs the model; of one with a body.
+# Problems of all requests, of those that need the model, and of those with a body.
 ANY_REQUEST = (
     errors.BAD_REQUEST,
     errors.REQUEST_TIMEOUT,
@@ -60,7 +60,7 @@ def customize_openapi(
     operations: Sequence[OperationRoute],
     probes: Iterable[str],
 ) -> None:
-    """Let FastAPI's schema be completed when it is first asked for.
+    """Complete FastAPI's schema when it is first requested.
 
     probes: paths that need no API key.
     """
@@ -94,13 +94,13 @@ def customize_openapi(
 
 
 def set_bounds(schemas: Json, limits: Limits) -> None:
-    """Write the limits into the types that they bound."""
+    """Set the limits in the schemas of the types that they bound."""
     for name in ("Images", "Latents", "Digits", "Terms", "Dimensions"):
         schemas[name].update(minItems=1, maxItems=limits.max_items)
     shape = limits.image_shape
     schemas["Image"]["description"] += (
-        f" It is brought to {shape.width} x {shape.height} pixels, white "
-        "ink on black, as fit says."
+        f" It is converted to {shape.width} x {shape.height} pixels, white ink on "
+        "black; fit selects the preprocessing."
     )
     numbers, _ = schemas["Latent"]["anyOf"]
     numbers.update(minItems=limits.latent_size, maxItems=limits.latent_size)
@@ -130,7 +130,7 @@ def describe_model(model: ServedModel) -> str:
 def describe_responses(
     schema: Json, open_paths: frozenset[str], *, with_keys: bool
 ) -> None:
-    """Add all problems but 500, which any operation can have, with their examples."""
+    """Add all problems with examples, except 500, which any operation can have."""
     components = schema["components"]["schemas"]
     for path, operations in schema["paths"].items():
         for operation in operations.values():
@@ -183,7 +183,7 @@ def problem_response(examples: list[Problem]) -> Json:
 def example_inputs(backend: Backend, codec: ImageCodec) -> ExampleInputs:
     """Return the inputs of the examples, from the images in the model card.
 
-    Raises ModelLoadError if they are not of the model's size.
+    Raises ModelLoadError if they cannot be decoded or are not of the model's size.
     """
     images = backend.card.examples
     try:
@@ -197,7 +197,7 @@ def example_inputs(backend: Backend, codec: ImageCodec) -> ExampleInputs:
 
 
 def rounded(values: Floats, digits: int) -> list[list[float]]:
-    """Return rows of numbers, rounded to be read."""
+    """Return rows of numbers, rounded for readers."""
     return [[round(value, digits) for value in row] for row in values.tolist()]
 
 
@@ -214,7 +214,7 @@ def set_examples(
         requests, responses = {}, {}
         for title, request in route.examples(model.examples).items():
             with suppress(ProblemError):
-                response = route.answer_example(request, model)
+                response = route.example_response(request, model)
                 responses[title] = {"value": response}
                 requests[title] = {"value": request}
         operation = paths[route.path]["post"]
@@ -225,7 +225,7 @@ def set_examples(
 
 
 def set_security(schema: Json, open_paths: frozenset[str]) -> None:
-    """Describe both ways to send an API key; the page then asks for one."""
+    """Describe both ways to send an API key, so that the page can ask for one."""
     schema["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},

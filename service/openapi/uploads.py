@@ -1,4 +1,4 @@
-"""Describes images and forms as bodies, and the options in a query."""
+"""Description of images and forms as bodies, and of the options in a query."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,7 +13,10 @@ Json = dict[str, Any]
 def describe_uploads(
     paths: Json, operations: Iterable[OperationRoute], limits: Limits
 ) -> None:
-    """Add images as bodies, forms, and the options in a query, where they are taken."""
+    """Add bodies that are images or forms, and options in the query.
+
+    Only requests that may have images as files have them.
+    """
     for route in operations:
         request_type = route.request_type
         if not request_type.takes_files:
@@ -65,5 +68,6 @@ def query_parameter(name: str, option: Json, schema: Json) -> Json:
         "name": name,
         "in": "query",
         "schema": option,
-        "description": f"{definition['description']} The body's value has precedence.",
+        "description": f"{definition['description']} A value in the body takes "
+        "precedence.",
     }

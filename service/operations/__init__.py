@@ -1,4 +1,4 @@
-"""Operations on images and latents. Know no HTTP.
+"""Operations on images and latents, independent of HTTP.
 
 Each file has one operation: its request, its response, examples and an async function.
 """

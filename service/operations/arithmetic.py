@@ -39,7 +39,7 @@ class Term(LatentPoint):
             ge=-MAX_WEIGHT,
             le=MAX_WEIGHT,
             allow_inf_nan=False,
-            description="Factor of the point; negative: subtracted.",
+            description="Factor of the point; a negative one subtracts it.",
         ),
     ]
 
@@ -59,7 +59,7 @@ class ArithmeticRequest(EncodingRequest, ImageOutputRequest, PointsRequest):
     clip: bool = Field(
         default=True,
         description="Whether a sum outside the data's region is scaled towards the "
-        f"origin, to {RADIUS:g} times the square root of the latent's length.",
+        f"origin, to {RADIUS:g} times the square root of the number of dimensions.",
     )
 
     @property
@@ -102,7 +102,7 @@ class ArithmeticResponse(ImagesResponse, PreprocessedResponse):
 
     latent: LatentValues = Field(description="The sum, clipped.")
     clipped: float = Field(
-        description="Factor that the sum was clipped with; 1: not clipped."
+        description="Factor that the sum was scaled by; 1: not clipped."
     )
 
 

@@ -51,8 +51,8 @@ class ExampleInputs(NamedTuple):
 class Request(BaseModel):
     """Base of requests. Unknown fields and numbers in strings are rejected.
 
-    takes_files: images may come as files, without JSON around them.
-    item_lists: fields that may be lists of items, each with its smallest length.
+    takes_files: whether images may be sent as files instead of in JSON.
+    item_lists: fields that may be lists of items, with their minimum lengths.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
@@ -77,10 +77,10 @@ class Request(BaseModel):
                 limit=MAX_FIELDS,
                 count=len(body),
             )
-        for name, least in cls.item_lists.items():
+        for name, minimum in cls.item_lists.items():
             value = body.get(name)
             if isinstance(value, list):
-                check_length(value, name, least, limits_of(info).max_items)
+                check_length(value, name, minimum, limits_of(info).max_items)
         if None in body.values():
             return {
                 name: value
@@ -91,7 +91,7 @@ class Request(BaseModel):
 
     @property
     def image_count(self) -> int:
-        """Number of images that the request brings or asks for, at least 1."""
+        """Number of images that the request has or asks for, at least 1."""
         return 1
 
     @property
@@ -100,19 +100,19 @@ class Request(BaseModel):
         return self.image_count
 
     def image_contents(self) -> Sequence[str | bytes]:
-        """Return the images of the request: base64 text or a file's bytes."""
+        """Return the images of the request, as base64 text or as a file's bytes."""
         return ()
 
     def image_location(self, index: int) -> Location:
-        """Return the place in the body of an image of ``image_contents``."""
+        """Return the location in the body of an image of ``image_contents``."""
         raise NotImplementedError
 
     @classmethod
     def examples(cls, inputs: ExampleInputs) -> dict[str, object]:
         """Return valid bodies by title, the simplest first.
 
-        They keep to the smallest limits that can be set. An example that the loaded
-        model rejects is not shown.
+        They are valid with the smallest limits that can be set. An example that the
+        loaded model rejects is not shown.
         """
         raise NotImplementedError
 
@@ -123,7 +123,7 @@ class Response(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-# The service's other half: a function of a request, its decoded images and a model.
+# A function of a request, its decoded images and a model, which knows no HTTP.
 Operation = Callable[[Any, list[DecodedImage], Autoencoder], Awaitable[Response]]
 
 
@@ -133,13 +133,13 @@ def pixel_batch(images: list[DecodedImage]) -> Pixels:
 
 
 class FitRequest(Request):
-    """Base of requests that bring images."""
+    """Base of requests that have images."""
 
     fit: Fit = Field(
         "auto",
-        description="How an image of another size is brought to the model's size. "
-        "auto: as MNIST was made, by separating ink from paper, cropping to the ink, "
-        "scaling, and centering by mass; resize: only scaled; none: rejected.",
+        description="Preprocessing of an image that is not of the model's size. "
+        "auto: as for MNIST, ink is separated from paper, cropped, scaled, and "
+        "centered by mass; resize: the image is only scaled; none: it is rejected.",
     )
     explain: bool = Field(
         default=False,
@@ -148,7 +148,7 @@ class FitRequest(Request):
 
 
 class ImagesRequest(FitRequest):
-    """Base of requests that bring a list of images."""
+    """Base of requests that have a list of images."""
 
     takes_files = True
     item_lists: ClassVar = {"images": 1}
@@ -165,13 +165,16 @@ class ImagesRequest(FitRequest):
         return self.images
 
     def image_location(self, index: int) -> Location:
-        """Return the place of an image in the list."""
+        """Return the location of an image in the list."""
         return "images", index
 
     @classmethod
     def examples(cls, inputs: ExampleInputs) -> dict[str, object]:
         """Return a body with two images."""
         return {"Two images": {"images": inputs.images[:2]}}
+
+
+OF_SAMPLES = {"samples", "seed"}
 
 
 class SamplesRequest(ImagesRequest):
@@ -192,18 +195,18 @@ class SamplesRequest(ImagesRequest):
 
     @model_validator(mode="after")
     def check_samples(self, info: ValidationInfo) -> Self:
-        """Reject what has no effect without ``sample``, and too many samples.
+        """Reject options that have no effect without ``sample``, and too many samples.
 
-        The default of ``samples`` is accepted: some clients write defaults out.
+        The default of ``samples`` is accepted: some clients send defaults.
         """
         if not self.sample:
-            for name in ("samples", "seed"):
-                given = name in self.model_fields_set
-                if given and (name, getattr(self, name)) != ("samples", 1):
+            for name in OF_SAMPLES & self.model_fields_set:
+                if (name, getattr(self, name)) != ("samples", 1):
                     raise field_error(
                         (name,), "sample", "must be absent unless sample is true"
                     )
-        check_image_count(self.image_count, "samples", info)
+        elif self.samples > 1:
+            check_image_count(self.image_count, "samples", info)
         return self
 
     @property
@@ -247,15 +250,15 @@ class ImageOutputRequest(Request):
     def cost(self) -> int:
         """Work of the request, in single images: large output counts for more.
 
-        A bound, not a measurement: an image at scale 16 takes 50 us longer to write
-        than one at scale 1, where another image takes 9 us in all.
+        An upper bound: at scale 16, an image takes 50 us longer to write than at scale
+        1, and a whole image at scale 1 takes 9 us.
         """
         upscaled = max(1, self.scale**2 // MAX_UPSCALED_PIXELS)
         return self.image_count * upscaled
 
     @model_validator(mode="after")
     def check_scale(self, info: ValidationInfo) -> Self:
-        """Reject more output pixels than the most images have, upscaled by 4."""
+        """Reject more output pixels than ``max_items`` images have at scale 4."""
         if self.scale > 1:
             max_pixels = MAX_UPSCALED_PIXELS * limits_of(info).max_items
             limit = isqrt(max_pixels // self.output_count)
@@ -287,25 +290,25 @@ class AnimationRequest(ImageOutputRequest):
         0,
         ge=0,
         le=65535,
-        description="How many times an animation is played; 0: forever.",
+        description="Number of times an animation is played; 0: forever.",
     )
 
 
-def check_length(items: list[object], name: str, least: int, limit: int) -> None:
+def check_length(items: list[object], name: str, minimum: int, limit: int) -> None:
     """Reject a list with too few or too many items; ``name`` is the field."""
-    if not least <= len(items) <= limit:
+    if not minimum <= len(items) <= limit:
         raise field_error(
             (name,),
             "count",
-            "must have {least} to {limit} items (VAE_MAX_ITEMS); has {count}",
-            least=least,
+            "must have {minimum} to {limit} items (VAE_MAX_ITEMS); has {count}",
+            minimum=minimum,
             limit=limit,
             count=len(items),
         )
 
 
 def check_image_count(count: int, name: str, info: ValidationInfo) -> None:
-    """Reject more images in all than a request may ask for; ``name`` is the field."""
+    """Reject a total of more images than a request may have; ``name`` is the field."""
     limit = limits_of(info).max_items
     if count > limit:
         raise field_error(
@@ -317,7 +320,8 @@ def check_image_count(count: int, name: str, info: ValidationInfo) -> None:
         )
 
 
-# Written as PNGs when the response is serialized: a response may be a picture instead.
+# PNGs are written when the response is serialized as JSON: it may be sent as one
+# picture or as an animation instead.
 OutputImages = Annotated[
     InstanceOf[ImageGrid],
     PlainSerializer(base64_pngs, return_type=list[str]),
@@ -326,7 +330,7 @@ OutputImages = Annotated[
 
 
 class PreprocessedResponse(Response):
-    """Base of responses to requests that bring images."""
+    """Base of responses to requests that have images."""
 
     fitted: list[Preprocessing] | None = Field(
         None,
@@ -339,7 +343,7 @@ class SampledResponse(Response):
     """Base of responses that may be random."""
 
     seed: int | None = Field(
-        None, description="With sample: the seed that gives the same noise again."
+        None, description="With sample: the seed, which reproduces the noise."
     )
 
 

@@ -38,26 +38,26 @@ Encoding = Literal["floats", "base64"]
 
 
 def whole_number(value: object) -> object:
-    """Convert 2.0 and 1e1 to integers: JSON Schema counts them as such."""
+    """Convert 2.0 and 1e1 to integers, which they are in JSON Schema."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
 
 
-def check_number(least: int, value: int, info: ValidationInfo) -> int:
-    """Reject a number below ``least`` or above the largest number of items."""
+def check_number(minimum: int, value: int, info: ValidationInfo) -> int:
+    """Reject a number below ``minimum`` or above the largest number of items."""
     limit = limits_of(info).max_items
-    if not least <= value <= limit:
+    if not minimum <= value <= limit:
         raise PydanticCustomError(
             "number",
-            "must be {least} to {limit} (VAE_MAX_ITEMS); is {value}",
-            {"least": least, "limit": limit, "value": str(value)[:20]},
+            "must be {minimum} to {limit} (VAE_MAX_ITEMS); is {value}",
+            {"minimum": minimum, "limit": limit, "value": str(value)[:20]},
         )
     return value
 
 
 def check_digit(value: int, info: ValidationInfo) -> int:
-    """Reject a class that the model has no latent statistics of."""
+    """Reject a class without latent statistics."""
     labels = limits_of(info).labels
     if not labels:
         raise PydanticCustomError(
@@ -199,12 +199,12 @@ LATENT_SCHEMA = LATENT_FORMS | {
 }
 
 WholeNumber = Annotated[int, BeforeValidator(whole_number)]
-# Decoded after admission, by ``imaging``: a file's bytes where the body is no JSON.
+# Decoded after admission, by ``imaging``; bytes if the body is a file or a form.
 Image = TypeAliasType(
     "Image", Annotated[str | bytes, SkipValidation, WithJsonSchema(IMAGE_SCHEMA)]
 )
 Images = TypeAliasType(
-    "Images", Annotated[list[Image], Field(description="Images of digits.")]
+    "Images", Annotated[list[Image], Field(description="Images, in order.")]
 )
 Latent = TypeAliasType(
     "Latent",
@@ -260,7 +260,7 @@ Digit = TypeAliasType(
 )
 Digits = TypeAliasType(
     "Digits",
-    Annotated[list[Digit], FailFast(), Field(description="Digits, in turn.")],
+    Annotated[list[Digit], FailFast(), Field(description="Digits, used in turn.")],
 )
 DigitOrDigits = Annotated[
     Annotated[Digit, Tag(ONE)] | Annotated[Digits, Tag(SEVERAL)],
@@ -300,8 +300,8 @@ Scale = TypeAliasType(
         Field(
             ge=1,
             le=MAX_SCALE,
-            description="Width and height of each drawn pixel. It is bounded by the "
-            "number of images: images x scale x scale is at most "
+            description="Width and height of each pixel in the output. Its limit "
+            "depends on the number of images: images x scale x scale is at most "
             f"{MAX_UPSCALED_PIXELS} times the largest number of items.",
         ),
         BeforeValidator(whole_number),

@@ -39,12 +39,12 @@ class GenerateRequest(EncodingRequest, ImageOutputRequest):
 
     count: Count | None = Field(
         None,
-        description="Number of images. By default one for each digit given, else one.",
+        description="Number of images. By default one for each digit given, or one.",
     )
     digit: DigitOrDigits | None = Field(
         None,
-        description="Digits, to be repeated in turn; one may also be without a list. "
-        "Any digit by default.",
+        description="Digits to use in turn; a single one may be without a list. Any "
+        "digits by default.",
     )
     temperature: float = Field(
         1.0,
@@ -69,7 +69,7 @@ class GenerateRequest(EncodingRequest, ImageOutputRequest):
         """Reject digits with the prior, and the sampler without statistics."""
         if self.source == "prior" and self.digit is not None:
             raise field_error(
-                ("source",), "source", "must be sampler where a digit is given"
+                ("source",), "source", "must be sampler if a digit is given"
             )
         if self.source == "sampler" and not limits_of(info).labels:
             raise field_error(
@@ -87,7 +87,7 @@ class GenerateRequest(EncodingRequest, ImageOutputRequest):
         return len(self.digit) if isinstance(self.digit, list) else 1
 
     def digits(self) -> list[int] | None:
-        """Return the digit of each image, or None where no digit is given."""
+        """Return the digit of each image, or None if no digit is given."""
         if self.digit is None:
             return None
         given = self.digit if isinstance(self.digit, list) else [self.digit]
@@ -107,11 +107,11 @@ class GenerateResponse(Response):
     """New images and their latents."""
 
     seed: int = Field(
-        description="Gives the same noise again, on any machine; the noise of an item "
-        "does not depend on the count."
+        description="Seed, which reproduces the noise on any machine. The noise of an "
+        "item does not depend on the count."
     )
     digits: list[int] | None = Field(
-        None, description="Digit of each image, where digits were given."
+        None, description="Digit of each image, if digits were given."
     )
     latents: list[LatentValues] = Field(description="Latent of each image.")
     images: OutputImages
@@ -123,7 +123,7 @@ async def generate(
     """Generate new images.
 
     Latents are drawn from mixtures fitted to each digit, or from the prior, and
-    decoded. The response's seed gives the same latents again.
+    decoded. The response's seed reproduces the latents.
     """
     digits = request.digits()
     latents = draw_latents(request, digits, model)

@@ -44,14 +44,14 @@ class InterpolateRequest(EncodingRequest, AnimationRequest, PointsRequest):
     item_lists: ClassVar = {"waypoints": 2}
 
     waypoints: Waypoints | None = Field(
-        None, description="Two or more points to pass, instead of start and end."
+        None, description="Two or more points on the path, instead of start and end."
     )
     start: LatentPoint | None = Field(None, description="First point of the path.")
     end: LatentPoint | None = Field(None, description="Last point of the path.")
     closed: bool = Field(
         default=False,
-        description="Whether the path returns to its first point, ending one step "
-        "before it, to be repeated.",
+        description="Whether the path returns to its first point. It then ends one "
+        "step before that point, so that it can be repeated.",
     )
     path: InterpolationKind = Field(
         "linear",
@@ -66,13 +66,13 @@ class InterpolateRequest(EncodingRequest, AnimationRequest, PointsRequest):
 
     @model_validator(mode="after")
     def check_path(self, info: ValidationInfo) -> Self:
-        """Reject ends beside waypoints, a missing end, and too many frames."""
+        """Reject ends together with waypoints, a missing end, and too many frames."""
         for name, end in (("start", self.start), ("end", self.end)):
             if self.waypoints is None and end is None:
                 raise field_error((name,), "missing", "Field required")
             if self.waypoints is not None and end is not None:
                 raise field_error(
-                    (name,), "ends", "must be absent where there are waypoints"
+                    (name,), "ends", "must be absent if there are waypoints"
                 )
         check_image_count(self.image_count, "steps", info)
         return self
@@ -139,8 +139,8 @@ async def interpolate(
 ) -> InterpolateResponse:
     """Interpolate between points of the latent space.
 
-    Each point is an image's posterior mean, a latent, or the mean of a digit's class;
-    the frame at a point is the same as `/reconstruct` gives.
+    Each point is an image's posterior mean, a latent, or the mean of a digit's class.
+    The frame at an image's point is its reconstruction, as from `/reconstruct`.
     """
     fitted = preprocessing_of(images, request)
     points = await resolve_points(request.points(), images, model)

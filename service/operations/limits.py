@@ -9,14 +9,14 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from service.imaging.pixels import ImageShape
 
-MAX_UPSCALED_PIXELS = 16  # output pixels for each pixel of the most items
+MAX_UPSCALED_PIXELS = 16  # output pixels for each pixel of ``max_items`` images
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds that requests are validated with.
 
-    labels: classes whose place in the latent space is known.
+    labels: classes that the model has latent statistics of.
     """
 
     image_shape: ImageShape
@@ -27,16 +27,16 @@ class Limits:
     labels: tuple[int, ...] = ()
 
 
-# Of a ValidationInfo: the limits that a request is validated with.
+# Returns the limits that a request is validated with.
 limits_of: Callable[[ValidationInfo], Limits] = attrgetter("context")
 
 
 def field_error(
     location: tuple[int | str, ...], kind: str, message: str, **values: object
 ) -> ValidationError:
-    """Build the error of one field, for validators that look at several.
+    """Build the error of one field, for validators of several fields.
 
-    ``message`` is a template of the values, as ``PydanticCustomError`` has it.
+    ``message`` is a template with the values' names, as for ``PydanticCustomError``.
     """
     error = PydanticCustomError(kind, message, values)
     details = InitErrorDetails(type=error, loc=location, input=None)

@@ -17,7 +17,7 @@ FORMS = ("image", "latent", "digit")
 
 
 def describe_one_form(schema: dict[str, Any]) -> None:
-    """Write into a point's schema that exactly one of its forms must be there."""
+    """Require exactly one of the forms in the schema of a point."""
     required = len(schema.get("required", []))
     schema.update(minProperties=required + 1, maxProperties=required + 1)
     for field in schema["properties"].values():
@@ -50,10 +50,10 @@ class LatentPoint(Request):
 
 
 class PointsRequest(FitRequest):
-    """Base of requests that bring points of the latent space."""
+    """Base of requests that have points of the latent space."""
 
     def located_points(self) -> Sequence[tuple[Location, LatentPoint]]:
-        """Return the points in order, each with its place in the body."""
+        """Return the points in order, each with its location in the body."""
         raise NotImplementedError
 
     def points(self) -> list[LatentPoint]:
@@ -77,7 +77,7 @@ class PointsRequest(FitRequest):
 def located(
     name: str, points: Sequence[LatentPoint]
 ) -> list[tuple[Location, LatentPoint]]:
-    """Return the points of a list field with their places in the body."""
+    """Return the points of a list field with their locations in the body."""
     return [((name, index), point) for index, point in enumerate(points)]
 
 

@@ -20,14 +20,14 @@ class ScoreRequest(ImagesRequest):
 
 
 class ImageScore(Response):
-    """Scores of one image. What the model has no statistics of is absent."""
+    """Scores of one image. Scores that need missing statistics are absent."""
 
     squared_error: float = Field(
-        description="Between the image and its reconstruction, pixels in [0, 1], "
-        "summed."
+        description="Squared differences between the image and its reconstruction, "
+        "summed over pixels in [0, 1]."
     )
     kl_divergence: float = Field(
-        description="From the posterior to the prior, in nats."
+        description="KL divergence of the posterior from the prior, in nats."
     )
     elbo: float = Field(
         description="Evidence lower bound of the model's objective, in nats, at the "
@@ -35,8 +35,8 @@ class ImageScore(Response):
     )
     anomaly_percentile: float | None = Field(
         None,
-        description="Percentage of the data's held-out digits that are less unusual: "
-        "above 99 the image is likely out of distribution.",
+        description="Percentage of held-out digits with a lower anomaly score; above "
+        "99 the image is likely out-of-distribution.",
     )
     digit: int | None = Field(None, description="The most likely digit.")
     probabilities: list[float] | None = Field(
@@ -48,7 +48,7 @@ class ScoreResponse(PreprocessedResponse):
     """Scores of images."""
 
     classes: list[int] | None = Field(
-        None, description="Digits that the model has statistics of."
+        None, description="Digits that the model has latent statistics of."
     )
     scores: list[ImageScore] = Field(
         description="Scores of each image, in the request's order."
@@ -60,8 +60,8 @@ async def score_images(
 ) -> ScoreResponse:
     """Score images: likelihood, anomaly, label.
 
-    Reconstruction error, ELBO, anomaly percentile and the probability of each digit, by
-    densities in the latent space at the posterior's mean.
+    Reconstruction error, ELBO, anomaly percentile and the probability of each digit,
+    from densities in the latent space at the posterior's mean.
     """
     fitted = preprocessing_of(images, request)
     scores = await score(model, pixel_batch(images))

@@ -51,7 +51,7 @@ class TraverseRequest(EncodingRequest, ImageOutputRequest, PointsRequest):
 
     @model_validator(mode="after")
     def check_grid(self, info: ValidationInfo) -> Self:
-        """Reject more images in all rows than a request may ask for."""
+        """Reject a grid of more images than a request may have."""
         check_image_count(self.image_count, "steps", info)
         return self
 

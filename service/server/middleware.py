@@ -36,7 +36,7 @@ class RequestMiddleware:
         self.state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Pass on a request, add headers to its response, count and log it."""
         started = perf_counter()
         context = request_context(scope)
         if scope["method"] == "HEAD":  # the server leaves out the body
@@ -46,7 +46,7 @@ class RequestMiddleware:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                # The connection's status comes first if it has ended the request.
+                # If the connection has ended the request, its status takes precedence.
                 context.status = context.status or message["status"]
                 self._add_headers(message["headers"], context)
             else:
@@ -66,7 +66,7 @@ class RequestMiddleware:
                 context.status = CLIENT_GONE
             if not context.route:
                 context.route = path_of(scope)
-            # Counted in the event loop's next round: the connection goes on first.
+            # Counted in the next round of the event loop, not to delay the connection.
             asyncio.get_running_loop().call_soon(
                 count_request,
                 self.state,
@@ -79,7 +79,7 @@ class RequestMiddleware:
     def _add_headers(
         self, headers: list[tuple[bytes, bytes]], context: RequestContext
     ) -> None:
-        """Add the headers that every response has."""
+        """Add the headers of every response."""
         has_policy = any(name == POLICY_HEADER for name, _ in headers)
         headers.append((b"x-request-id", context.request_id.encode("ascii")))
         headers.extend(SECURITY_HEADERS)
@@ -121,9 +121,9 @@ def request_id(given: bytes | None = None) -> str:
 
 
 def client_of(scope: Scope) -> str:
-    """Return the client's address if it looks like one.
+    """Return the client's address, or "-" if it does not look like one.
 
-    A trusted proxy may pass on what it was told.
+    A trusted proxy may pass on an address that its client made up.
     """
     client: str = scope["client"][0] if scope.get("client") else ""
     return client if PLAIN_ADDRESS.fullmatch(client) else "-"

@@ -5,7 +5,6 @@ from typing import Protocol
 import httptools
 from typing_extensions import Buffer
 
-CONNECT = b"CONNECT"
 UPGRADE = b"upgrade"
 
 Header = tuple[bytes, bytes]
@@ -21,9 +20,9 @@ class RequestReceiver(Protocol):
 class RequestParser(httptools.HttpRequestParser):
     """Parser that treats a request with an ``Upgrade`` header as one without.
 
-    A server may ignore such an offer (RFC 9110, 7.8). httptools takes what follows the
-    head for the other protocol, and then for the next request: the body of a client
-    that offers HTTP/2, as Java's does, would be lost or answered as a request.
+    A server may ignore such an offer (RFC 9110, 7.8). httptools treats the bytes after
+    the head as the other protocol, and later ones as the next request: if a client
+    offers HTTP/2, as Java's does, its body would be lost or handled as a request.
     """
 
     def __init__(self, receiver: RequestReceiver) -> None:
@@ -52,10 +51,6 @@ class RequestParser(httptools.HttpRequestParser):
                 super().feed_data(head)
             else:
                 return
-
-    def has_offer(self) -> bool:
-        """Check if the parsed head offers another protocol. CONNECT is no offer."""
-        return self.should_upgrade() and self.get_method() != CONNECT
 
     def _head_without_offer(self) -> bytes:
         method = self.get_method()

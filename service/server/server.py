@@ -2,29 +2,42 @@
 
 import asyncio
 import logging
-import os
-import select
 import signal
 import socket
+from asyncio import Task
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from typing_extensions import override
 
 from service.api.state import ServedModel
 from service.model.errors import ModelLoadError
+from service.server.connection_memory import ConnectionMemory
+from service.server.descriptors import ConnectionLimit
 from service.server.middleware import RequestMiddleware
+from service.server.process import freeze_objects
 from service.server.protocol import HttpProtocol
-from service.server.sockets import BACKLOG
-from service.server.workers import WATCHED_SIGNALS
+from service.server.signals import release_signals
+from service.server.sockets import (
+    BACKLOG,
+    Listeners,
+    accept_waiting,
+    allow_new_connections,
+    close,
+    drop_new_connections,
+)
+from service.server.workers import HEARTBEAT_PERIOD
 from service.settings import Settings
 
+# Time for handshakes that have begun: about a round trip.
+HANDSHAKE_SECONDS = 0.1
 # Time for an idle connection to bring a request that was sent before the port closed.
-LINGER_SECONDS = 0.5
+LINGER_SECONDS = 0.4
 POLL_SECONDS = 0.02
 
 log = logging.getLogger(__name__)
@@ -34,7 +47,11 @@ LOAD_ERRORS = (ModelLoadError, ValueError)  # of the model; of the API keys' fil
 
 
 class Server(uvicorn.Server):
-    """Serve until SIGTERM or SIGINT; reload the model at SIGHUP."""
+    """Serve until SIGTERM or SIGINT.
+
+    At SIGHUP, reload the model if this is the only process, and retire if it is a
+    worker: its successor already serves.
+    """
 
     def __init__(self, settings: Settings, app: RequestMiddleware, load: Load) -> None:
         """Serve an application; a reload replaces its model by what ``load`` returns.
@@ -44,27 +61,35 @@ class Server(uvicorn.Server):
         self._settings = settings
         self._app = app
         self._state = app.state
+        self.metrics = app.state.metrics
         self._load = load
-        # One load after another: the last one that was requested counts.
+        memory = ConnectionMemory(settings.max_body_bytes)
+        self._protocol = partial(HttpProtocol, settings, app.state, memory)
+        freeze_objects()
         self._loader = ThreadPoolExecutor(max_workers=1)
+        self._reload_requested = False
+        self._reloading: Task[None] | None = None
+        self._retiring = False
         self._supervisor_ended: int | None = None
+        self._limit: ConnectionLimit
         super().__init__(self._uvicorn_config())
 
-    def work(self, number: int, listener: socket.socket, supervisor_ended: int) -> None:
-        """Serve as worker ``number`` until a signal.
+    def work(self, row: int, listeners: Listeners, supervisor_ended: int) -> None:
+        """Serve as a worker until a signal.
 
+        row: its row of the metrics.
         supervisor_ended: a file descriptor that becomes readable when the supervisor
             ends; the worker then stops too.
         """
-        self._state.use_metrics_row(number)
+        self._state.use_metrics_row(row)
         self._supervisor_ended = supervisor_ended
-        self.run([listener])
+        self.run(listeners)
 
     def _uvicorn_config(self) -> uvicorn.Config:
         settings = self._settings
         return uvicorn.Config(
             self._app,
-            http=partial(HttpProtocol, settings, self._state),  # type: ignore[arg-type]  # uvicorn only calls it
+            http=self._accept,  # type: ignore[arg-type]  # uvicorn only calls it
             loop="uvloop",
             lifespan="off",
             ws="none",
@@ -79,24 +104,54 @@ class Server(uvicorn.Server):
             backlog=BACKLOG,
         )
 
+    def _accept(self, **options: Any) -> HttpProtocol:  # noqa: ANN401 - uvicorn's
+        """Return the protocol of a connection that was just accepted."""
+        connections = self.server_state.connections
+        self._limit.make_room(connections)  # type: ignore[arg-type]  # uvicorn's type names all its protocols
+        return self._protocol(**options)
+
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        for listener in sockets or []:
+            allow_new_connections(listener)  # a worker before this one closed the port
+        self._limit = ConnectionLimit(self._state.metrics)
         await super().startup(sockets)
         self._state.scheduler.in_flight = self.server_state.tasks
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, self._begin_reload)
-        if self._supervisor_ended is not None:
-            loop.add_reader(self._supervisor_ended, self._stop)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED_SIGNALS)
+        if self._supervisor_ended is None:
+            loop.add_signal_handler(signal.SIGHUP, self._request_reload)
+        else:
+            loop.add_signal_handler(signal.SIGHUP, self._retire)
+            loop.add_reader(self._supervisor_ended, self._stop, self._supervisor_ended)
+            self._beat()
+        release_signals()
 
-    def _stop(self) -> None:
+    def _beat(self) -> None:
+        """Show the supervisor that the event loop runs, from now on."""
+        self._state.metrics.add("heartbeats")
+        seconds = self._settings.worker_timeout_seconds * HEARTBEAT_PERIOD
+        asyncio.get_running_loop().call_later(seconds, self._beat)
+
+    def _stop(self, supervisor_ended: int) -> None:
         self.should_exit = True
-        if self._supervisor_ended is not None:
-            # It stays readable, and would wake the loop again and again.
-            asyncio.get_running_loop().remove_reader(self._supervisor_ended)
+        # It stays readable, and would wake the loop again and again.
+        asyncio.get_running_loop().remove_reader(supervisor_ended)
 
-    def _begin_reload(self) -> None:
-        self._loader.submit(self.reload)
+    def _retire(self) -> None:
+        self._retiring = True
+        self.should_exit = True
+
+    def _request_reload(self) -> None:
+        self._reload_requested = True
+        if self._reloading is None or self._reloading.done():
+            self._reloading = asyncio.create_task(self._reload_while_requested())
+
+    async def _reload_while_requested(self) -> None:
+        """Reload in a thread; requests meanwhile cause one more reload in all."""
+        loop = asyncio.get_running_loop()
+        while self._reload_requested and not self.should_exit:
+            self._reload_requested = False
+            await loop.run_in_executor(self._loader, self.reload)
 
     def reload(self) -> bool:
         """Load the model and the API keys again and return whether that succeeded.
@@ -113,15 +168,11 @@ class Server(uvicorn.Server):
             succeeded = False
         else:
             self._state.model, self._state.api_keys = model, keys
+            freeze_objects()  # the old application is garbage once no request has it
             log.info("model reloaded")
             succeeded = True
-        if os.getpid() == self._state.main_process:  # it decides for all workers
-            self._state.metrics.add("reload", "ok" if succeeded else "refused")
+        self._state.metrics.add("reload", "ok" if succeeded else "refused")
         return succeeded
-
-    def count_restart(self) -> None:
-        """Count a worker that was replaced."""
-        self._state.metrics.add("restarts")
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -129,7 +180,8 @@ class Server(uvicorn.Server):
 
         Unlike uvicorn, do not raise the signal again: the exit code is 0.
         """
-        self.force_exit = self.should_exit and sig == signal.SIGINT
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
         self.should_exit = True
 
     @override
@@ -139,16 +191,70 @@ class Server(uvicorn.Server):
         uvicorn closes idle connections at once, and loses the requests that already
         are in their sockets' buffers.
         """
-        self._state.draining = True
-        log.info("stopping")
-        await self._wait_while(lambda: True, self._settings.drain_delay_seconds)
-        await self._close_port(sockets or [])
+        listeners = sockets or []
+        if self._retiring:
+            self._leave_port(listeners)
+        else:
+            self._state.draining = True
+            log.info("stopping")
+            await self._wait_while(lambda: True, self._settings.drain_delay_seconds)
+            await self._close_port(listeners)
         await self._finish_connections()
         if self._state.access_log:
             self._state.access_log.flush()
 
-    async def _close_port(self, listeners: list[socket.socket]) -> None:
-        await self._accept_waiting(listeners)
+    def _leave_port(self, listeners: Listeners) -> None:
+        """Leave new connections to the successor, and end those that are open.
+
+        Readiness does not fail: the service goes on.
+        """
+        # Requests in progress share the list.
+        self.server_state.default_headers.append((b"connection", b"close"))
+        for server in self.servers:
+            server.close()
+        close(listeners)
+
+    async def _close_port(self, listeners: Listeners) -> None:
+        """Close the port once all established connections are accepted.
+
+        Closing a socket resets the connections that wait in it. As long as new ones
+        come, some always wait: a client that opens one for each request comes back
+        with each response. So the kernel drops attempts to connect first, where it
+        can, and handshakes that have begun get their time.
+        """
+        connecting: list[Task[object]] = []
+        filtered = [drop_new_connections(listener) for listener in listeners]
+        if all(filtered):
+            loop = asyncio.get_running_loop()
+            end = loop.time() + HANDSHAKE_SECONDS
+            while loop.time() < end:
+                connecting += self._accept_waiting(listeners)
+                await asyncio.sleep(POLL_SECONDS)
+        connecting += self._accept_waiting(listeners)
+        self._close_listeners(listeners)  # nothing may be awaited in between
+        await asyncio.gather(*connecting, return_exceptions=True)
+
+    def _accept_waiting(self, listeners: Listeners) -> list[Task[object]]:
+        """Accept all waiting connections; return the tasks that begin to serve them.
+
+        The event loop itself would accept one in each turn.
+        """
+        loop = asyncio.get_running_loop()
+        tasks: list[Task[object]] = []
+        for listener in listeners:
+            for accepted in accept_waiting(listener):
+                connect = loop.connect_accepted_socket(self._new_connection, accepted)
+                tasks.append(asyncio.create_task(connect))
+        return tasks
+
+    def _new_connection(self) -> HttpProtocol:
+        return self._protocol(
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+
+    def _close_listeners(self, listeners: Listeners) -> None:
         for listener in listeners:
             # The main process holds the socket too: without a shutdown it would
             # still be given connections.
@@ -156,27 +262,14 @@ class Server(uvicorn.Server):
                 listener.shutdown(socket.SHUT_RD)
         for server in self.servers:
             server.close()
-        for listener in listeners:
-            listener.close()
-
-    async def _accept_waiting(self, listeners: list[socket.socket]) -> None:
-        """Accept the connections that are already established.
-
-        The event loop accepts one from each listener in a turn.
-        """
-        for _ in range(BACKLOG):
-            readable, _, _ = select.select(listeners, [], [], 0)
-            if not readable:
-                return
-            await asyncio.sleep(0)
+        close(listeners)
 
     async def _finish_connections(self) -> None:
         """Wait for open requests, close idle connections, cut what remains."""
         connections = self.server_state.connections
         await self._wait_while(lambda: connections, LINGER_SECONDS)
-        for connection in list(connections):
-            connection.shutdown()
-        await self._wait_while(lambda: connections, self._settings.drain_grace_seconds)
+        grace_seconds = self._settings.drain_grace_seconds
+        await self._wait_while(self._close_idle_connections, grace_seconds)
         if not connections:
             return
         log.warning("cut %d connections: drain_grace_seconds is over", len(connections))
@@ -184,6 +277,12 @@ class Server(uvicorn.Server):
             assert isinstance(connection, HttpProtocol)  # noqa: S101 - for the type
             connection.cut()
         await asyncio.sleep(POLL_SECONDS)  # their requests are cancelled meanwhile
+
+    def _close_idle_connections(self) -> bool:
+        """Close connections without a request; return whether any are open."""
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        return bool(self.server_state.connections)
 
     async def _wait_while(
         self, condition: Callable[[], object], seconds: float

@@ -1,129 +1,246 @@
 """Worker processes on one port, forked and supervised by the main process."""
 
 import logging
+import math
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-WATCHED_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
-STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
+from service.observability.metrics import Metrics
+from service.server.signals import STOP_SIGNALS, SignalReceiver
+from service.server.sockets import Listeners, close
+
 # A worker that dies younger is replaced only after this time: the next may die too.
 MIN_LIFETIME_SECONDS = 1.0
+FORK_RETRY_SECONDS = 1.0
+# A worker is replaced after so many checks in a row that find no new heartbeat. Checks
+# are counted, not seconds: this process may have been stopped itself.
+MAX_SILENT_CHECKS = 10
+# In parts of the timeout: two heartbeats for each check.
+HEARTBEAT_PERIOD = 0.5 / MAX_SILENT_CHECKS
 # Time for a worker to end, beyond the delay and the grace time.
 STOP_MARGIN_SECONDS = 2.0
+# The same after a second Ctrl-C.
+FORCED_STOP_SECONDS = 0.5
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Worker:
-    """A worker process; ``started`` in seconds of the monotonic clock."""
+    """A worker process.
 
-    number: int
+    slot: which of the listening sockets are its own, from 0.
+    row: its row of the metrics.
+    started: seconds of the monotonic clock.
+    retiring: its successor serves the slot; it finishes its requests and ends.
+    heartbeats: their number at the last check.
+    silent_checks: how many checks in a row found no new one.
+    """
+
+    slot: int
+    row: int
     started: float
+    retiring: bool = False
+    heartbeats: float = 0.0
+    silent_checks: int = 0
 
 
 class Workers:
-    """Supervisor of one worker process for each listening socket.
+    """Supervisor of worker processes, each with listening sockets of its own.
 
-    Connections to a socket whose worker died wait for its successor.
-
-    reload: loads the application in this process, from which later workers are
-        forked; returns whether it succeeded.
-    restarted: called for each worker that is replaced.
-    stop_seconds: time in which a worker ends by itself after a signal.
+    Connections to the sockets of a worker that died wait for its successor. Workers
+    never load a model themselves, as the files may change between two loads: this
+    process does, and forks all workers anew from what it loaded.
     """
 
     def __init__(
         self,
-        listeners: Sequence[socket.socket],
+        listeners: Sequence[Listeners],
         reload: Callable[[], bool],
-        restarted: Callable[[], None],
+        metrics: Metrics,
+        *,
+        timeout_seconds: float,
         stop_seconds: float,
     ) -> None:
+        """Take what the workers share; start none yet.
+
+        reload: loads the application in this process; returns whether it succeeded.
+        timeout_seconds: time after which a worker without a heartbeat is replaced.
+        stop_seconds: time in which a worker ends by itself after a signal.
+        """
         self._listeners = listeners
         self._reload = reload
-        self._restarted = restarted
+        self._metrics = metrics
+        self._timeout_seconds = timeout_seconds
         self._stop_seconds = stop_seconds
         self._workers: dict[int, Worker] = {}  # by process id
+        # Slots without a worker, or whose worker is to retire, and when to fork one.
+        self._due = dict.fromkeys(range(len(listeners)), 0.0)
+        self._next_check = time.monotonic()
+        self._reload_requested = False
+        self._signals = SignalReceiver()
         # The write end closes when this process ends, however that happens; each
         # worker then finds the read end readable, and ends too.
         self.supervisor_ended, self._write_end = os.pipe()
 
-    def run(self) -> int:
+    def run(self) -> Worker | None:
         """Fork workers and replace those that die, until SIGTERM or SIGINT.
 
-        Like fork, return in each worker too: its number, from 1. In this process,
-        return 0 when all workers have ended.
+        Like fork, return in each worker too: the worker. In this process, return None
+        when all workers have ended.
         """
-        # A worker unblocks the signals once it can handle them.
-        signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED_SIGNALS)
-        for number in range(1, len(self._listeners) + 1):
-            if self._fork(number):
-                return number
-        while (received := signal.sigwait(WATCHED_SIGNALS)) not in STOP_SIGNALS:
-            if received == signal.SIGCHLD:
-                if number := self._replace_dead():
-                    return number
-            elif self._reload():
-                self._send(signal.SIGHUP)
-        # Connections may wait at the socket of a worker that died just now.
-        if number := self._replace_dead():
-            return number
+        while True:
+            if worker := self._fork_due(time.monotonic()):
+                return worker
+            received = self._signals.wait(self._seconds_to_act())
+            self._reap()
+            self._check_heartbeats()
+            if received & STOP_SIGNALS:
+                break
+            if signal.SIGHUP in received:
+                self._reload_requested = True
+            self._reload_if_requested()
+        # Connections may wait at the sockets of a worker that died just now.
+        if worker := self._fork_due(math.inf):
+            return worker
         self._stop()
-        return 0
+        return None
 
-    def _fork(self, number: int) -> bool:
-        """Fork a worker; return True in the worker."""
-        process = os.fork()
-        if process:
-            self._workers[process] = Worker(number, time.monotonic())
-            return False
+    def _seconds_to_act(self) -> float:
+        """Return the time until a fork is due or heartbeats are to be checked."""
+        times = [self._next_check, *self._due.values()]
+        return min(times) - time.monotonic()
+
+    def _fork_due(self, now: float) -> Worker | None:
+        """Fork the workers that are due; return the worker in each of them."""
+        due_slots = [slot for slot, due in self._due.items() if due <= now]
+        for slot in due_slots:
+            if worker := self._fork(slot):
+                return worker
+        return None
+
+    def _fork(self, slot: int) -> Worker | None:
+        """Fork a worker; return it in the new process."""
+        worker = Worker(slot, self._free_row(slot), time.monotonic())
+        try:
+            process = os.fork()
+        except OSError as error:
+            self._due[slot] = worker.started + FORK_RETRY_SECONDS
+            log.error(  # noqa: TRY400 - one line
+                "cannot fork worker %d, trying again: %s", slot + 1, error.strerror
+            )
+            return None
+        if process == 0:
+            self._leave_supervision(slot)
+            return worker
+        del self._due[slot]
+        self._retire(slot)
+        self._workers[process] = worker
+        return None
+
+    def _free_row(self, slot: int) -> int:
+        """Return one of the slot's two rows of the metrics.
+
+        A retiring worker still counts in the other one.
+        """
+        rows = self._metrics.rows_of(slot)
+        used = {worker.row for worker in self._workers.values()}
+        return next(row for row in rows if row not in used)
+
+    def _leave_supervision(self, slot: int) -> None:
+        """Close what a worker does not need."""
+        self._signals.close()
         os.close(self._write_end)
-        for index, listener in enumerate(self._listeners, start=1):
-            if index != number:
-                listener.close()
-        return True
+        for other, listeners in enumerate(self._listeners):
+            if other != slot:
+                close(listeners)
 
-    def _replace_dead(self) -> int:
-        """Fork a successor of each dead worker; return its number in it, else 0."""
-        while process := self._ended_child():
+    def _retire(self, slot: int) -> None:
+        """Let the worker of a slot finish its requests and end."""
+        for process, worker in self._workers.items():
+            if worker.slot == slot and not worker.retiring:
+                worker.retiring = True
+                os.kill(process, signal.SIGHUP)
+
+    def _reload_if_requested(self) -> None:
+        """Load the application, and have every worker replaced by one that has it.
+
+        Only when the last replacement is complete: each slot has at most two workers.
+        """
+        retiring = any(worker.retiring for worker in self._workers.values())
+        if not self._reload_requested or retiring:
+            return
+        self._reload_requested = False
+        if self._reload():
+            self._due = dict.fromkeys(range(len(self._listeners)), 0.0)
+
+    def _check_heartbeats(self) -> None:
+        """Kill workers whose event loop does not respond; they are then replaced."""
+        now = time.monotonic()
+        if now < self._next_check:
+            return
+        self._next_check = now + self._timeout_seconds / MAX_SILENT_CHECKS
+        for process, worker in self._workers.items():
+            heartbeats = self._metrics.heartbeats(worker.row)
+            if heartbeats != worker.heartbeats:
+                worker.heartbeats = heartbeats
+                worker.silent_checks = 0
+                continue
+            worker.silent_checks += 1
+            if worker.silent_checks == MAX_SILENT_CHECKS:
+                self._kill_silent(process, worker)
+
+    def _kill_silent(self, process: int, worker: Worker) -> None:
+        log.error(
+            "worker %d (process %d) has not responded for %g s; killing it",
+            worker.slot + 1,
+            process,
+            self._timeout_seconds,
+        )
+        self._metrics.add("timeouts")
+        os.kill(process, signal.SIGKILL)
+
+    def _reap(self) -> None:
+        """Forget the workers that have ended; have those that died replaced."""
+        while process := ended_child():
             worker = self._workers.pop(process, None)
             if worker is None:  # process 1 of a container inherits orphans
                 continue
-            log.error(
-                "worker %d (process %d) died; replacing it", worker.number, process
-            )
-            self._restarted()
-            lifetime = time.monotonic() - worker.started
-            time.sleep(max(0.0, MIN_LIFETIME_SECONDS - lifetime))
-            if self._fork(worker.number):
-                return worker.number
-        return 0
+            self._metrics.clear_gauges(worker.row)
+            if worker.retiring:
+                continue
+            number = worker.slot + 1
+            log.error("worker %d (process %d) died; replacing it", number, process)
+            self._metrics.add("restarts")
+            self._due[worker.slot] = worker.started + MIN_LIFETIME_SECONDS
 
-    def _ended_child(self) -> int:
-        """Return the process id of a child that ended, or 0."""
-        if not self._workers:
-            return 0
-        return os.waitpid(-1, os.WNOHANG)[0]
+    def _stop(self) -> None:
+        """Stop all workers, by force if they take too long or at a second Ctrl-C."""
+        for listeners in self._listeners:
+            close(listeners)
+        self._send(signal.SIGTERM)
+        end = time.monotonic() + self._stop_seconds + STOP_MARGIN_SECONDS
+        while self._workers and time.monotonic() < end:
+            received = self._signals.wait(end - time.monotonic())
+            while process := ended_child():
+                self._workers.pop(process, None)
+            if signal.SIGINT in received:
+                self._send(signal.SIGINT)
+                end = min(end, time.monotonic() + FORCED_STOP_SECONDS)
+        self._send(signal.SIGKILL)
 
     def _send(self, number: signal.Signals) -> None:
         for process in self._workers:
             os.kill(process, number)
 
-    def _stop(self) -> None:
-        """Stop all workers, by force if they take too long."""
-        for listener in self._listeners:
-            listener.close()
-        self._send(signal.SIGTERM)
-        end = time.monotonic() + self._stop_seconds + STOP_MARGIN_SECONDS
-        while self._workers and time.monotonic() < end:
-            if process := self._ended_child():
-                self._workers.pop(process, None)
-            else:
-                seconds = max(0.0, end - time.monotonic())
-                signal.sigtimedwait({signal.SIGCHLD}, seconds)
-        self._send(signal.SIGKILL)
+
+def ended_child() -> int:
+    """Return the process id of a child that has ended, or 0."""
+    try:
+        process, _ = os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:  # there are no children
+        return 0
+    return process

@@ -11,7 +11,7 @@ MAX_TALK_SECONDS = 20
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """A response; names of headers are in lower case."""
 
     status: int
@@ -49,15 +49,15 @@ class Connection:
         self._reader = reader
         self.writer = writer
 
-    async def ask(self, content: bytes) -> Answer:
+    async def exchange(self, content: bytes) -> Response:
         """Send a request and read its response.
 
         Raises OSError or asyncio.IncompleteReadError if the connection is cut.
         """
         self.writer.write(content)
-        return await self.answer()
+        return await self.read_response()
 
-    async def answer(self) -> Answer:
+    async def read_response(self) -> Response:
         """Read a response.
 
         Raises asyncio.IncompleteReadError if the connection ends before it does.
@@ -69,7 +69,7 @@ class Connection:
             name, _, value = line.partition(": ")
             headers[name.lower()] = value
         body = await self._reader.readexactly(int(headers.get("content-length", "0")))
-        return Answer(int(status.split()[1]), headers, body)
+        return Response(int(status.split()[1]), headers, body)
 
     async def ended(self) -> bool:
         """Wait until the server ends the connection; check that no more bytes came."""
@@ -98,12 +98,12 @@ def with_connection(port: int, talk: Callable[[Connection], Awaitable[None]]) ->
     asyncio.run(run())
 
 
-def check_problem(answer: Answer, status: int, kind: str, *details: str) -> None:
+def check_problem(response: Response, status: int, kind: str, *details: str) -> None:
     """Check that a response is a problem of this type, and what its detail names."""
-    body = answer.json()
-    assert answer.status == body["status"] == status
-    assert answer.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    assert response.status == body["status"] == status
+    assert response.headers["content-type"] == "application/problem+json"
     assert body["type"] == f"urn:vae-service:problem:{kind}"
-    assert body["request_id"] == answer.headers["x-request-id"]
+    assert body["request_id"] == response.headers["x-request-id"]
     for detail in details:
         assert detail in body["detail"]

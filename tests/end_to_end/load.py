@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tests.end_to_end.connection import Answer, Connection, connect
+from tests.end_to_end.connection import Connection, Response, connect
 
 MAX_SECONDS = 600
 
@@ -14,12 +14,14 @@ class Load:
     """Clients that send the same request again and again, each on its own connection.
 
     A client whose connection ends opens a new one; with ``reconnect`` off, it ends too.
+    With ``until_refused``, a client ends without complaint when the port is closed.
     """
 
     port: int
     content: bytes
     clients: int
     reconnect: bool = True
+    until_refused: bool = False
     statuses: Counter[int] = field(default_factory=Counter)
     bodies: Counter[bytes] = field(default_factory=Counter)
     cut: list[str] = field(default_factory=list)
@@ -50,6 +52,10 @@ class Load:
             try:
                 async with connect(self.port) as connection:
                     await self._use(connection)
+            except ConnectionRefusedError as error:
+                if not self.until_refused:
+                    self.cut.append(f"not connected: {error}")
+                return
             except OSError as error:
                 self.cut.append(f"not connected: {error}")
                 return
@@ -60,15 +66,15 @@ class Load:
         """Send on one connection until it ends."""
         while not self.stopping:
             try:
-                answer = await connection.ask(self.content)
+                response = await connection.exchange(self.content)
             except (OSError, asyncio.IncompleteReadError) as error:
                 self.cut.append(repr(error))
                 return
-            self._note(answer)
-            if answer.headers.get("connection") == "close":
+            self._note(response)
+            if response.headers.get("connection") == "close":
                 self.told_to_close += 1
                 return
 
-    def _note(self, answer: Answer) -> None:
-        self.statuses[answer.status] += 1
-        self.bodies[answer.body] += 1
+    def _note(self, response: Response) -> None:
+        self.statuses[response.status] += 1
+        self.bodies[response.body] += 1

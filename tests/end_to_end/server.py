@@ -2,13 +2,16 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Condition, Thread
+from typing import Any
 
 import httpx
 
@@ -57,11 +60,10 @@ class Log:
 
 
 @dataclass
-class Server:
+class UnloggedServer:
     """A running service and its URL."""
 
-    process: subprocess.Popen[str]
-    log: Log
+    process: "subprocess.Popen[Any]"
     url: str
 
     @property
@@ -73,11 +75,33 @@ class Server:
         """Return an HTTP client of the service."""
         return httpx.Client(base_url=self.url, timeout=30, **options)  # type: ignore[arg-type]  # httpx's own
 
+    def wait_until_ready(self) -> None:
+        """Wait until /readyz is 200."""
+        end = time.monotonic() + START_SECONDS
+        while not self._is_ready():
+            assert self.process.poll() is None
+            assert time.monotonic() < end
+
+    def _is_ready(self) -> bool:
+        try:
+            with self.client() as client:
+                return client.get("/readyz").status_code == 200
+        except httpx.TransportError:
+            time.sleep(0.05)
+            return False
+
     def workers(self) -> list[int]:
         """Return the process ids of its workers."""
         main_thread = f"/proc/{self.process.pid}/task/{self.process.pid}"
         children = Path(main_thread, "children").read_text()
         return [int(number) for number in children.split()]
+
+
+@dataclass
+class Server(UnloggedServer):
+    """A running service whose log is read."""
+
+    log: Log
 
 
 @contextmanager
@@ -103,11 +127,45 @@ def serve(
         log = Log(process)
         try:
             url = log.wait_for(r"http://127\.0\.0\.1:\d+")[0]
-            yield Server(process, log, url)
+            yield Server(process, url, log)
         finally:
             process.terminate()
             process.wait(timeout=60)
             log.reader.join(timeout=60)
+
+
+@contextmanager
+def serve_without_log(
+    *command: str, stderr: int | None = None, **variables: str
+) -> Iterator[UnloggedServer]:
+    """Start a service with two workers whose log is not read; stop it in the end.
+
+    stderr: a file descriptor to log to.
+    """
+    (port,) = free_ports(1)
+    with subprocess.Popen(
+        [*command, "--port", str(port), "--workers", "2"],
+        cwd=REPOSITORY,
+        env={**os.environ, **variables},
+        stderr=stderr,
+    ) as process:
+        server = UnloggedServer(process, f"http://127.0.0.1:{port}")
+        try:
+            server.wait_until_ready()
+            yield server
+        finally:
+            process.terminate()
+            assert process.wait(timeout=30) == 0
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on."""
+    with ExitStack() as stack:
+        sockets = [
+            stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            for _ in range(count)
+        ]
+        return [listener.getsockname()[1] for listener in sockets]
 
 
 def resident_kilobytes(process: int) -> int:

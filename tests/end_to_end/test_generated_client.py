@@ -1,4 +1,4 @@
-"""A client that others would generate from the OpenAPI schema, and a typed program that uses it."""
+"""A client generated from the OpenAPI schema, used by a typed program."""
 
 import subprocess
 import sys
@@ -9,7 +9,18 @@ import numpy as np
 from tests.end_to_end.server import serve
 from tests.samples import card_examples, pixels_of
 
-CONFIGURATION = "post_hooks: []"  # neither format nor lint
+CONFIGURATION = "post_hooks: []"  # do not format or lint the output
+GENERATE = [
+    "-m",
+    "openapi_python_client",
+    "generate",
+    "--path=openapi.json",
+    "--config=configuration.yml",
+    "--meta=none",
+    "--output-path=digits",
+    "--fail-on-warning",
+]
+CHECK_TYPES = ["-m", "mypy", "--strict", "--no-warn-redundant-casts"]
 PROGRAM = """
 import sys
 
@@ -23,21 +34,24 @@ def main(url: str, digit: str) -> None:
     with Client(base_url=url) as client:
         encoded = encode.sync(client=client, body=EncodeRequest(images=[digit]))
         assert isinstance(encoded, EncodeResponse)
-        decoded = decode.sync(client=client, body=DecodeRequest(latents=[encoded.latents[0].mean]))
+        mean = encoded.latents[0].mean
+        decoded = decode.sync(client=client, body=DecodeRequest(latents=[mean]))
         assert isinstance(decoded, ImagesResponse)
-        reconstructed = reconstruct.sync(client=client, body=ReconstructRequest(images=[digit]))
+        body = ReconstructRequest(images=[digit])
+        reconstructed = reconstruct.sync(client=client, body=body)
         assert isinstance(reconstructed, ReconstructResponse)
-        refused = decode.sync(client=client, body=DecodeRequest(latents=[[0.0]]))
-        assert isinstance(refused, Problem)
-        print(decoded.images[0], reconstructed.images[0], refused.errors[0].pointer if refused.errors else None)
+        rejected = decode.sync(client=client, body=DecodeRequest(latents=[[0.0]]))
+        assert isinstance(rejected, Problem)
+        pointer = rejected.errors[0].pointer if rejected.errors else None
+        print(decoded.images[0], reconstructed.images[0], pointer)
 
 
 main(*sys.argv[1:])
 """
 
 
-def run(*arguments: str, folder: Path) -> str:
-    """Run a module or program; give what it writes, once it has ended well."""
+def run_python(*arguments: str, folder: Path) -> str:
+    """Run Python in a folder and return its output; check that it succeeds."""
     ended = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
@@ -49,41 +63,24 @@ def run(*arguments: str, folder: Path) -> str:
     return ended.stdout
 
 
-def test_a_generated_client_brings_a_digit_there_and_back(tmp_path: Path) -> None:
-    """Without a warning of the generator's nor a fault of its types; what it decodes is the reconstruction."""
+def test_a_generated_client_encodes_and_decodes_a_digit(tmp_path: Path) -> None:
+    """The generator has no warnings, and the types have no errors.
+
+    The decoded image is the reconstruction.
+    """
     (tmp_path / "configuration.yml").write_text(CONFIGURATION)
     (tmp_path / "program.py").write_text(PROGRAM)
     digit = card_examples()[0]
     with serve("--workers", "1") as server:
         with server.client() as client:
-            (tmp_path / "openapi.json").write_bytes(client.get("/openapi.json").content)
-        options = (
-            "--path=openapi.json",
-            "--config=configuration.yml",
-            "--meta=none",
-            "--output-path=digits",
-        )
-        run(
-            "-m",
-            "openapi_python_client",
-            "generate",
-            *options,
-            "--fail-on-warning",
-            folder=tmp_path,
-        )
-        run(
-            "-m",
-            "mypy",
-            "--strict",
-            "--no-warn-redundant-casts",
-            "digits",
-            "program.py",
-            folder=tmp_path,
-        )
-        decoded, reconstructed, pointer = run(
-            "program.py", server.url, digit, folder=tmp_path
-        ).split()
+            schema = client.get("/openapi.json").content
+        (tmp_path / "openapi.json").write_bytes(schema)
+        run_python(*GENERATE, folder=tmp_path)
+        run_python(*CHECK_TYPES, "digits", "program.py", folder=tmp_path)
+        output = run_python("program.py", server.url, digit, folder=tmp_path)
 
+    decoded, reconstructed, pointer = output.split()
+    differences = pixels_of(decoded) / 255 - pixels_of(digit) / 255
     assert decoded == reconstructed
-    assert np.abs(pixels_of(decoded) / 255 - pixels_of(digit) / 255).mean() < 0.05
+    assert np.abs(differences).mean() < 0.05
     assert pointer == "#/latents/0"

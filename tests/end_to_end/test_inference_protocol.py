@@ -1,4 +1,4 @@
-"""The Open Inference Protocol to a real server, asked by Triton's own client and in plain JSON."""
+"""The Open Inference Protocol, used by Triton's own client and with plain JSON."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,6 @@ from tritonclient.http import (
     InferenceServerClient,
     InferInput,
     InferRequestedOutput,
-    InferResult,
 )
 from tritonclient.utils import InferenceServerException
 
@@ -25,30 +24,29 @@ OUTPUTS = {"encoder": ["mean", "log_variance"], "decoder": ["pixels"]}
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """A running server."""
+    """Running server."""
     with serve() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def triton(server: Server) -> Iterator[InferenceServerClient]:
-    """Triton's client of it."""
+    """Triton's client, connected to the server."""
     with InferenceServerClient(server.url.removeprefix("http://")) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def client(server: Server) -> Iterator[httpx.Client]:
-    """A plain client of it."""
+    """HTTP client of the server."""
     with server.client() as client:
         yield client
 
 
 def tensor(name: str, values: Floats, *, binary: bool = True) -> InferInput:
-    """An input."""
-    return InferInput(name, list(values.shape), "FP32").set_data_from_numpy(
-        values, binary_data=binary
-    )
+    """Return an input of a request."""
+    empty = InferInput(name, list(values.shape), "FP32")
+    return empty.set_data_from_numpy(values, binary_data=binary)
 
 
 def infer(
@@ -59,91 +57,81 @@ def infer(
     *,
     binary: bool,
 ) -> list[Floats]:
-    """All outputs of a model, of values that are sent and answered in batches, in JSON or as bytes."""
-    outputs = [
-        InferRequestedOutput(output, binary_data=binary) for output in OUTPUTS[model]
-    ]
-    results: list[InferResult] = [
-        triton.infer(
-            model,
-            [tensor(name, values[first : first + BATCH], binary=binary)],
-            outputs=outputs,
-        )
-        for first in range(0, len(values), BATCH)
-    ]
+    """Send values in batches, as bytes or in JSON, and return all outputs."""
+    names = OUTPUTS[model]
+    outputs = [InferRequestedOutput(output, binary_data=binary) for output in names]
+    results = []
+    for start in range(0, len(values), BATCH):
+        batch = tensor(name, values[start : start + BATCH], binary=binary)
+        results.append(triton.infer(model, [batch], outputs=outputs))
     return [
         np.concatenate([result.as_numpy(output) for result in results])
-        for output in OUTPUTS[model]
+        for output in names
     ]
 
 
 def post(
     client: httpx.Client, path: str, field: str, items: list[object]
 ) -> list[object]:
-    """What an operation of the service itself answers to items, in the same batches."""
-    answers: list[object] = []
-    for first in range(0, len(items), BATCH):
-        answer = client.post(path, json={field: items[first : first + BATCH]})
-        assert answer.status_code == 200, answer.text
-        (found,) = answer.json().values()
-        answers += found
-    return answers
-
-
-@pytest.mark.parametrize("binary", [True, False], ids=["bytes", "JSON"])
-def test_tritons_client_encodes_and_decodes_1000_digits(
-    triton: InferenceServerClient,
-    client: httpx.Client,
-    test_digits: Digits,
-    binary: bool,  # noqa: FBT001 - a case
-) -> None:
-    """It gets the means and log-variances of /encode to 1e-6, and the pixels of /decode within one grey level."""
-    grey = np.asarray(test_digits.images)
-    mean, log_variance = infer(
-        triton,
-        "encoder",
-        "pixels",
-        grey.astype(np.float32) / np.float32(255),
-        binary=binary,
-    )
-    (pixels,) = infer(triton, "decoder", "latent", mean, binary=binary)
-    posteriors = post(
-        client, "/encode", "images", [grey_png(image.tolist()) for image in grey[:, 0]]
-    )
-    images = post(client, "/decode", "latents", mean.tolist())
-
-    assert mean.shape == log_variance.shape == (1000, 32)
-    assert pixels.shape == (1000, 1, 28, 28)
-    assert np.abs(mean - values_of(posteriors, "mean")).max() <= 1e-6
-    assert np.abs(log_variance - values_of(posteriors, "log_variance")).max() <= 1e-6
-    theirs = np.stack([pixels_of(str(image)) for image in images])
-    assert np.abs(pixels[:, 0] * 255 - theirs).max() <= 1
+    """Send items to one of the service's operations in batches; return all results."""
+    results: list[object] = []
+    for start in range(0, len(items), BATCH):
+        body = {field: items[start : start + BATCH]}
+        response = client.post(path, json=body)
+        assert response.status_code == 200, response.text
+        (found,) = response.json().values()
+        results += found
+    return results
 
 
 def values_of(posteriors: list[object], name: str) -> NDArray[np.float64]:
-    """One field of /encode's answers."""
+    """Return one field of posteriors, (batch, latent)."""
     return np.array(
         [posterior[name] for posterior in posteriors if isinstance(posterior, dict)]
     )
 
 
-def test_bytes_and_json_are_the_same_numbers(
+@pytest.mark.parametrize("binary", [True, False], ids=["bytes", "JSON"])
+def test_the_results_for_1000_digits_are_those_of_the_operations(
+    triton: InferenceServerClient,
+    client: httpx.Client,
+    test_digits: Digits,
+    binary: bool,  # noqa: FBT001 - a case
+) -> None:
+    """Posteriors agree with /encode to 1e-6, pixels with /decode to one grey level."""
+    grey = np.asarray(test_digits.images)
+    unit = grey.astype(np.float32) / np.float32(255)
+    mean, log_variance = infer(triton, "encoder", "pixels", unit, binary=binary)
+    (pixels,) = infer(triton, "decoder", "latent", mean, binary=binary)
+    pngs: list[object] = [grey_png(image.tolist()) for image in grey[:, 0]]
+    posteriors = post(client, "/encode", "images", pngs)
+    images = post(client, "/decode", "latents", mean.tolist())
+
+    expected_mean = values_of(posteriors, "mean")
+    expected_log_variance = values_of(posteriors, "log_variance")
+    expected_levels = np.stack([pixels_of(str(image)) for image in images])
+    assert mean.shape == log_variance.shape == (1000, 32)
+    assert pixels.shape == (1000, 1, 28, 28)
+    assert np.abs(mean - expected_mean).max() <= 1e-6
+    assert np.abs(log_variance - expected_log_variance).max() <= 1e-6
+    assert np.abs(pixels[:, 0] * 255 - expected_levels).max() <= 1
+
+
+def test_bytes_and_json_have_the_same_numbers(
     triton: InferenceServerClient, random: np.random.Generator
 ) -> None:
-    """Bit by bit, between the grey levels too."""
+    """They are bit-identical, also for pixels between two grey levels."""
     values = random.random((20, 1, 28, 28), dtype=np.float32)
-    binary, text = (
-        infer(triton, "encoder", "pixels", values, binary=binary)
-        for binary in (True, False)
-    )
+    from_bytes = infer(triton, "encoder", "pixels", values, binary=True)
+    from_json = infer(triton, "encoder", "pixels", values, binary=False)
 
-    assert np.array_equal(binary, text)
+    assert np.array_equal(from_bytes, from_json)
 
 
-def test_tritons_client_reads_what_the_service_tells(
+def test_tritons_client_reads_probes_and_metadata(
     triton: InferenceServerClient,
 ) -> None:
-    """Probes and metadata, with and without the version."""
+    """The version may be named or not."""
     assert triton.is_server_live()
     assert triton.is_server_ready()
     extensions = triton.get_server_metadata()["extensions"]
@@ -154,7 +142,8 @@ def test_tritons_client_reads_what_the_service_tells(
         assert triton.is_model_ready(model, "1")
         assert triton.get_model_metadata(model, "1") == metadata
         assert [output["name"] for output in metadata["outputs"]] == outputs
-    assert triton.get_model_metadata("encoder")["inputs"][0]["shape"] == [-1, 1, 28, 28]
+    (pixels,) = triton.get_model_metadata("encoder")["inputs"]
+    assert pixels["shape"] == [-1, 1, 28, 28]
     assert not triton.is_model_ready("sampler")
 
 
@@ -193,7 +182,7 @@ def test_tritons_client_may_compress_requests(
 
 
 def test_tritons_client_need_not_name_outputs(triton: InferenceServerClient) -> None:
-    """It then asks for all, as bytes; here with the version, and an id."""
+    """By default it requests all of them as bytes. The id is returned."""
     latent = np.zeros((3, 32), np.float32)
     result = triton.infer(
         "decoder", [tensor("latent", latent)], model_version="1", request_id="mine"
@@ -226,10 +215,10 @@ def test_tritons_client_need_not_name_outputs(triton: InferenceServerClient) -> 
         ("sampler", np.zeros((1, 32), np.float32), "Not Found"),
     ],
 )
-def test_tritons_client_reads_refusals(
+def test_tritons_client_reads_the_messages_of_rejections(
     triton: InferenceServerClient, model: str, values: Floats, message: str
 ) -> None:
-    """Its error says what the service says."""
+    """Its exception has the service's message."""
     with pytest.raises(InferenceServerException) as error:
         triton.infer(model, [tensor("latent", values)])
 
@@ -237,19 +226,18 @@ def test_tritons_client_reads_refusals(
     assert "exception occurred in the client" not in error.value.message()
 
 
-def test_json_without_a_client(client: httpx.Client) -> None:
-    """A request that one can write by hand: what is encoded and decoded again is near."""
-    digit = np.asarray(pixels_of(client.get("/model").json()["examples"][0])) / 255
+def test_json_needs_no_special_client(client: httpx.Client) -> None:
+    """A digit is encoded and decoded by two simple requests."""
+    example = client.get("/model").json()["examples"][0]
+    digit = pixels_of(example) / 255
     image = {
         "name": "pixels",
         "shape": [1, 1, 28, 28],
         "datatype": "FP32",
         "data": digit[np.newaxis, np.newaxis].tolist(),
     }
-    encoded = client.post(
-        "/v2/models/encoder/infer",
-        json={"inputs": [image], "outputs": [{"name": "mean"}]},
-    ).json()
+    request = {"inputs": [image], "outputs": [{"name": "mean"}]}
+    encoded = client.post("/v2/models/encoder/infer", json=request).json()
     (mean,) = encoded["outputs"]
     latent = {
         "name": "latent",
@@ -257,9 +245,9 @@ def test_json_without_a_client(client: httpx.Client) -> None:
         "datatype": mean["datatype"],
         "data": mean["data"],
     }
-    (pixels,) = client.post(
-        "/v2/models/decoder/infer", json={"inputs": [latent]}
-    ).json()["outputs"]
+    decoded = client.post("/v2/models/decoder/infer", json={"inputs": [latent]}).json()
+    (pixels,) = decoded["outputs"]
 
+    differences = np.reshape(pixels["data"], (28, 28)) - digit
     assert pixels["shape"] == [1, 1, 28, 28]
-    assert np.mean((np.reshape(pixels["data"], (28, 28)) - digit) ** 2) < 0.02
+    assert np.square(differences).mean() < 0.02

@@ -13,7 +13,7 @@ from tests.samples import MODEL
 from training.artifact.exported_model import ExportedModel
 from training.data.digits import Digits
 from training.data.mnist import DataSource
-from training.evaluation.evaluate import measure
+from training.evaluation.autoencoder_quality import autoencoder_quality
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_the_first_thousand_digits_agree_with_the_card(
     card: dict[str, Any], test_digits: Digits
 ) -> None:
     """Measured on a tenth of the test set, the quality is within 10 % of the card's."""
-    quality = measure(ExportedModel(MODEL), test_digits)
+    quality = autoencoder_quality(ExportedModel(MODEL), test_digits)
 
     assert quality.squared_error_per_pixel == pytest.approx(
         card["quality"]["squared_error_per_pixel"], rel=0.1
@@ -105,8 +105,8 @@ def test_the_whole_test_set_reproduces_the_cards_quality(
     card: dict[str, Any], mnist_folder: Path
 ) -> None:
     """Within a relative difference of 1e-4."""
-    source = DataSource()
-    quality = asdict(measure(ExportedModel(MODEL), source.load("t10k", mnist_folder)))
+    digits = DataSource().load("t10k", mnist_folder)
+    quality = asdict(autoencoder_quality(ExportedModel(MODEL), digits))
 
     assert quality == pytest.approx(
         {name: card["quality"][name] for name in quality}, rel=1e-4

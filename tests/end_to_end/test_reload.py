@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from tests.end_to_end.connection import connect, request
 from tests.end_to_end.load import Load
 from tests.end_to_end.server import Server, serve
+from tests.end_to_end.test_workers import wait_for_workers
 from tests.models import DAMAGES, Damage, make_another
 from tests.samples import MODEL, card_examples
 
@@ -31,7 +33,7 @@ def answer_of(server: Server) -> bytes:
 
     async def run() -> bytes:
         async with connect(server.port) as connection:
-            return (await connection.ask(DIGIT)).body
+            return (await connection.exchange(DIGIT)).body
 
     return asyncio.run(run())
 
@@ -100,14 +102,40 @@ def test_a_bad_model_leaves_the_old_one_in_service(
     assert set(load.bodies) == {old}
 
 
-def test_a_worker_that_is_replaced_has_the_new_model(folder: Path) -> None:
-    """A worker that is forked after a reload serves the reloaded model."""
+def test_all_workers_serve_the_model_that_was_loaded(folder: Path) -> None:
+    """They do not load it themselves: its files may have changed or gone since.
+
+    One worker is stopped (SIGSTOP) while the others change over.
+    """
     with serve("--workers", "2", "--model", str(folder)) as server:
+        wait_for_workers(server, 2)
         make_another(folder)
         expected = json.loads((folder / "model.json").read_bytes())
+        old_workers = server.workers()
+        os.kill(old_workers[0], signal.SIGSTOP)
         server.process.send_signal(signal.SIGHUP)
         server.log.wait_for("model reloaded")
         shutil.rmtree(folder)
+        os.kill(old_workers[0], signal.SIGCONT)
+        for worker in old_workers:
+            wait_for_workers(server, 2, gone=worker)
+        for _ in range(8):  # connections are spread over the workers
+            with server.client() as client:
+                assert client.get("/model").json() == expected
+
+
+def test_a_worker_that_is_replaced_has_the_new_model(folder: Path) -> None:
+    """A worker that is forked after a reload serves the reloaded model."""
+    with serve("--workers", "2", "--model", str(folder)) as server:
+        wait_for_workers(server, 2)
+        make_another(folder)
+        expected = json.loads((folder / "model.json").read_bytes())
+        old_workers = server.workers()
+        server.process.send_signal(signal.SIGHUP)
+        server.log.wait_for("model reloaded")
+        shutil.rmtree(folder)
+        for worker in old_workers:
+            wait_for_workers(server, 2, gone=worker)
         for worker in server.workers():
             kill_and_wait(server, worker)
         with server.client() as client:
@@ -120,6 +148,46 @@ def kill_and_wait(server: Server, worker: int) -> None:
     server.log.wait_for(f"process {worker}\\) died; replacing it")
 
 
+def test_probes_succeed_while_workers_are_replaced(folder: Path) -> None:
+    """A worker that retires answers /readyz on open connections with 200."""
+    with serve("--workers", "2", "--model", str(folder)) as server:
+        wait_for_workers(server, 2)
+        load = Load(server.port, request("GET", "/readyz"), clients=8)
+
+        async def run() -> None:
+            sending = asyncio.create_task(load.run())
+            for _ in range(3):
+                await load.reach(load.answered + 200)
+                retiring = server.workers()
+                server.process.send_signal(signal.SIGHUP)
+                for worker in retiring:
+                    await asyncio.to_thread(wait_for_workers, server, 2, worker)
+            load.stop()
+            await sending
+
+        asyncio.run(run())
+
+    assert load.cut == []
+    assert set(load.statuses) == {200}
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_reloads_are_coalesced_and_end_with_the_service(workers: str) -> None:
+    """A hundred requests for a reload cause a few, and none after SIGTERM."""
+    with serve("--workers", workers) as server:
+        for _ in range(100):
+            server.process.send_signal(signal.SIGHUP)
+            time.sleep(0.001)
+        server.process.send_signal(signal.SIGTERM)
+        started = time.monotonic()
+        assert server.process.wait(timeout=60) == 0
+        seconds = time.monotonic() - started
+
+    assert seconds < 5
+    reloads = [line for line in server.log.lines if "model reloaded" in line]
+    assert len(reloads) <= 5
+
+
 def test_the_endpoint_exists_only_if_enabled(folder: Path) -> None:
     """It needs a key; without the setting it is 404."""
     with serve(
@@ -128,8 +196,11 @@ def test_the_endpoint_exists_only_if_enabled(folder: Path) -> None:
         with server.client() as client:
             assert client.post("/model/reload").status_code == 401
             make_another(folder)
-            answer = client.post("/model/reload", headers={"X-API-Key": KEY})
-            assert (answer.status_code, answer.json()) == (202, {"status": "reloading"})
+            response = client.post("/model/reload", headers={"X-API-Key": KEY})
+            assert (response.status_code, response.json()) == (
+                202,
+                {"status": "reloading"},
+            )
         server.log.wait_for("model reloaded")
 
     with serve("--workers", "1") as server, server.client() as client:

@@ -1,4 +1,4 @@
-"""Keys, origins, hosts, proxies, and the headers that go with each answer."""
+"""API keys, CORS, allowed hosts, trusted proxies and security headers."""
 
 from collections.abc import Iterator
 
@@ -8,18 +8,18 @@ import pytest
 from tests.end_to_end.server import Server, serve
 from tests.samples import card_examples
 
-FIRST_KEY, SECOND_KEY, FILE_KEY = (
-    "the-first-key-of-two",
-    "the-second-key-of-two",
-    "a-key-out-of-a-file",
-)
+FIRST_KEY = "the-first-key-of-two"
+SECOND_KEY = "the-second-key-of-two"
+FILE_KEY = "a-key-out-of-a-file"
+KEYS = (FIRST_KEY, SECOND_KEY, FILE_KEY)
 IMAGES = {"images": card_examples()[:1]}
 ORIGIN = "https://example.org"
+ALLOWED_ORIGIN = "access-control-allow-origin"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that asks for keys and knows one origin."""
+    """Server with three API keys and one CORS origin."""
     path = tmp_path_factory.mktemp("keys") / "keys"
     path.write_text(f"{FILE_KEY}\n")
     with serve(
@@ -29,18 +29,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.mark.parametrize("key", [FIRST_KEY, SECOND_KEY, FILE_KEY])
-def test_each_key_opens_in_both_ways(server: Server, key: str) -> None:
-    """Several keys hold at once, so that one can be replaced while both are in use."""
+@pytest.fixture(scope="module")
+def default_server() -> Iterator[Server]:
+    """Server with default settings."""
+    with serve("--workers", "1") as server:
+        yield server
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_each_key_is_accepted_in_both_headers(server: Server, key: str) -> None:
+    """Several keys are valid at once, so that one can be replaced while in use."""
     with server.client() as client:
         for headers in (
             {"Authorization": f"Bearer {key}"},
             {"authorization": f"bearer  {key}"},
             {"X-API-Key": key},
         ):
-            assert (
-                client.post("/encode", json=IMAGES, headers=headers).status_code == 200
-            )
+            response = client.post("/encode", json=IMAGES, headers=headers)
+            assert response.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -57,122 +63,108 @@ def test_each_key_opens_in_both_ways(server: Server, key: str) -> None:
         {"X-API-Key": b"\xff\xfe"},
     ],
 )
-def test_nothing_else_opens(
+def test_requests_without_a_valid_key_are_rejected(
     server: Server, path: str, headers: dict[str, str | bytes]
 ) -> None:
-    """All but the probes is closed, without telling whether there is anything behind it."""
+    """The response is the same whether the path exists or not."""
+    given = httpx.Headers(headers)  # type: ignore[arg-type]  # bytes too
     with server.client() as client:
-        answer = client.post(path, json=IMAGES, headers=httpx.Headers(headers))  # type: ignore[arg-type]  # bytes too
+        response = client.post(path, json=IMAGES, headers=given)
+    problem = response.json()
 
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"].startswith("Bearer")
-    assert answer.json()["type"] == "urn:vae-service:problem:unauthorized"
-    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"].startswith("Bearer")
+    assert problem["type"] == "urn:vae-service:problem:unauthorized"
+    assert problem["request_id"] == response.headers["x-request-id"]
 
 
 def test_probes_need_no_key(server: Server) -> None:
-    """Whoever asks them has no secrets to keep."""
+    """Load balancers and orchestrators have none."""
     with server.client() as client:
-        assert (
-            client.get("/livez").status_code == client.get("/readyz").status_code == 200
-        )
+        assert client.get("/livez").status_code == 200
+        assert client.get("/readyz").status_code == 200
 
 
-def test_no_key_is_ever_logged(server: Server) -> None:
-    """Neither a good one nor a bad one."""
+def test_keys_are_never_logged(server: Server) -> None:
+    """Neither valid nor invalid ones are."""
+    headers = {"X-API-Key": "a-bad-key-not-to-be-logged", "X-Request-ID": "the-last"}
     with server.client() as client:
-        client.get(
-            "/model",
-            headers={
-                "X-API-Key": "a-bad-key-not-to-be-logged",
-                "X-Request-ID": "the-last",
-            },
-        )
+        client.get("/model", headers=headers)
     server.log.wait_for("the-last")
     log = "".join(server.log.lines)
 
-    assert not any(key in log for key in (FIRST_KEY, SECOND_KEY, FILE_KEY, "a-bad-key"))
+    for key in (*KEYS, "a-bad-key"):
+        assert key not in log
 
 
-def test_a_page_of_the_origin_may_ask_and_call(server: Server) -> None:
-    """The question before a request brings no key; the request does."""
+def test_a_page_of_the_configured_origin_may_send_requests(server: Server) -> None:
+    """The preflight needs no key; the request does."""
+    preflight_headers = {
+        "Origin": ORIGIN,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type,x-api-key",
+    }
+    headers = {"Origin": ORIGIN}
+    with_key = {"Origin": ORIGIN, "X-API-Key": FIRST_KEY}
     with server.client() as client:
-        asked = client.options(
-            "/encode",
-            headers={
-                "Origin": ORIGIN,
-                "Access-Control-Request-Method": "POST",
-                "Access-Control-Request-Headers": "content-type,x-api-key",
-            },
-        )
-        called = client.post(
-            "/encode", json=IMAGES, headers={"Origin": ORIGIN, "X-API-Key": FIRST_KEY}
-        )
-        refused = client.post("/encode", json=IMAGES, headers={"Origin": ORIGIN})
+        preflight = client.options("/encode", headers=preflight_headers)
+        accepted = client.post("/encode", json=IMAGES, headers=with_key)
+        rejected = client.post("/encode", json=IMAGES, headers=headers)
 
-    assert asked.status_code == called.status_code == 200
-    assert {
-        answer.headers["access-control-allow-origin"]
-        for answer in (asked, called, refused)
-    } == {ORIGIN}
+    assert preflight.status_code == 200
+    assert accepted.status_code == 200
+    for response in (preflight, accepted, rejected):
+        assert response.headers[ALLOWED_ORIGIN] == ORIGIN
 
 
-def test_a_page_of_another_origin_may_not(server: Server) -> None:
-    """Not even of one that begins like it."""
+@pytest.mark.parametrize(
+    "origin",
+    ["https://example.com", f"{ORIGIN}.example.com", "http://example.org", "null"],
+)
+def test_a_page_of_another_origin_may_not_read_responses(
+    server: Server, origin: str
+) -> None:
+    """Origins with another scheme, or with the configured one as prefix, are others."""
+    headers = {"Origin": origin, "X-API-Key": FIRST_KEY}
     with server.client() as client:
-        for origin in (
-            "https://example.com",
-            f"{ORIGIN}.example.com",
-            "http://example.org",
-            "null",
-        ):
-            answer = client.post(
-                "/encode",
-                json=IMAGES,
-                headers={"Origin": origin, "X-API-Key": FIRST_KEY},
-            )
-            assert "access-control-allow-origin" not in answer.headers
+        response = client.post("/encode", json=IMAGES, headers=headers)
+
+    assert ALLOWED_ORIGIN not in response.headers
 
 
-def test_without_the_setting_no_origin_may() -> None:
-    """CORS is off by default; so are hosts, keys and trust in proxies."""
+def test_by_default_nothing_is_restricted_and_no_proxy_is_trusted() -> None:
+    """CORS, allowed hosts and API keys are off as well."""
+    headers = {
+        "Origin": ORIGIN,
+        "Host": "any.example",
+        "X-Forwarded-For": "203.0.113.9",
+    }
     with serve("--workers", "1") as server, server.client() as client:
-        answer = client.get(
-            "/model",
-            headers={
-                "Origin": ORIGIN,
-                "Host": "any.example",
-                "X-Forwarded-For": "203.0.113.9",
-            },
-        )
+        response = client.get("/model", headers=headers)
         server.log.wait_for('"client": "127.0.0.1", "method": "GET", "route": "/model"')
 
-    assert answer.status_code == 200
-    assert "access-control-allow-origin" not in answer.headers
+    assert response.status_code == 200
+    assert ALLOWED_ORIGIN not in response.headers
 
 
-def test_only_named_hosts_are_answered_for() -> None:
-    """In any case and with any port; probes go by address."""
+def test_requests_for_other_hosts_are_rejected() -> None:
+    """Case and port do not matter. Probes may use an address."""
     with (
         serve("--workers", "1", "--allowed-hosts", "vae.example,localhost") as server,
         server.client() as client,
     ):
-        for host, status in (
-            ("vae.example", 200),
-            ("VAE.example:8000", 200),
-            ("evil.example", 400),
-            ("vae", 400),
-        ):
-            answer = client.get("/model", headers={"Host": host})
-            assert answer.status_code == status
-        assert answer.json()["type"] == "urn:vae-service:problem:bad-request"
-        assert (
-            client.get("/readyz", headers={"Host": "10.0.0.1:8000"}).status_code == 200
-        )
+        for host in ("vae.example", "VAE.example:8000"):
+            assert client.get("/model", headers={"Host": host}).status_code == 200
+        for host in ("evil.example", "vae"):
+            response = client.get("/model", headers={"Host": host})
+            assert response.status_code == 400
+            assert response.json()["type"] == "urn:vae-service:problem:bad-request"
+        probe = client.get("/readyz", headers={"Host": "10.0.0.1:8000"})
+        assert probe.status_code == 200
 
 
-def test_a_trusted_proxy_tells_the_client() -> None:
-    """Its X-Forwarded-For is what the log calls the client."""
+def test_a_trusted_proxy_names_the_client() -> None:
+    """The log has the address from X-Forwarded-For."""
     with (
         serve("--workers", "1", "--trusted-proxies", "127.0.0.1") as server,
         server.client() as client,
@@ -181,8 +173,8 @@ def test_a_trusted_proxy_tells_the_client() -> None:
         server.log.wait_for('"client": "203.0.113.9"')
 
 
-def test_an_address_that_is_none_is_not_logged() -> None:
-    """Whoever is trusted may hand on what a client made up; it could write what it likes into the log."""
+def test_an_invalid_client_address_is_not_logged() -> None:
+    """A trusted proxy may pass on text from its client, which could forge log lines."""
     with (
         serve("--workers", "1", "--trusted-proxies", "*") as server,
         server.client() as client,
@@ -191,8 +183,8 @@ def test_an_address_that_is_none_is_not_logged() -> None:
         server.log.wait_for('"client": "-"')
 
 
-def test_a_prefix_that_a_proxy_takes_off_is_told_to_clients() -> None:
-    """The schema and the page name addresses as the proxy's clients see them."""
+def test_the_documentation_has_the_prefix_of_a_proxy() -> None:
+    """Addresses in the schema and on the page are those of the proxy."""
     with (
         serve("--workers", "1", "--root-path", "/vae") as server,
         server.client() as client,
@@ -203,8 +195,8 @@ def test_a_prefix_that_a_proxy_takes_off_is_told_to_clients() -> None:
         server.log.wait_for('"route": "/openapi.json"')
 
 
-def test_docs_and_metrics_are_open_when_that_is_set() -> None:
-    """And nothing beside them."""
+def test_documentation_and_metrics_may_need_no_key() -> None:
+    """Paths that only begin like theirs need one."""
     flags = ("--workers", "1", "--docs-without-key", "--metrics-without-key")
     with serve(*flags, VAE_API_KEYS=FIRST_KEY) as server, server.client() as client:
         for path in (
@@ -220,21 +212,15 @@ def test_docs_and_metrics_are_open_when_that_is_set() -> None:
 
 
 @pytest.mark.parametrize("path", ["/livez", "/model", "/nothing", "/docs"])
-def test_every_answer_has_the_security_headers(path: str, plain: Server) -> None:
-    """Whatever is asked for, found or not."""
-    with plain.client() as client:
+def test_every_response_has_security_headers(path: str, default_server: Server) -> None:
+    """The header that names the server software is absent."""
+    with default_server.client() as client:
         headers = client.get(path).headers
+    policy = headers["content-security-policy"]
 
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cache-control"] == "no-store"
-    assert "default-src 'none'" in headers["content-security-policy"]
-    assert "frame-ancestors 'none'" in headers["content-security-policy"]
-    assert "unsafe-inline' 'sha" not in headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe-inline' 'sha" not in policy
     assert "server" not in headers
-
-
-@pytest.fixture(scope="module")
-def plain() -> Iterator[Server]:
-    """A server as it comes."""
-    with serve("--workers", "1") as server:
-        yield server

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from service.settings import Settings
 from tests.end_to_end.server import COMMAND, serve
@@ -25,7 +26,7 @@ from training.data.digits import Digits
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    """A client of a running server."""
+    """Client of a running server."""
     with serve() as server, server.client() as client:
         yield client
 
@@ -37,147 +38,157 @@ def images(test_digits: Digits) -> list[str]:
 
 
 def reconstruct(client: httpx.Client, images: list[str]) -> list[str]:
-    """POST images; give the answer's."""
-    answer = client.post("/reconstruct", json={"images": images})
-    assert answer.status_code == 200, answer.text
-    reconstructions: list[str] = answer.json()["images"]
+    """Return the reconstructions of images."""
+    response = client.post("/reconstruct", json={"images": images})
+    assert response.status_code == 200, response.text
+    reconstructions: list[str] = response.json()["images"]
     return reconstructions
+
+
+def grey_levels(images: list[str]) -> NDArray[np.int16]:
+    """Return the pixels of base64 PNGs, (count, height, width)."""
+    return np.array([pixels_of(image) for image in images], dtype=np.int16)
 
 
 def test_reconstructions_of_1000_digits_are_near(
     client: httpx.Client, images: list[str], test_digits: Digits
 ) -> None:
-    """Squared error per pixel, after PNG and rounding, is at most 0.0049."""
-    answers = [
-        text
-        for first in range(0, 1000, 250)
-        for text in reconstruct(client, images[first : first + 250])
-    ]
-    ours = np.stack([pixels_of(text) for text in answers]) / 255
-    theirs = test_digits.pixels()[:, 0].numpy()
+    """Their squared error per pixel, rounded in PNGs, is at most 0.0049."""
+    reconstructions = []
+    for start in range(0, 1000, 250):
+        reconstructions += reconstruct(client, images[start : start + 250])
+    expected = test_digits.pixels()[:, 0].numpy()
+    differences = grey_levels(reconstructions) / 255 - expected
 
-    assert len(answers) == 1000
-    assert ((ours - theirs) ** 2).mean() <= 0.0049
+    assert len(reconstructions) == 1000
+    assert np.square(differences).mean() <= 0.0049
 
 
-def test_decoding_an_encoded_mean_is_a_reconstruction(
+def test_decoding_the_encoded_mean_is_a_reconstruction(
     client: httpx.Client, images: list[str]
 ) -> None:
-    """/encode and /decode are the halves of /reconstruct: their numbers lose nothing on the way."""
-    posteriors = client.post("/encode", json={"images": images[:20]}).json()["latents"]
-    decoded = client.post(
-        "/decode", json={"latents": [posterior["mean"] for posterior in posteriors]}
-    ).json()["images"]
+    """The numbers of /encode and /decode in JSON lose no precision."""
+    encoded = client.post("/encode", json={"images": images[:20]}).json()
+    means = [posterior["mean"] for posterior in encoded["latents"]]
+    log_variances = [posterior["log_variance"] for posterior in encoded["latents"]]
+    decoded = client.post("/decode", json={"latents": means}).json()
 
-    assert {len(posterior["mean"]) for posterior in posteriors} == {32}
-    assert {len(posterior["log_variance"]) for posterior in posteriors} == {32}
-    assert decoded == reconstruct(client, images[:20])
-
-
-def test_a_batch_equals_one_by_one(client: httpx.Client, images: list[str]) -> None:
-    """Within one grey level: sums may be made in another order."""
-    batch = reconstruct(client, images[:30])
-    for text, image in zip(batch, images[:30], strict=True):
-        (alone,) = reconstruct(client, [image])
-        assert np.abs(pixels_of(alone).astype(int) - pixels_of(text)).max() <= 1
+    assert {len(mean) for mean in means} == {32}
+    assert {len(log_variance) for log_variance in log_variances} == {32}
+    assert decoded["images"] == reconstruct(client, images[:20])
 
 
-def test_requests_computed_together_get_what_each_gets_alone(
+def test_a_batch_has_the_results_of_single_images(
     client: httpx.Client, images: list[str]
 ) -> None:
-    """To the last bit, from 16 clients at a time, which ask for different things, and sometimes for what is refused."""
+    """Within one grey level: sums may be computed in another order."""
+    batch = grey_levels(reconstruct(client, images[:30]))
+    for from_batch, image in zip(batch, images[:30], strict=True):
+        single = grey_levels(reconstruct(client, [image]))[0]
+        assert np.abs(single - from_batch).max() <= 1
 
-    def ask(number: int) -> httpx.Response:
-        image = images[number]
-        if number % 4 == 0:
-            return client.post(
-                "/interpolate",
-                json={"start": {"image": image}, "end": {"image": images[0]}},
-            )
-        if number % 4 == 1:
-            return client.post("/reconstruct", json={"images": [image, "no picture"]})
-        return client.post(
-            "/encode" if number % 4 == 2 else "/reconstruct", json={"images": [image]}
-        )
 
-    def told(answer: httpx.Response) -> object:
-        return answer.json()["errors"] if answer.status_code == 422 else answer.content
+def send_one_of_several(
+    client: httpx.Client, images: list[str], number: int
+) -> httpx.Response:
+    """Send a request that depends on its number; every fourth is invalid."""
+    image = images[number]
+    match number % 4:
+        case 0:
+            ends = {"start": {"image": image}, "end": {"image": images[0]}}
+            return client.post("/interpolate", json=ends)
+        case 1:
+            body = {"images": [image, "no image"]}
+            return client.post("/reconstruct", json=body)
+        case 2:
+            return client.post("/encode", json={"images": [image]})
+    return client.post("/reconstruct", json={"images": [image]})
+
+
+def comparable_content(response: httpx.Response) -> object:
+    """Return a response's content without its request id."""
+    if response.status_code == 422:
+        return response.json()["errors"]
+    return response.content
+
+
+def test_concurrent_requests_have_the_results_of_single_ones(
+    client: httpx.Client, images: list[str]
+) -> None:
+    """They are bit-identical, for 16 clients with different and invalid requests."""
+
+    def send(number: int) -> httpx.Response:
+        return send_one_of_several(client, images, number)
 
     with ThreadPoolExecutor(16) as clients:
-        together = list(clients.map(ask, range(200)))
+        concurrent = list(clients.map(send, range(200)))
 
-    for number, answer in enumerate(together):
-        alone = ask(number)
-        assert answer.status_code == alone.status_code
-        assert told(answer) == told(alone)
+    for number, response in enumerate(concurrent):
+        single = send(number)
+        assert response.status_code == single.status_code
+        assert comparable_content(response) == comparable_content(single)
 
 
-def test_an_interpolation_ends_at_the_reconstructions(
+def test_an_interpolation_starts_and_ends_at_the_reconstructions(
     client: httpx.Client, images: list[str]
 ) -> None:
-    """Eleven frames from one digit's reconstruction to another's."""
-    answer = client.post(
-        "/interpolate",
-        json={"start": {"image": images[0]}, "end": {"image": images[1]}},
-    ).json()
-    frames = [pixels_of(text) for text in answer["images"]]
-    first, last = (pixels_of(text) for text in reconstruct(client, images[:2]))
+    """By default it has eleven frames; one between the ends differs from both."""
+    ends = {"start": {"image": images[0]}, "end": {"image": images[1]}}
+    response = client.post("/interpolate", json=ends).json()
+    frames = grey_levels(response["images"])
+    first, last = grey_levels(reconstruct(client, images[:2]))
 
-    assert len(frames) == len(answer["latents"]) == 11
-    assert answer["weights"] == [step / 10 for step in range(11)]
-    assert np.abs(frames[0].astype(int) - first).max() <= 1
-    assert np.abs(frames[-1].astype(int) - last).max() <= 1
+    assert len(frames) == 11
+    assert len(response["latents"]) == 11
+    assert response["weights"] == [step / 10 for step in range(11)]
+    assert np.abs(frames[0] - first).max() <= 1
+    assert np.abs(frames[-1] - last).max() <= 1
     assert any(
         not np.array_equal(frame, first) and not np.array_equal(frame, last)
         for frame in frames[1:-1]
     )
 
 
-def test_the_most_items_are_taken_and_one_more_is_not(
+def test_the_number_of_items_is_limited(
     client: httpx.Client, images: list[str]
 ) -> None:
-    """256 images in one request."""
+    """256 images are accepted, 257 are rejected."""
     assert len(reconstruct(client, images[:256])) == 256
+
     response = client.post("/reconstruct", json={"images": images[:257]})
+    error = response.json()["errors"][0]
     assert response.status_code == 422
-    assert (
-        response.json()["errors"][0]["detail"]
-        == "must have 1 to 256 items (VAE_MAX_ITEMS); has 257"
-    )
+    assert error["detail"] == "must have 1 to 256 items (VAE_MAX_ITEMS); has 257"
 
 
-def test_the_model_is_the_cards(client: httpx.Client) -> None:
-    """GET /model answers what model.json says."""
+def test_the_model_card_is_served(client: httpx.Client) -> None:
+    """GET /model returns the content of model.json."""
     card = json.loads((MODEL / "model.json").read_text())
 
     assert client.get("/model").json() == card
     assert card["parameters"] == 427_344
 
 
-def test_probes_answer(client: httpx.Client) -> None:
-    """Both are well."""
-    assert client.get("/livez").status_code == client.get("/readyz").status_code == 200
+def test_probes_succeed(client: httpx.Client) -> None:
+    """Liveness and readiness are 200."""
+    assert client.get("/livez").status_code == 200
+    assert client.get("/readyz").status_code == 200
 
 
-def test_another_size_is_refused_with_both_sizes(client: httpx.Client) -> None:
-    """Where fitting is not wanted."""
-    response = client.post(
-        "/reconstruct", json={"images": [grey_png([[0] * 20] * 30)], "fit": "none"}
-    )
+def test_an_image_of_another_size_can_be_rejected(client: httpx.Client) -> None:
+    """Without preprocessing, the message names both sizes."""
+    image = grey_png([[0] * 20] * 30)
+    response = client.post("/reconstruct", json={"images": [image], "fit": "none"})
 
+    message = "images[0]: 20 x 30 pixels; the model takes 28 x 28"
     assert response.status_code == 422
-    assert (
-        "images[0]: 20 x 30 pixels; the model takes 28 x 28"
-        in response.json()["detail"]
-    )
+    assert message in response.json()["detail"]
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_service_cleanly(
-    workers: str, number: signal.Signals
-) -> None:
-    """Exit code 0, and the port is free again."""
+def test_a_signal_stops_the_service(workers: str, number: signal.Signals) -> None:
+    """The exit code is 0, and the port is closed."""
     with serve("--workers", workers) as server, server.client() as client:
         assert client.get("/readyz").status_code == 200
         server.process.send_signal(number)
@@ -186,21 +197,21 @@ def test_a_signal_ends_the_service_cleanly(
             client.get("/livez")
 
 
-def test_a_flag_wins_over_its_variable() -> None:
-    """And a variable over the default."""
+def test_a_flag_overrides_its_variable() -> None:
+    """A variable overrides the default."""
     with (
         serve("--max-items", "20", VAE_MAX_ITEMS="30", VAE_MAX_LATENT="5") as server,
         server.client() as client,
     ):
         schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    numbers, _ = schemas["Latent"]["anyOf"]
 
     assert schemas["Images"]["maxItems"] == 20
-    numbers, _ = schemas["Latent"]["anyOf"]
     assert numbers["items"]["maximum"] == 5
 
 
-def run(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Start the service where it must not start."""
+def run_service(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the service with flags that make it exit by itself."""
     return subprocess.run(
         [*COMMAND, *flags],
         cwd=REPOSITORY,
@@ -212,14 +223,14 @@ def run(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_help_names_every_setting() -> None:
-    """Each has a flag, and a sentence that says what it means."""
-    out = " ".join(run("--help").stdout.split())
+def test_help_lists_all_settings() -> None:
+    """Each has a flag and a description."""
+    text = " ".join(run_service("--help").stdout.split())
 
     for name, field in Settings.model_fields.items():
-        assert f"--{name.replace('_', '-')}" in out
+        assert f"--{name.replace('_', '-')}" in text
         assert field.description is not None
-        assert field.description in out.replace("- ", "-")
+        assert field.description in text.replace("- ", "-")
 
 
 @pytest.mark.parametrize(
@@ -240,62 +251,65 @@ def test_help_names_every_setting() -> None:
         (["--cors-origins", "example.org"], {}, "example.org is not an origin"),
     ],
 )
-def test_a_bad_setting_is_one_line_and_exit_code_2(
+def test_an_invalid_setting_is_one_line_and_exit_code_2(
     flags: list[str], variables: dict[str, str], message: str
 ) -> None:
-    """It is named, without a traceback."""
-    end = run(*flags, **variables)
+    """The line names the setting but no key; there is no traceback."""
+    ended = run_service(*flags, **variables)
 
-    assert end.returncode == 2
-    assert message in end.stderr.splitlines()[-1]
-    assert "short" not in end.stderr
-    assert "Traceback" not in end.stderr
+    assert ended.returncode == 2
+    assert message in ended.stderr.splitlines()[-1]
+    assert "short" not in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize(("damage", "message"), DAMAGES)
-def test_a_bad_model_is_one_line_and_exit_code_3(
+def test_an_invalid_model_is_one_line_and_exit_code_3(
     tmp_path: Path, damage: Damage, message: str
 ) -> None:
-    """Before the port opens: that it is taken by another does not matter yet."""
+    """It is found before the port is opened, here one that is in use."""
     folder = shutil.copytree(MODEL, tmp_path / "mnist")
     damage(folder)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        end = run("--model", str(folder), "--port", str(taken.getsockname()[1]))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        ended = run_service("--model", str(folder), "--port", str(port))
 
-    assert end.returncode == 3
-    assert end.stderr.startswith(f"error: {folder}")
-    assert re.search(message, end.stderr)
-    assert end.stderr.count("\n") == 1
-
-
-def test_a_port_that_is_taken_is_one_line_and_exit_code_1() -> None:
-    """It is named."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        end = run("--port", str(port))
-
-    assert end.returncode == 1
-    assert end.stderr.startswith(
-        f"error: cannot listen on 127.0.0.1 port {port}: Address already in use"
-    )
-    assert end.stderr.count("\n") == 1
+    assert ended.returncode == 3
+    assert ended.stderr.startswith(f"error: {folder}")
+    assert re.search(message, ended.stderr)
+    assert ended.stderr.count("\n") == 1
 
 
-def test_a_port_is_not_shared_with_another_service() -> None:
-    """Though the workers of one share theirs."""
+def test_a_port_in_use_is_one_line_and_exit_code_1() -> None:
+    """The line names address and port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        ended = run_service("--port", str(port))
+
+    message = f"error: cannot listen on 127.0.0.1 port {port}: Address already in use"
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(message)
+    assert ended.stderr.count("\n") == 1
+
+
+def test_two_services_cannot_share_a_port() -> None:
+    """Only the workers of one service do."""
     with serve("--workers", "2") as server:
-        end = run("--workers", "2", "--port", str(server.port))
+        port = server.port
+        ended = run_service("--workers", "2", "--port", str(port))
 
-    assert end.returncode == 1
-    assert end.stderr.startswith(
-        f"error: cannot listen on 127.0.0.1 port {server.port}: Address already in use"
+    message = f"error: cannot listen on 127.0.0.1 port {port}: Address already in use"
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(message)
+
+
+def test_the_service_does_not_import_pytorch() -> None:
+    """Nor does it import other packages that only training needs."""
+    program = (
+        "import sys, service.__main__; "
+        "print({'torch', 'onnx', 'typer'} & sys.modules.keys())"
     )
-
-
-def test_the_service_needs_no_pytorch() -> None:
-    """Nor anything else that only training needs."""
-    program = "import sys, service.__main__; print({'torch', 'onnx', 'typer'} & sys.modules.keys())"
-    end = subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-c", program],
         cwd=REPOSITORY,
         capture_output=True,
@@ -303,4 +317,4 @@ def test_the_service_needs_no_pytorch() -> None:
         check=True,
     )
 
-    assert end.stdout == "set()\n"
+    assert ended.stdout == "set()\n"

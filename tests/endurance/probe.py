@@ -25,10 +25,10 @@ async def main(port: int) -> None:
             due = time.perf_counter() + PERIOD
             await asyncio.sleep(PERIOD)
             started = time.perf_counter()
-            answer = await connection.ask(READY)
+            response = await connection.exchange(READY)
             seconds = time.perf_counter() - started
             sys.stdout.write(
-                f"{seconds if answer.status == 200 else math.inf} {started - due}\n"
+                f"{seconds if response.status == 200 else math.inf} {started - due}\n"
             )
 
 

@@ -25,7 +25,8 @@ LARGE = request(
     {"start": {"image": FIRST}, "end": {"image": SECOND}, "steps": IMAGES},
 )
 DIGIT = request("POST", "/reconstruct", {"images": [FIRST]})
-MAX_PENDING_IMAGES = 512
+# Two requests; an eighth is kept for light jobs.
+MAX_PENDING_IMAGES = 2 * IMAGES * 8 // 7 + 1
 SECONDS = 30
 TIMES = 10
 CONNECTIONS = 200
@@ -131,8 +132,8 @@ async def digit_seconds(connection: Connection) -> float:
 async def timed(connection: Connection, content: bytes) -> tuple[int, float]:
     """Return status and duration of a request."""
     started = time.perf_counter()
-    answer = await connection.ask(content)
-    return answer.status, time.perf_counter() - started
+    response = await connection.exchange(content)
+    return response.status, time.perf_counter() - started
 
 
 async def capacity(connections: list[Connection]) -> float:
@@ -144,7 +145,7 @@ async def capacity(connections: list[Connection]) -> float:
     async def client(connection: Connection) -> None:
         nonlocal answered
         while time.perf_counter() < end:
-            assert (await connection.ask(LARGE)).status == 200
+            assert (await connection.exchange(LARGE)).status == 200
             answered += 1
 
     await asyncio.gather(*(client(connection) for connection in connections))

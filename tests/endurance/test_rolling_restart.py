@@ -3,23 +3,31 @@
 import asyncio
 import re
 import signal
-import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from tests.end_to_end.connection import connect, request
 from tests.end_to_end.load import Load
-from tests.end_to_end.server import serve
+from tests.end_to_end.server import Server, free_ports, serve
 from tests.samples import card_examples
 
-ROUNDS = 10
-FEWEST_REQUESTS = 20_000
-DIGIT = request("POST", "/reconstruct", {"images": card_examples()[:1]})
+FIRST, SECOND = card_examples()[:2]
+DIGIT = request("POST", "/reconstruct", {"images": [FIRST]})
+# Small to send and costly to compute: connections wait to be accepted meanwhile.
+WALK = request(
+    "POST",
+    "/interpolate",
+    {"start": {"image": FIRST}, "end": {"image": SECOND}, "steps": 48},
+)
+SECONDS = 300
 # Health checks and reused connections, as its documentation advises. No request is
 # retried once sent: one that the service cut would be seen.
-CONFIGURATION = """
+HAPROXY = """
 global
     stats socket {folder}/stats level admin
 defaults
@@ -28,6 +36,7 @@ defaults
     timeout client 30s
     timeout server 30s
     timeout check 5s
+    {options}
 frontend front
     bind 127.0.0.1:{port}
     default_backend instances
@@ -37,33 +46,50 @@ backend instances
     server first 127.0.0.1:{first}
     server second 127.0.0.1:{second}
 """
-# A little longer than the proxy needs to see that readiness fails.
-FLAGS = ("--workers", "1", "--drain-delay-seconds", "1")
+# All defaults: a connection for each request and no health checks; an instance that
+# refuses a connection gets none for 10 s.
+NGINX = """
+daemon off;
+pid {folder}/pid;
+error_log {folder}/error.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    upstream instances {{
+        server 127.0.0.1:{first};
+        server 127.0.0.1:{second};
+    }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{ proxy_pass http://instances; }}
+    }}
+}}
+"""
+NGINX_FAIL_SECONDS = 10
+# A little longer than HAProxy needs to see that readiness fails.
+HAPROXY_DRAIN = ("--drain-delay-seconds", "1")
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on."""
-    with ExitStack() as stack:
-        sockets = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-            for _ in range(count)
-        ]
-        return [listener.getsockname()[1] for listener in sockets]
+@dataclass
+class Instances:
+    """A proxy's port and those of its two instances; ``wait`` for both to be in use."""
+
+    port: int
+    ports: list[int]
+    flags: tuple[str, ...]
+    wait: Callable[[], Awaitable[None]]
 
 
 @contextmanager
-def proxy(
-    haproxy: str, folder: Path, port: int, instances: list[int]
-) -> Iterator[None]:
-    """Run HAProxy in front of two instances."""
-    path = folder / "haproxy.cfg"
-    path.write_text(
-        CONFIGURATION.format(
-            folder=folder, port=port, first=instances[0], second=instances[1]
-        )
-    )
+def run_proxy(binary: str, flag: str, configuration: Path) -> Iterator[None]:
+    """Run a reverse proxy."""
     with subprocess.Popen(
-        [haproxy, "-f", str(path)], stderr=subprocess.DEVNULL
+        [binary, flag, str(configuration)], stderr=subprocess.DEVNULL
     ) as process:
         try:
             yield
@@ -71,8 +97,24 @@ def proxy(
             process.terminate()
 
 
-async def wait_until_up(folder: Path, names: set[str]) -> None:
-    """Wait until the proxy considers these instances up."""
+@contextmanager
+def behind_haproxy(
+    binary: str, folder: Path, options: str, workers: int
+) -> Iterator[Instances]:
+    """Run HAProxy in front of two instances."""
+    port, *ports = free_ports(3)
+    path = folder / "haproxy.cfg"
+    text = HAPROXY.format(
+        folder=folder, options=options, port=port, first=ports[0], second=ports[1]
+    )
+    path.write_text(text)
+    flags = ("--workers", str(workers), *HAPROXY_DRAIN)
+    with run_proxy(binary, "-f", path):
+        yield Instances(port, ports, flags, lambda: wait_until_up(folder))
+
+
+async def wait_until_up(folder: Path) -> None:
+    """Wait until HAProxy considers both instances up."""
     while True:
         try:
             reader, writer = await asyncio.open_unix_connection(folder / "stats")
@@ -82,50 +124,106 @@ async def wait_until_up(folder: Path, names: set[str]) -> None:
         writer.write(b"show stat\n")
         table = (await reader.read()).decode()
         writer.close()
-        if names <= set(re.findall(r"^instances,(\w+),.*?,UP,", table, re.MULTILINE)):
+        up = re.findall(r"^instances,(\w+),.*?,UP,", table, re.MULTILINE)
+        if {"first", "second"} <= set(up):
             return
         await asyncio.sleep(0.01)
 
 
-def test_a_rolling_restart_loses_no_request(haproxy: str, tmp_path: Path) -> None:
-    """Ten restarts of each of two instances; every request is answered with 200."""
-    port, *instances = free_ports(3)
-    with ExitStack() as stack:
-        stack.enter_context(proxy(haproxy, tmp_path, port, instances))
-        running = [ExitStack() for _ in instances]
-        for one in running:
-            stack.push(one)
-        servers = [
-            one.enter_context(serve("--port", str(number), *FLAGS))
-            for one, number in zip(running, instances, strict=True)
-        ]
-        load = Load(port, DIGIT, clients=8)
+@contextmanager
+def behind_nginx(binary: str, folder: Path, workers: int) -> Iterator[Instances]:
+    """Run nginx in front of two instances."""
+    port, *ports = free_ports(3)
+    path = folder / "nginx.conf"
+    text = NGINX.format(folder=folder, port=port, first=ports[0], second=ports[1])
+    path.write_text(text)
+    flags = ("--workers", str(workers))
+    with run_proxy(binary, "-c", path):
+        yield Instances(port, ports, flags, wait_for_nginx)
+
+
+async def wait_for_nginx() -> None:
+    """Wait until nginx no longer avoids an instance that refused a connection."""
+    await asyncio.sleep(NGINX_FAIL_SECONDS + 1)
+
+
+@asynccontextmanager
+async def restarter(
+    instances: Instances,
+) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+    """Start both instances; yield a function that restarts one of them."""
+    async with AsyncExitStack() as stack:
+        running = [stack.enter_context(ExitStack()) for _ in instances.ports]
+
+        async def start(index: int) -> None:
+            flags = ("--port", str(instances.ports[index]), *instances.flags)
+            server = await asyncio.to_thread(
+                running[index].enter_context, serve(*flags)
+            )
+            servers[index] = server
 
         async def restart(index: int) -> None:
-            servers[index].process.send_signal(signal.SIGTERM)
-            assert await asyncio.to_thread(servers[index].process.wait, 30) == 0
+            process = servers[index].process
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(process.wait, 30) == 0
             await asyncio.to_thread(running[index].close)
-            again = await asyncio.to_thread(
-                running[index].enter_context,
-                serve("--port", str(instances[index]), *FLAGS),
-            )
-            servers[index] = again
-            await wait_until_up(tmp_path, {"first", "second"})
+            await start(index)
+            await instances.wait()
 
-        async def run() -> None:
-            await wait_until_up(tmp_path, {"first", "second"})
-            async with connect(port):
+        servers: dict[int, Server] = {}
+        for index in range(len(instances.ports)):
+            await start(index)
+        yield restart
+
+
+def restart_under_load(
+    instances: Instances, load: Load, rounds: int, fewest_requests: int
+) -> None:
+    """Restart both instances in turn; check that every response is a 200."""
+
+    async def run() -> None:
+        async with restarter(instances) as restart:
+            await instances.wait()
+            async with connect(instances.port):
                 pass
             sending = asyncio.create_task(load.run())
-            for _ in range(ROUNDS):
+            for _ in range(rounds):
                 for index in range(2):
                     await restart(index)
-            await load.reach(FEWEST_REQUESTS)
+            await load.reach(fewest_requests)
             load.stop()
             await sending
 
-        asyncio.run(asyncio.wait_for(run(), 300))
-
+    asyncio.run(asyncio.wait_for(run(), SECONDS))
     assert load.cut == []
     assert set(load.statuses) == {200}, load.bodies
-    assert load.answered >= FEWEST_REQUESTS
+    assert load.answered >= fewest_requests
+
+
+def test_haproxy_with_reused_connections_loses_no_request(
+    haproxy: str, tmp_path: Path
+) -> None:
+    """Each instance is restarted ten times."""
+    with behind_haproxy(haproxy, tmp_path, "", workers=1) as instances:
+        load = Load(instances.port, DIGIT, clients=8)
+        restart_under_load(instances, load, rounds=10, fewest_requests=20_000)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_haproxy_with_a_connection_for_each_request_loses_none(
+    haproxy: str, tmp_path: Path, workers: int
+) -> None:
+    """Each instance is restarted once."""
+    with behind_haproxy(haproxy, tmp_path, "option httpclose", workers) as instances:
+        load = Load(instances.port, WALK, clients=16)
+        restart_under_load(instances, load, rounds=1, fewest_requests=1000)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_nginx_with_default_settings_loses_no_request(
+    nginx: str, tmp_path: Path, workers: int
+) -> None:
+    """Each instance is restarted twice."""
+    with behind_nginx(nginx, tmp_path, workers) as instances:
+        load = Load(instances.port, WALK, clients=16)
+        restart_under_load(instances, load, rounds=2, fewest_requests=1000)

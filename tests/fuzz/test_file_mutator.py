@@ -1,4 +1,4 @@
-"""Files of the other formats get as far into the image reader as they should."""
+"""New files are valid images; mutations are bounded and repeatable."""
 
 import base64
 from random import Random
@@ -13,16 +13,16 @@ from tests.fuzz.test_png_mutator import SEEDS, flip
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_new_file_is_read(seed: int) -> None:
-    """Whatever its format, mode, size and frames; one of a few pixels may be blank."""
+    """Any format, mode, size and number of frames is read; a small one may be blank."""
     text = base64.b64encode(new_file(Random(seed)))
     try:
         assert decode_text(text.decode()).shape == (CHANNELS, HEIGHT, WIDTH)
     except ImageError as error:
-        assert str(error).startswith("a blank picture")  # noqa: PT017 - it may be
+        assert str(error).startswith("a blank picture")  # noqa: PT017 - not always raised
 
 
-def test_a_mutation_is_no_longer_than_may_be_and_can_be_repeated() -> None:
-    """The same seed makes the same text; a PNG is left to its own mutator."""
+def test_a_mutation_is_bounded_and_repeatable() -> None:
+    """The same seed gives the same text; PNGs are not taken as a start."""
     for seed in SEEDS:
         text = mutate_file(b"", 50_000, Random(seed), flip)
 

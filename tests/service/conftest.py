@@ -1,4 +1,4 @@
-"""A client of the application around the fake autoencoder."""
+"""Client of an application with the fake autoencoder."""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from service.app import create_app
 from service.server.middleware import RequestMiddleware
 from service.settings import Settings
 from tests.samples import FakeAutoencoder
+
+Json = dict[str, Any]
 
 
 @dataclass
@@ -27,6 +29,44 @@ class Client:
         """Send a JSON body."""
         return self.request("POST", path, json=body)
 
+    def send(
+        self, path: str, content: bytes, content_type: str = "application/json"
+    ) -> httpx.Response:
+        """Send a body of any media type."""
+        headers = {"Content-Type": content_type}
+        return self.request("POST", path, content=content, headers=headers)
+
+    def operate(self, path: str, /, **fields: object) -> Json:
+        """Send the fields of a request as JSON and return the response's.
+
+        Check that the request succeeds.
+        """
+        response = self.post(path, fields)
+        assert response.status_code == 200, response.text
+        body: Json = response.json()
+        return body
+
+    def problem(
+        self, status: int, kind: str, method: str, path: str, **options: Any
+    ) -> Json:
+        """Send a request and return its problem.
+
+        Check that the request is rejected with this status and this type of problem.
+        """
+        response = self.request(method, path, **options)
+        body: Json = response.json()
+        assert response.status_code == status
+        assert response.headers["content-type"] == "application/problem+json"
+        assert body["status"] == status
+        assert body["type"] == f"urn:vae-service:problem:{kind}"
+        assert body["title"]
+        assert body["detail"]
+        return body
+
+    def invalid(self, path: str, **options: Any) -> Json:
+        """Send a POST request whose body is invalid and return its problem."""
+        return self.problem(422, "invalid-request", "POST", path, **options)
+
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send any request."""
 
@@ -42,7 +82,7 @@ class Client:
 
 @pytest.fixture
 def settings() -> Settings:
-    """Small limits, easy to reach."""
+    """Settings with small limits, which are easy to reach."""
     return Settings(
         workers=1,
         max_items=12,
@@ -54,5 +94,5 @@ def settings() -> Settings:
 
 @pytest.fixture
 def client(settings: Settings, autoencoder: FakeAutoencoder) -> Client:
-    """A client of the application around the fake."""
+    """Client of an application with the fake autoencoder."""
     return Client(create_app(settings, autoencoder))

@@ -1,12 +1,13 @@
 """Settings: flags, variables, validation, documentation."""
 
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from service.settings import Settings, as_text
+from service.settings import Settings, as_text, shipped_model
 from tests.samples import REPOSITORY
 
 KEY, OTHER_KEY = "sixteen-letters!", "another-key-of-enough-letters"
@@ -28,12 +29,80 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings().cors_origins == ("https://a.example", "http://b.example:8080")
 
 
+@pytest.mark.parametrize("name", ["VAE_HOST", "VAE_API_KEYS", "VAE_MAX_ITEMS"])
+def test_an_empty_variable_counts_as_not_set(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """An empty host would be all addresses, and an empty number is none."""
+    monkeypatch.setenv(name, "")
+
+    assert Settings() == Settings.model_construct()
+
+
+@pytest.mark.parametrize("text", [",", " ", " , "])
+@pytest.mark.parametrize("name", ["api_keys", "cors_origins", "allowed_hosts"])
+def test_a_list_of_nothing_is_rejected(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    """The service must not stand open because of a mistake."""
+    monkeypatch.setenv(f"VAE_{name.upper()}", text)
+
+    with pytest.raises(ValidationError, match=f"{name}\n.*the list is empty"):
+        Settings()
+
+
+@pytest.mark.parametrize("host", ["", " ", "a b"])
+def test_a_host_is_not_blank(host: str) -> None:
+    """A blank host would be all addresses."""
+    with pytest.raises(ValidationError, match="host"):
+        Settings(host=host)
+
+
 @pytest.mark.parametrize(
-    "origin", ["*", "a.example", "https://a.example/", "https://a.example/page", "null"]
+    "origin",
+    [
+        "https://a.example",
+        "http://localhost:3000",
+        "http://[::1]:8080",
+        "https://xn--bcher-kva.example",
+        "capacitor://localhost",
+        "ionic://localhost",
+        "tauri://localhost",
+        "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+        "moz-extension://1f0c4e6a-0000-4000-8000-0123456789ab",
+        "safari-web-extension://5C4F8B1A-0000-4000-8000-0123456789AB",
+        "null",
+    ],
 )
-def test_an_origin_is_scheme_and_host(origin: str) -> None:
-    """A text that no browser sends, or that would allow all sites, is rejected."""
-    with pytest.raises(ValidationError, match="is not an origin"):
+def test_origins_of_pages_apps_and_extensions_are_accepted(origin: str) -> None:
+    """All that browsers send in the Origin header."""
+    assert Settings(cors_origins=(origin,)).cors_origins == (origin,)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "a.example",
+        "https://a.example/",
+        "https://a.example/page",
+        "https://*.a.example",
+        "https://A.example",
+        "HTTPS://a.example",
+        "https://user@a.example",
+        "https://a example",
+        "https://bücher.example",
+        "http://a.example:80",
+        "https://a.example:443",
+        "https://",
+        "chrome-extension://*",
+        "file://",
+        "capacitor://localhost/",
+    ],
+)
+def test_a_text_that_no_browser_sends_is_not_an_origin(origin: str) -> None:
+    """It would match nobody, or is a pattern and was meant to match many."""
+    with pytest.raises(ValidationError, match=r"is not an origin|default port"):
         Settings(cors_origins=(origin,))
 
 
@@ -84,15 +153,42 @@ def test_a_key_that_is_short_or_no_header_value_is_rejected(key: str) -> None:
 
 
 def test_keys_come_from_the_setting_and_from_a_file(tmp_path: Path) -> None:
-    """The file has one key a line; an invalid one is rejected."""
+    """Both together are the keys."""
     path = tmp_path / "keys"
     path.write_text(f"{OTHER_KEY}\n\n")
     settings = Settings.model_validate({"api_keys": KEY, "api_keys_file": path})
+
     assert settings.keys() == (KEY.encode(), OTHER_KEY.encode())
 
-    path.write_text("short\n")
-    with pytest.raises(ValueError, match="16 or more"):
+
+def test_a_file_of_keys_may_come_from_any_editor(tmp_path: Path) -> None:
+    """Comments, blank lines, a byte order mark and CRLF are not keys."""
+    path = tmp_path / "keys"
+    content = f"# of the app\r\n{KEY}\r\n\r\n  # of the site\r\n{OTHER_KEY}\r\n"
+    path.write_bytes(BOM_UTF8 + content.encode())
+
+    assert Settings(api_keys_file=path).keys() == (KEY.encode(), OTHER_KEY.encode())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (f"{KEY}\nshort\n".encode(), "keys line 2: an API key must have 16 or more"),
+        (f"{KEY} {OTHER_KEY}\n".encode(), "keys line 1: an API key must have 16"),
+        (KEY.encode("utf-16"), "keys is not a UTF-8 text"),
+        (b"# comment\n", "keys has no keys"),
+    ],
+)
+def test_an_invalid_file_of_keys_is_named_with_its_line(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    """The message has setting, file and line, and not the key."""
+    path = tmp_path / "keys"
+    path.write_bytes(content)
+
+    with pytest.raises(ValueError, match=f"^api_keys_file: /.*{message}") as error:
         Settings(api_keys_file=path).keys()
+    assert "short" not in str(error.value)
 
 
 def test_a_file_without_keys_does_not_open_the_service(tmp_path: Path) -> None:
@@ -128,14 +224,43 @@ def test_settings_are_printed_as_variables_without_secrets(
     assert Settings(api_keys=settings.api_keys) == settings
 
 
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [
+        ("site-packages/service/models/mnist", "site-packages/service/models/mnist"),
+        ("checkout/models/mnist", "checkout/models/mnist"),
+    ],
+)
+def test_the_default_model_is_found_from_the_package(
+    tmp_path: Path, folder: str, expected: str
+) -> None:
+    """In the installed package, else in the checkout."""
+    (tmp_path / folder).mkdir(parents=True)
+    package = tmp_path / Path(folder).parts[0] / "service"
+
+    assert shipped_model(package) == tmp_path / expected
+
+
+def test_the_default_model_does_not_depend_on_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service starts in any folder."""
+    monkeypatch.chdir(tmp_path)
+
+    assert (Settings().model / "model.json").is_file()
+
+
+DEFAULTS = {"workers": "the processors", "model": "the model that ships"}
+
+
 def row(name: str, field: FieldInfo) -> str:
-    """Return a setting's row of the table in docs/operating.md."""
-    default = "the processors" if field.default_factory else as_text(field.default)
+    """Return a setting's row of the table in docs/deployment.md."""
+    default = DEFAULTS.get(name, as_text(field.default))
     return f"| `VAE_{name.upper()}` | {default} | {field.description} |"
 
 
 def test_the_documentation_lists_all_settings() -> None:
-    """docs/operating.md has name, default and description of each setting."""
+    """docs/deployment.md has name, default and description of each setting."""
     table = "\n".join(row(name, field) for name, field in Settings.model_fields.items())
 
     assert table in (REPOSITORY / "docs/deployment.md").read_text(), (

@@ -13,7 +13,8 @@ from tests.samples import DATA
 from training.artifact.export import export
 from training.artifact.exported_model import ExportedModel
 from training.data.digits import Digits
-from training.evaluation.classifier import Classifier, train_classifier
+from training.evaluation.classifier import Classifier
+from training.evaluation.classifier_training import train_classifier
 from training.fitting.recipe import Recipe
 from training.fitting.trainer import Trainer
 

@@ -455,7 +455,7 @@ def test_a_bad_argument_is_named(
                 "--test-size",
                 "99",
             ),
-            "100 digits at least: 512 and 99 are there",
+            "at least 100 training and 100 test digits: found 512 and 99",
         ),
         (
             (

@@ -1,8 +1,9 @@
-"""How unusual an image is to a model, in nats, and which digit it shows: set right by digits that it was not fitted to.
+"""Anomaly score and class probabilities, calibrated on digits outside the training set.
 
-The score is -log p(x|z) - log p(z) at the posterior mean z: the reconstruction loss of the model's objective, and the
-latent's density under the mixtures of ``latent_statistics``, which know better than the prior where digits lie. The
-digit follows by Bayes' rule from the same densities.
+The score is -log p(x|z) - log p(z) at the posterior mean z, in nats: the reconstruction
+loss of the model's objective, and the latent's density under the mixtures of
+``latent_statistics``, which describe the digits' latents better than the prior does.
+Class probabilities follow from the same densities by Bayes' rule.
 """
 
 from dataclasses import replace
@@ -14,13 +15,12 @@ from torch import Tensor
 from training.artifact.latent_statistics import LatentStatistics
 
 QUANTILES = 1001  # from 0 % to 100 % in steps of 0.1 %
-TEMPERATURES = torch.logspace(
-    -1, 2, 301, dtype=torch.float64
-)  # each 2.3 % above the last
+# Neighbouring candidates differ by 2.3 %.
+TEMPERATURES = torch.logspace(-1, 2, 301, dtype=torch.float64)
 
 
 def anomaly_scores(reconstruction_loss: Tensor, log_densities: Tensor) -> Tensor:
-    """The scores in nats, up to the objective's constant, (batch,).
+    """Return scores in nats, up to the objective's constant, shape (batch,).
 
     reconstruction_loss: -log p(x|z), (batch,).
     log_densities: log p(class) p(z|class), (batch, classes).
@@ -34,39 +34,54 @@ def calibrate(
     latents: Tensor,
     labels: Tensor,
 ) -> LatentStatistics:
-    """Add what digits that the model was not fitted to teach, given their losses, posterior means and labels.
+    """Return statistics with the score's quantiles and the classes' temperature.
 
-    anomaly_quantiles: float32 (1001,), the scores that 0 %, 0.1 % ... 100 % of these digits do not exceed.
-    class_temperature: float32 (), what log-densities are divided by to give probabilities of the classes.
+    Both are fitted to digits outside the training set, given by their reconstruction
+    losses (batch,), posterior means (batch, latent) and labels (batch,).
+
+    anomaly_quantiles: float32 (1001,), the scores that 0 %, 0.1 % ... 100 % of these
+        digits do not exceed.
+    class_temperature: float32 (), the divisor of log-densities that gives calibrated
+        class probabilities.
     """
     log_densities = statistics.class_log_densities(latents)
-    scores = anomaly_scores(reconstruction_loss, log_densities).numpy()
+    scores = anomaly_scores(reconstruction_loss, log_densities)
+    levels = np.linspace(0, 1, QUANTILES)
+    quantiles = np.quantile(scores.numpy(), levels)
+    targets = one_hot(statistics, labels)
+    temperature = fit_temperature(log_densities, targets)
     return replace(
         statistics,
-        anomaly_quantiles=np.quantile(scores, np.linspace(0, 1, QUANTILES)).astype(
-            np.float32
-        ),
-        class_temperature=np.array(
-            best_temperature(log_densities, is_class(statistics, labels)),
-            dtype=np.float32,
-        ),
+        anomaly_quantiles=quantiles.astype(np.float32),
+        class_temperature=np.array(temperature, dtype=np.float32),
     )
 
 
-def best_temperature(log_densities: Tensor, right: Tensor) -> float:
-    """The temperature of the least cross-entropy: Guo et al. 2017, arXiv:1706.04599, section 4.2."""
-    losses = [
-        -class_log_probabilities(log_densities, some)[right].mean()
-        for some in TEMPERATURES.tolist()
-    ]
-    return TEMPERATURES[torch.stack(losses).argmin()].item()
+def fit_temperature(log_densities: Tensor, targets: Tensor) -> float:
+    """Return the temperature with the lowest cross-entropy.
+
+    Temperature scaling: Guo et al. 2017, arXiv:1706.04599, section 4.2.
+
+    targets: bool (batch, classes), True at each latent's class.
+    """
+    losses = []
+    for temperature in TEMPERATURES.tolist():
+        log_probabilities = class_log_probabilities(log_densities, temperature)
+        loss = -log_probabilities[targets].mean()
+        losses.append(loss)
+    best = torch.stack(losses).argmin()
+    return TEMPERATURES[best].item()
 
 
 def class_log_probabilities(log_densities: Tensor, temperature: float) -> Tensor:
-    """The log p(class|z), (batch, classes), flattened by a temperature above 1."""
+    """Return log p(class|z), (batch, classes); a temperature above 1 flattens it."""
     return (log_densities / temperature).log_softmax(dim=1)
 
 
-def is_class(statistics: LatentStatistics, labels: Tensor) -> Tensor:
-    """Whether each label is each of the statistics' classes, ascending: bool (batch, classes)."""
-    return labels.unsqueeze(1) == torch.from_numpy(np.unique(statistics.classes))
+def one_hot(statistics: LatentStatistics, labels: Tensor) -> Tensor:
+    """Return bool (batch, classes), True at each label's class; classes ascend.
+
+    A label that is not a class of the statistics has no True.
+    """
+    classes = np.unique(statistics.classes)
+    return labels.unsqueeze(1) == torch.from_numpy(classes)

@@ -1,34 +1,29 @@
-"""From a checkpoint to the folder that the service reads: graphs that agree with PyTorch, statistics, and the card."""
+"""Export of a checkpoint to the model's folder, which the service reads."""
 
 import base64
-import hashlib
 import io
-import logging
-import warnings
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import torch
 from PIL import Image
-from rich.progress import track
-from torch import Tensor, nn
+from torch import Tensor
 
 from training.artifact.anomaly import calibrate
-from training.artifact.exported_model import (
-    DECODER_FILE,
-    ENCODER_FILE,
+from training.artifact.architecture import Architecture, read_architecture
+from training.artifact.latent_statistics import STATISTICS_FILE, LatentStatistics, fit
+from training.artifact.model_card import (
     FORMAT_VERSION,
+    Card,
     ModelError,
-    architecture,
-    open_session,
+    file_entry,
     write_card,
 )
-from training.artifact.latent_statistics import STATISTICS_FILE, LatentStatistics, fit
-from training.artifact.model_card import write_measures
+from training.artifact.onnx_graphs import decoder_graph, encoder_graph
+from training.artifact.parity import max_difference
+from training.artifact.readme import NOT_MEASURED, write_measures
 from training.data.digits import Digits
 from training.data.mnist import DataSource
 from training.files import create_writable_folder, write_file
@@ -36,94 +31,105 @@ from training.fitting.checkpoint import trained_model
 from training.network.mlp import VAE
 from training.network.objective import Objective
 
-PARITY_BATCHES = (1, 2, 7, 64, 1000)
+Files = dict[str, bytes]  # content by name
+State = dict[str, Any]  # of a checkpoint
+
+ENCODER_FILE = "encoder.onnx"
+DECODER_FILE = "decoder.onnx"
 PARITY_TOLERANCE = 1e-5
 EXAMPLE_COUNT = 2
 
 
 def export(
-    checkpoint: Path, folder: Path, source: DataSource, train: Digits, test: Digits
+    checkpoint: Path,
+    folder: Path,
+    source: DataSource,
+    train: Digits,
+    test: Digits,
 ) -> float:
-    """Write the checkpoint's averaged weights to ``folder`` as encoder.onnx, decoder.onnx and model.json.
+    """Export the averaged weights of a checkpoint to ``folder``.
 
-    Beside them go the samplers, fitted to those of the digits ``train`` that the model was fitted to, and calibrated
-    on every second digit of ``test``. Gives the largest difference between the graphs and PyTorch over ``test``.
-    Raises TrainingError for a bad checkpoint, and ModelError, with nothing written, if the difference exceeds
-    ``PARITY_TOLERANCE``.
+    Write encoder.onnx, decoder.onnx, statistics.npz and model.json. Return the largest
+    difference between the graphs and PyTorch over ``test``. Raise TrainingError for a
+    bad checkpoint, and ModelError, before anything is written, if the difference
+    exceeds ``PARITY_TOLERANCE``.
     """
     model, state = trained_model(checkpoint)
     encoder, decoder = encoder_graph(model), decoder_graph(model)
-    difference = largest_difference(model, encoder, decoder, test.pixels())
-    if not difference <= PARITY_TOLERANCE:
-        raise ModelError(
-            f"the graphs differ from PyTorch by {difference:.1e}, more than {PARITY_TOLERANCE:.0e}"
-        )
+    difference = check_parity(model, encoder, decoder, test)
     create_writable_folder(folder)
-    graphs = {
+    statistics = fit_statistics(model, state, train, test)
+    files = {
         ENCODER_FILE: encoder.SerializeToString(),
         DECODER_FILE: decoder.SerializeToString(),
+        STATISTICS_FILE: statistics.to_bytes(),
     }
-    calibration, _ = test.halves()
-    recipe = state["recipe"]
-    objective = Objective(recipe.objective, recipe.c)
-    statistics = statistics_of(
-        model, objective, train.first(state["images"]), calibration
-    ).to_bytes()
-    card = {
-        **describe(folder.resolve().name, model, encoder, decoder, state),
-        "data": {
-            "name": source.name,
-            "training_images": state["images"],
-            "sha256": dict(source.files),
-        },
-        "quality": None,
-        "graphs": {
-            Path(name).stem: entry(name, content) for name, content in graphs.items()
-        },
-        "statistics": entry(STATISTICS_FILE, statistics),
-        "examples": [png_base64(image) for image in test.images[:EXAMPLE_COUNT, 0]],
-    }
-    for name, content in {**graphs, STATISTICS_FILE: statistics}.items():
-        write_file(folder / name, content)
-    write_card(
-        folder, card
-    )  # after them: until then the old card's hashes tell that the folder is not whole
-    write_measures(folder, card)
+    layers = read_architecture(encoder, decoder)
+    name = folder.resolve().name
+    card = describe_model(name, model, layers, state)
+    card |= describe_data(source, state)
+    card |= describe_files(files)
+    card |= describe_examples(test)
+    write_model(folder, files, card)
     return difference
 
 
-def statistics_of(
-    model: VAE, objective: Objective, digits: Digits, calibration: Digits
-) -> LatentStatistics:
-    """Where the digits lie in the model's latent space, and what is usual among digits that it was not fitted to."""
-    with torch.inference_mode():
-        mean, log_variance = model.encoder(digits.pixels())
-        others, _ = model.encoder(calibration.pixels())
-        loss = objective.loss_of_decoded(calibration.pixels(), model.decoder(others))
-    statistics = fit(mean.numpy(), log_variance.numpy(), digits.labels.numpy())
-    return calibrate(statistics, loss, others, calibration.labels)
-
-
-def entry(name: str, content: bytes) -> dict[str, str]:
-    """What the card says of a file."""
-    return {"file": name, "sha256": hashlib.sha256(content).hexdigest()}
-
-
-def describe(
-    name: str,
+def check_parity(
     model: VAE,
     encoder: onnx.ModelProto,
     decoder: onnx.ModelProto,
-    state: dict[str, Any],
-) -> dict[str, Any]:
-    """What the card says of the model and of how it was trained."""
-    layers = architecture(encoder, decoder)
-    recipe = asdict(state["recipe"])
-    objective, c, samples = (
-        recipe.pop("objective"),
-        recipe.pop("c"),
-        recipe.pop("importance_samples"),
+    test: Digits,
+) -> float:
+    """Return the largest difference between the graphs and PyTorch.
+
+    Raise ModelError if it exceeds ``PARITY_TOLERANCE`` or is NaN.
+    """
+    difference = max_difference(model, encoder, decoder, test.pixels())
+    if not difference <= PARITY_TOLERANCE:
+        raise ModelError(
+            f"the graphs differ from PyTorch by {difference:.1e}, "
+            f"more than {PARITY_TOLERANCE:.0e}"
+        )
+    return difference
+
+
+def fit_statistics(
+    model: VAE,
+    state: State,
+    train: Digits,
+    test: Digits,
+) -> LatentStatistics:
+    """Fit the latent mixtures and calibrate the anomaly score.
+
+    The mixtures are fitted to those digits of ``train`` that the model was fitted to,
+    the calibration to every second digit of ``test``.
+    """
+    recipe = state["recipe"]
+    objective = Objective(recipe.objective, recipe.c)
+    fitted = train.first(state["images"])
+    calibration, _ = test.halves()
+    pixels = calibration.pixels()
+    with torch.inference_mode():
+        mean, log_variance = model.encoder(fitted.pixels())
+        latents, _ = model.encoder(pixels)
+        decoded = model.decoder(latents)
+        loss = objective.loss_of_decoded(pixels, decoded)
+    statistics = fit(
+        mean.numpy(),
+        log_variance.numpy(),
+        fitted.labels.numpy(),
     )
+    return calibrate(statistics, loss, latents, calibration.labels)
+
+
+def describe_model(
+    name: str,
+    model: VAE,
+    layers: Architecture,
+    state: State,
+) -> Card:
+    """Return the card's description of the network and of its training."""
+    recipe = asdict(state["recipe"])
     return {
         "format_version": FORMAT_VERSION,
         "name": name,
@@ -131,109 +137,69 @@ def describe(
         "latent_size": model.latent_size,
         "parameters": layers.parameters,
         "architecture": layers.to_card(),
-        "objective": {
-            "name": objective,
-            "c": c if objective == "squared-error" else None,
-            **(
-                {"importance_samples": samples}
-                if objective == "importance-weighted"
-                else {}
-            ),
-        },
+        "objective": pop_objective(recipe),
         "training": recipe,
     }
 
 
-def encoder_graph(model: VAE) -> onnx.ModelProto:
-    """The encoder as an ONNX graph, see ``training.artifact.exported_model``."""
-    return to_onnx(
-        model.encoder,
-        torch.zeros(2, *model.image_shape),
-        "pixels",
-        ["mean", "log_variance"],
-    )
+def pop_objective(recipe: dict[str, Any]) -> Card:
+    """Remove the objective's fields from a recipe; return those that it uses."""
+    name = recipe.pop("objective")
+    c = recipe.pop("c")
+    importance_samples = recipe.pop("importance_samples")
+    objective = {"name": name, "c": None}
+    if name == "squared-error":
+        objective["c"] = c
+    if name == "importance-weighted":
+        objective["importance_samples"] = importance_samples
+    return objective
 
 
-def decoder_graph(model: VAE) -> onnx.ModelProto:
-    """The decoder as an ONNX graph, see ``training.artifact.exported_model``."""
-    return to_onnx(
-        model.decoder, torch.zeros(2, model.latent_size), "latent", ["pixels"]
-    )
+def describe_data(source: DataSource, state: State) -> Card:
+    """Return the card's description of the data; the quality is not yet measured."""
+    data = {
+        "name": source.name,
+        "training_images": state["images"],
+        "sha256": dict(source.files),
+    }
+    return {"data": data, "quality": None}
 
 
-def to_onnx(
-    module: nn.Module, example: Tensor, input_name: str, output_names: list[str]
-) -> onnx.ModelProto:
-    """Trace a module with a dynamic batch axis. The example's batch must be 2 or more, or its size is frozen in."""
-    logging.getLogger("torch.onnx").setLevel(
-        logging.ERROR
-    )  # it warns of torchvision, which nothing here needs
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", FutureWarning
-        )  # PyTorch's exporter uses a deprecated name of PyTorch's own
-        program = torch.onnx.export(
-            module,
-            (example,),
-            input_names=[input_name],
-            output_names=output_names,
-            dynamic_shapes=({0: "batch"},),
-            external_data=False,
-            verbose=False,
-        )
-    if program is None:
-        raise ModelError("PyTorch gave no ONNX program")
-    return without_debug_info(program.model_proto)
+def describe_files(files: Files) -> Card:
+    """Return the card's entries of the graphs and of the statistics."""
+    entries = {name: file_entry(name, files[name]) for name in files}
+    return {
+        "graphs": {
+            "encoder": entries[ENCODER_FILE],
+            "decoder": entries[DECODER_FILE],
+        },
+        "statistics": entries[STATISTICS_FILE],
+    }
 
 
-def without_debug_info(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """Drop what the exporter notes on each node: stack traces, with the paths of the machine that exported."""
-    for part in [
-        graph,
-        graph.graph,
-        *graph.graph.node,
-        *graph.graph.value_info,
-        *graph.graph.initializer,
-    ]:
-        del part.metadata_props[:]
-    return graph
+def describe_examples(digits: Digits) -> Card:
+    """Return the card's example images: the first digits, as base64 PNGs."""
+    images = digits.images[:EXAMPLE_COUNT, 0]
+    return {"examples": [png_base64(image) for image in images]}
 
 
-def largest_difference(
-    model: VAE, encoder: onnx.ModelProto, decoder: onnx.ModelProto, pixels: Tensor
-) -> float:
-    """The largest absolute difference of any output between graphs and PyTorch, over all pixels in each batch size."""
-    encoder_session, decoder_session = (
-        open_session(graph.SerializeToString()) for graph in (encoder, decoder)
-    )
-
-    def differences(batch: Tensor) -> Iterator[float]:
-        mean, log_variance = model.encoder(batch)
-        for ours, theirs in zip(
-            (mean, log_variance, model.decoder(mean)),
-            (
-                *encoder_session.run(
-                    ["mean", "log_variance"], {"pixels": batch.numpy()}
-                ),
-                *decoder_session.run(["pixels"], {"latent": mean.numpy()}),
-            ),
-            strict=True,
-        ):
-            yield float(np.abs(ours.numpy() - theirs).max())
-
-    with torch.inference_mode():
-        batches = [
-            batch for batch_size in PARITY_BATCHES for batch in pixels.split(batch_size)
-        ]
-        return max(
-            difference
-            for batch in track(batches, description="comparing with PyTorch")
-            for difference in differences(batch)
-        )
+def write_model(
+    folder: Path,
+    files: Files,
+    card: Card,
+) -> None:
+    """Write the files and the card, and remove an earlier model's measures."""
+    for name, content in files.items():
+        write_file(folder / name, content)
+    # Last: until then the hashes in an earlier card show that the folder is incomplete.
+    write_card(folder, card)
+    write_measures(folder, NOT_MEASURED)
 
 
 def png_base64(image: Tensor) -> str:
-    """A uint8 image (height, width) as a base64 PNG."""
+    """Return a uint8 image (height, width) as a base64 PNG."""
     content = io.BytesIO()
-    Image.fromarray(image.numpy()).save(content, format="PNG", optimize=True)
-    return base64.b64encode(content.getvalue()).decode("ascii")
+    picture = Image.fromarray(image.numpy())
+    picture.save(content, format="PNG", optimize=True)
+    encoded = base64.b64encode(content.getvalue())
+    return encoded.decode("ascii")

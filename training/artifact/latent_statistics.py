@@ -1,8 +1,9 @@
-"""Where digits lie in the latent space: a mixture of Gaussians for each class, from which new latents are drawn.
+"""Latent statistics: a Gaussian mixture for each class, to sample and score latents.
 
-The mixtures are fitted to draws from the posteriors of a class's training digits, its aggregated posterior, not to the
-means alone: one Gaussian would have the covariance Cov(mean) + diag(mean of the variance). All mixtures together,
-weighted by how often each class occurs, are the sampler without a class.
+Each mixture is fitted to draws from the posteriors of a class's training digits, its
+aggregated posterior, not to the posterior means alone: a single Gaussian would have the
+covariance Cov(mean) + diag(mean of the variance). All mixtures together, weighted by
+the frequency of each class, model latents of any class.
 """
 
 import io
@@ -16,21 +17,17 @@ from sklearn.mixture import GaussianMixture
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from training.artifact.exported_model import (
-    ExportedModel,
-    Floats,
-    ModelError,
-    read_file,
-)
+from training.artifact.exported_model import ExportedModel, Floats
+from training.artifact.model_card import ModelError, read_file
 
 STATISTICS_FILE = "statistics.npz"
-COMPONENTS = 20  # a class
-DIGITS_PER_COMPONENT = (
-    100  # a covariance of 32 dimensions wants three times as many digits
-)
+COMPONENTS = 20  # Gaussians a class
+# At least: a covariance of 32 dimensions needs three times as many digits.
+DIGITS_PER_COMPONENT = 100
 DRAWS = 3  # from the posterior of each digit
-SETTLED = 1e-2  # nats a draw: expectation-maximisation ends when a step gains less
-SMALLEST_VARIANCE = 1e-4  # added to each: a class of few digits fills no volume
+TOLERANCE = 1e-2  # nats a draw: expectation-maximisation ends when a step gains less
+# Added to each variance: a class of few digits has a singular covariance.
+MIN_VARIANCE = 1e-4
 SEED = 0
 
 Labels = NDArray[np.int64]
@@ -40,11 +37,12 @@ Labels = NDArray[np.int64]
 class LatentStatistics:
     """Gaussians in the latent space, each of one class.
 
-    weights: float32 (count,), 1 together.
-    classes: int64 (count,), the digit that each stands for.
+    weights: float32 (count,), of sum 1.
+    classes: int64 (count,), the class of each.
     means: float32 (count, latent).
-    cholesky: float32 (count, latent, latent), the lower Cholesky factors of the covariances.
-    anomaly_quantiles, class_temperature: see ``training.artifact.anomaly``; None until calibrated.
+    cholesky: float32 (count, latent, latent), the covariances' lower Cholesky factors.
+    anomaly_quantiles, class_temperature: set by ``training.artifact.anomaly.calibrate``;
+        None until then.
     """
 
     weights: Floats
@@ -55,7 +53,7 @@ class LatentStatistics:
     class_temperature: Floats | None = None
 
     def of_class(self, label: int) -> "LatentStatistics":
-        """The mixture of one class."""
+        """Return the mixture of one class."""
         mine = self.classes == label
         weights = self.weights[mine]
         return LatentStatistics(
@@ -66,36 +64,46 @@ class LatentStatistics:
         )
 
     def sample(
-        self, count: int, random: np.random.Generator, temperature: float = 1.0
+        self,
+        count: int,
+        random: np.random.Generator,
+        temperature: float = 1.0,
     ) -> Floats:
-        """Draw latents, float32 (count, latent); the noise within each Gaussian is scaled by ``temperature``."""
+        """Draw latents, float32 (count, latent).
+
+        temperature: factor of the noise within each Gaussian.
+        """
         weights = self.weights.astype(np.float64)
-        chosen = random.choice(len(weights), size=count, p=weights / weights.sum())
-        noise = temperature * random.standard_normal(
-            (count, self.means.shape[1]), dtype=np.float32
+        probabilities = weights / weights.sum()
+        chosen = random.choice(
+            len(weights),
+            size=count,
+            p=probabilities,
         )
+        shape = count, self.means.shape[1]
+        noise = temperature * random.standard_normal(shape, dtype=np.float32)
         latents: Floats = self.means[chosen] + np.einsum(
             "nij,nj->ni", self.cholesky[chosen], noise
         )
         return latents
 
     def class_log_densities(self, latents: Tensor) -> Tensor:
-        """The log p(class) p(z|class) in nats, float64 (batch, classes), of latents; the classes ascend."""
-        labels = np.unique(self.classes)
-        shares = torch.tensor(
-            [
-                self.weights[self.classes == label].sum(dtype=np.float64)
-                for label in labels
-            ]
-        )
-        densities = [
-            self.of_class(label).distribution().log_prob(latents.double())
-            for label in labels
-        ]
-        return shares.log() + torch.stack(densities, dim=1)
+        """Return log p(class) p(z|class) in nats, float64 (batch, classes).
+
+        The classes ascend.
+        """
+        class_weights = []
+        log_densities = []
+        for label in np.unique(self.classes):
+            weights = self.weights[self.classes == label]
+            class_weights.append(weights.sum(dtype=np.float64))
+            mixture = self.of_class(label).distribution()
+            log_densities.append(mixture.log_prob(latents.double()))
+        priors = torch.tensor(class_weights).log()
+        return priors + torch.stack(log_densities, dim=1)
 
     def distribution(self) -> MixtureSameFamily:
-        """All Gaussians by their weights."""
+        """Return the mixture of all Gaussians, in float64."""
         weights, means, cholesky = (
             torch.from_numpy(part).double()
             for part in (self.weights, self.means, self.cholesky)
@@ -105,25 +113,28 @@ class LatentStatistics:
         )
 
     def to_bytes(self) -> bytes:
-        """The arrays by name as a compressed NumPy archive without pickles."""
+        """Return the arrays by name as a compressed NumPy archive without pickles."""
         content = io.BytesIO()
-        arrays = {
-            name: array for name, array in asdict(self).items() if array is not None
-        }
+        fields = asdict(self).items()
+        arrays = {name: array for name, array in fields if array is not None}
         np.savez_compressed(content, allow_pickle=False, **arrays)
         return content.getvalue()
 
 
-def fit(mean: Floats, log_variance: Floats, labels: Labels) -> LatentStatistics:
-    """Fit a mixture for each class that occurs to the posteriors (count, latent) of training digits."""
+def fit(
+    mean: Floats,
+    log_variance: Floats,
+    labels: Labels,
+) -> LatentStatistics:
+    """Fit a mixture for each class to the posteriors (count, latent) of its digits."""
     random = np.random.default_rng(SEED)
     parts = []
-    for label in track(np.unique(labels), description="fitting the samplers"):
-        mine = np.repeat(np.flatnonzero(labels == label), DRAWS)
-        noise = random.standard_normal((len(mine), mean.shape[1]), dtype=np.float32)
-        draws: Floats = mean[mine] + np.exp(0.5 * log_variance[mine]) * noise
+    classes_present = np.unique(labels)
+    for label in track(classes_present, description="fitting the mixtures"):
+        members = labels == label
+        draws = draw_posteriors(mean[members], log_variance[members], random)
         mixture = fit_mixture(draws)
-        weights = mixture.weights_ * np.mean(labels == label)
+        weights = mixture.weights_ * np.mean(members)
         parts.append(
             (
                 weights,
@@ -143,22 +154,43 @@ def fit(mean: Floats, log_variance: Floats, labels: Labels) -> LatentStatistics:
     )
 
 
+def draw_posteriors(
+    mean: Floats,
+    log_variance: Floats,
+    random: np.random.Generator,
+) -> Floats:
+    """Draw ``DRAWS`` latents from each posterior (count, latent)."""
+    means = np.repeat(mean, DRAWS, axis=0)
+    noise = random.standard_normal(means.shape, dtype=np.float32)
+    deviations = np.exp(0.5 * np.repeat(log_variance, DRAWS, axis=0))
+    draws: Floats = means + deviations * noise
+    return draws
+
+
 def fit_mixture(draws: Floats) -> GaussianMixture:
-    """Fit Gaussians of full covariance to latents (count, latent) by expectation-maximisation."""
-    components = min(COMPONENTS, max(1, len(draws) // (DRAWS * DIGITS_PER_COMPONENT)))
-    return GaussianMixture(
-        components, tol=SETTLED, reg_covar=SMALLEST_VARIANCE, random_state=SEED
-    ).fit(draws)
+    """Fit Gaussians of full covariance to latents (count, latent).
+
+    The algorithm is expectation-maximisation; a class of few digits gets fewer
+    Gaussians than ``COMPONENTS``.
+    """
+    enough = len(draws) // (DRAWS * DIGITS_PER_COMPONENT)
+    components = min(COMPONENTS, max(1, enough))
+    mixture = GaussianMixture(
+        components, tol=TOLERANCE, reg_covar=MIN_VARIANCE, random_state=SEED
+    )
+    return mixture.fit(draws)
 
 
 def read_statistics(model: ExportedModel) -> LatentStatistics:
-    """The statistics in the model's folder. Raises ModelError, naming the file, if they are not the card's."""
+    """Return the statistics in the model's folder.
+
+    Raise ModelError if the card names none, or if the file's hash differs.
+    """
     entry = model.card.get("statistics")
     if entry is None:
         raise ModelError(
             f"{model.folder} has no latent statistics: export the model again"
         )
-    with np.load(
-        io.BytesIO(read_file(model.folder, entry)), allow_pickle=False
-    ) as arrays:
+    content = io.BytesIO(read_file(model.folder, entry))
+    with np.load(content, allow_pickle=False) as arrays:
         return LatentStatistics(**arrays)

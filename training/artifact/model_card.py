@@ -1,114 +1,91 @@
-"""The measures in words: the part of a model's README that evaluation writes."""
+"""The model card, model.json: read, checked and written, with the files it names."""
 
-from collections.abc import Iterator
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
-from training.evaluation.likelihood import IMPORTANCE_SAMPLES
 from training.files import write_file
 
-README_FILE = "README.md"
-START, END = (
-    "<!-- measures: written by python -m training evaluate -->\n",
-    "<!-- end of measures -->\n",
+Card = dict[str, Any]
+Entry = dict[str, str]  # of a file: its name and its SHA-256
+
+FORMAT_VERSION = 1
+CARD_FILE = "model.json"
+# The keys that this package reads.
+REQUIRED_KEYS = (
+    "latent_size",
+    "objective",
+    "training",
+    "data",
+    "quality",
+    "graphs",
 )
-OBJECTIVES = {
-    "squared-error": "with C · squared error, without the Gaussian's constant",
-    "bernoulli": "with binary cross-entropy",
-    "importance-weighted": "with binary cross-entropy",
-}
 
 
-def write_measures(folder: Path, card: dict[str, Any]) -> None:
-    """Write the card's measures between the marks in the README of a model's folder, where it has both."""
-    path = folder / README_FILE
-    before, start, rest = (path.read_text() if path.exists() else "").partition(START)
-    _, end, after = rest.partition(END)
-    if start and end:
-        write_file(path, f"{before}{START}\n{measures(card)}\n{END}{after}".encode())
+class ModelError(Exception):
+    """A model cannot be exported, or its folder is incomplete; the message says why."""
 
 
-def measures(card: dict[str, Any]) -> str:
-    """Tables in Markdown: the measures of the model, of its reconstructions and samples, and of the anomaly score."""
-    quality = card["quality"]
-    if quality is None:
-        return "None yet: `python -m training evaluate` writes them.\n"
-    rows = [
-        f"| on {quality['test_images']:,} {quality['split']} digits | |",
-        "|---|---|",
-        *(f"| {name} | {value} |" for name, value in measures_of_model(card)),
-        "",
-        "| pictures | Fréchet distance | in floors | taken for the digit meant | nearest training digit: mean, 1 % |",
-        "|---|---|---|---|---|",
-        *measures_of_pictures(quality["pictures"]),
-        "",
-        *measures_of_anomalies(quality["anomalies"]),
-    ]
-    return "".join(f"{row}\n" for row in rows)
+def read_card(folder: Path) -> Card:
+    """Return the model card in a folder.
+
+    Raise ModelError, naming the file, if it is missing, not JSON, of another format
+    version, or lacks a required key.
+    """
+    path = folder / CARD_FILE
+    try:
+        card: Card = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} is not a readable model card: {error}") from error
+    version = card.get("format_version") if isinstance(card, dict) else None
+    if version != FORMAT_VERSION:
+        raise ModelError(f"{path} has format version {version}, not {FORMAT_VERSION}")
+    missing = [key for key in REQUIRED_KEYS if key not in card]
+    if missing:
+        raise ModelError(f"{path} lacks {', '.join(missing)}")
+    return card
 
 
-def measures_of_model(card: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Name and value of each measure, with its unit."""
-    quality, objective = card["quality"], card["objective"]["name"]
-    digits = "binarised" if card["training"]["binarize"] else "grey"
-    yield (
-        f"squared error per pixel of {digits} digits, from the posterior mean",
-        f"{quality['squared_error_per_pixel']:.5f}",
-    )
-    yield f"KL divergence of {digits} digits", f"{quality['kl_divergence']:.1f} nats"
-    yield (
-        f"negative ELBO of {digits} digits, {OBJECTIVES[objective]}; five draws",
-        f"{quality['negative_elbo']:.2f} ± {quality['negative_elbo_deviation']:.2f} nats",
-    )
-    if quality["negative_log_likelihood"] is not None:
-        yield (
-            f"negative log-likelihood of binarised digits, {IMPORTANCE_SAMPLES:,} importance samples",
-            f"{quality['negative_log_likelihood']:.2f} nats",
+def read_measured_card(folder: Path) -> Card:
+    """Return the card of an evaluated model.
+
+    Raise ModelError, naming the folder, if the model was not evaluated.
+    """
+    card = read_card(folder)
+    if card["quality"] is None:
+        raise ModelError(f"{folder} has no measures: evaluate it first")
+    return card
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write the model card, atomically."""
+    content = json.dumps(card, indent=2).encode() + b"\n"
+    write_file(folder / CARD_FILE, content)
+
+
+def file_entry(name: str, content: bytes) -> Entry:
+    """Return a file's entry in the card."""
+    return {"file": name, "sha256": sha256(content)}
+
+
+def read_file(folder: Path, entry: Entry) -> bytes:
+    """Return the content of the file that an entry of the card names.
+
+    Raise ModelError, naming the file, if it cannot be read or its hash differs.
+    """
+    path = folder / entry["file"]
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error}") from error
+    if sha256(content) != entry["sha256"]:
+        raise ModelError(
+            f"{path} is not the file that the card names: its SHA-256 differs"
         )
-    yield "active units", f"{quality['active_units']} of {card['latent_size']}"
-    if quality["active_units"] < card["latent_size"]:
-        yield (
-            "reconstruction lost with the other units at 0",
-            f"{quality['inactive_units_loss']:.2f} nats",
-        )
-    yield (
-        "digits told by the 15 nearest means",
-        f"{quality['nearest_neighbors_accuracy']:.2%}",
-    )
-    yield (
-        "digits told by logistic regression on the mean",
-        f"{quality['linear_probe_accuracy']:.2%}",
-    )
-    anomalies = quality["anomalies"]
-    told = f"of the {anomalies['digits']:,} not used to calibrate"
-    yield (
-        f"digits told by the samplers' densities, {told}",
-        f"{anomalies['class_accuracy']:.2%}",
-    )
-    yield (
-        f"cross-entropy and calibration error of their probabilities, {told}",
-        f"{anomalies['class_cross_entropy']:.3f} nats, {anomalies['class_calibration_error']:.1%}",
-    )
+    return content
 
 
-def measures_of_anomalies(anomalies: dict[str, Any]) -> Iterator[str]:
-    """A table of what is no digit, and one of the digits that calibration has not seen, by class."""
-    yield "| no digits | told from digits by anomaly score (AUROC) | above the 99th percentile |"
-    yield "|---|---|---|"
-    for name, these in anomalies["pictures"].items():
-        yield f"| {name} | {these['auroc']:.4f} | {these['alarms']:.1%} |"
-    yield ""
-    alarms = {"all": anomalies["alarms"], **anomalies["alarms_by_class"]}
-    yield f"| the {anomalies['digits']:,} digits not used to calibrate | {' | '.join(alarms)} |"
-    yield f"|---|{'---|' * len(alarms)}"
-    yield f"| above the 99th percentile | {' | '.join(f'{share:.1%}' for share in alarms.values())} |"
-
-
-def measures_of_pictures(pictures: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """One row of the table for each kind of picture."""
-    floor = pictures["training digits"]["frechet_distance"]
-    for name, these in pictures.items():
-        distance, agreement = these["frechet_distance"], these["class_agreement"]
-        told = "" if agreement is None else f"{agreement:.1%}"
-        nearest = f"{these['nearest_training_digit']:.2f}, {these['nearest_training_digit_closest']:.2f}"
-        yield f"| {name} | {distance:.2f} | {distance / floor:.1f} | {told} | {nearest} |"
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,1 +1,1 @@
-"""Measures of an exported model and their plots."""
+"""Quality measures of an exported model, and their plots."""

@@ -1,48 +1,72 @@
-"""How well the posterior means serve as features: what a simple classifier makes of them."""
+"""Quality of the posterior means as features: accuracy of simple classifiers."""
 
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.progress import track
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from training.artifact.exported_model import Floats
+from training.artifact.exported_model import ExportedModel, Floats
+from training.artifact.latent_statistics import Labels
+from training.data.digits import Digits
+from training.evaluation.inference import posterior_means
 
 NEIGHBORS = 15
-PROBE_ITERATIONS = 1000  # far more than it needs
-
-Labels = NDArray[np.int64]
+PROBE_ITERATIONS = 1000  # an upper limit; far fewer are needed
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureQuality:
-    """Share of the test digits told rightly from their posterior means, by classifiers fitted to the training digits'.
+    """Accuracy on test digits of classifiers fitted to training digits' means.
 
-    nearest_neighbors_accuracy: by the majority of the 15 nearest means.
-    linear_probe_accuracy: by logistic regression.
+    nearest_neighbors_accuracy: of k-NN with k = 15.
+    linear_probe_accuracy: of logistic regression.
     """
 
     nearest_neighbors_accuracy: float
     linear_probe_accuracy: float
 
 
+@dataclass(frozen=True, slots=True)
+class LabelledMeans:
+    """Posterior means (count, latent) and their labels (count,)."""
+
+    means: Floats
+    labels: Labels
+
+
 def feature_quality(
-    train: tuple[Floats, Labels], test: tuple[Floats, Labels]
+    model: ExportedModel,
+    train: Digits,
+    test: Digits,
 ) -> FeatureQuality:
-    """Measure the means (count, latent), each set beside its labels (count,)."""
-    classifiers = [
-        KNeighborsClassifier(NEIGHBORS, algorithm="brute"),
-        make_pipeline(StandardScaler(), LogisticRegression(max_iter=PROBE_ITERATIONS)),
-    ]
-    return FeatureQuality(
-        *(
-            float(classifier.fit(*train).score(*test))
-            for classifier in track(
-                classifiers, description="telling digits from latents"
-            )
-        )
-    )
+    """Measure the features of an exported model."""
+    train_means = labelled_means(model, train)
+    test_means = labelled_means(model, test)
+    return probe(train_means, test_means)
+
+
+def labelled_means(model: ExportedModel, digits: Digits) -> LabelledMeans:
+    """Encode digits."""
+    means = posterior_means(model, digits)
+    return LabelledMeans(means.numpy(), digits.labels.numpy())
+
+
+def probe(train: LabelledMeans, test: LabelledMeans) -> FeatureQuality:
+    """Fit both classifiers to ``train`` and return their accuracy on ``test``."""
+    neighbors = KNeighborsClassifier(NEIGHBORS, algorithm="brute")
+    regression = LogisticRegression(max_iter=PROBE_ITERATIONS)
+    linear_probe = make_pipeline(StandardScaler(), regression)
+
+    def accuracy(classifier: Any) -> float:  # noqa: ANN401 - scikit-learn has no types
+        classifier.fit(train.means, train.labels)
+        score = classifier.score(test.means, test.labels)
+        return float(score)
+
+    classifiers = [neighbors, linear_probe]
+    progress = track(classifiers, description="classifying latents")
+    accuracies = [accuracy(classifier) for classifier in progress]
+    return FeatureQuality(*accuracies)

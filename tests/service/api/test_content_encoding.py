@@ -10,7 +10,6 @@ import pytest
 from service.api.content_encoding import check_encoding, decompress
 from service.api.errors import ProblemError
 from tests.samples import FIRST
-from tests.service.api.test_errors import problem
 from tests.service.conftest import Client
 
 BODY = json.dumps({"images": [FIRST]}).encode()
@@ -51,7 +50,7 @@ def test_a_body_may_be_compressed(
 def test_another_encoding_is_rejected_with_those_accepted(
     client: Client, encoding: str
 ) -> None:
-    """In Accept-Encoding (RFC 9110, 12.5.3)."""
+    """Accept-Encoding lists them (RFC 9110, 12.5.3)."""
     response = send(client, BODY, encoding)
 
     assert response.status_code == 415
@@ -68,8 +67,7 @@ def test_a_body_that_unpacks_to_more_than_the_limit_is_too_large(
     assert send(client, gzip.compress(BODY + b" " * 3000), "gzip").status_code == 200
     for content in (gzip.compress(bytes(4097)), gzip.compress(bytes(1_000_000))):
         headers = JSON | {"Content-Encoding": "gzip"}
-        body = problem(
-            client,
+        problem = client.problem(
             413,
             "body-too-large",
             "POST",
@@ -77,7 +75,7 @@ def test_a_body_that_unpacks_to_more_than_the_limit_is_too_large(
             content=content,
             headers=headers,
         )
-        assert "more than 4096" in body["detail"]
+        assert "more than 4096" in problem["detail"]
     assert client.app.state.body_budget.bytes == 0
 
 
@@ -98,7 +96,7 @@ def test_a_body_that_unpacks_to_more_than_the_limit_is_too_large(
 def test_a_damaged_body_is_rejected(
     client: Client, encoding: str, content: bytes, detail: str
 ) -> None:
-    """With the encoding that it should have."""
+    """The message names the encoding that the body should have."""
     response = send(client, content, encoding)
 
     assert response.status_code == 422
@@ -107,7 +105,7 @@ def test_a_damaged_body_is_rejected(
 
 
 def test_an_unpacked_body_counts_in_the_budget(client: Client) -> None:
-    """While the request is answered: packed, it would hold memory for nothing."""
+    """The memory that it takes is larger than its compressed size."""
     state = client.app.state
     content = gzip.compress(BODY + b" " * 3000)
     state.body_budget.bytes = 16 * 4096 - 3000

@@ -1,143 +1,268 @@
-"""One answer, given as the client would have it: JSON, a picture, an animation."""
+"""Content negotiation, and responses as JSON, as a PNG or as an animation."""
 
+import base64
 import io
-import json
-from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from service.api.body import JSON, Body
-from service.api.responses import ANIMATIONS, PNG
-from service.api.routes import operation_routes
+from service.api.responses import preferred_type
 from service.app import create_app
 from service.model.autoencoder import Pixels
-from service.model.batching import OFFLOAD_FROM_COST
-from service.observability.request_context import RequestContext
 from service.operations import OPERATIONS
 from service.settings import Settings
-from tests.samples import FIRST, SECOND, FakeAutoencoder, pixels_of
-from tests.service.api.test_errors import problem
-from tests.service.conftest import Client
+from tests.samples import FIRST, HEIGHT, SECOND, WIDTH, FakeAutoencoder, pixels_of
+from tests.service.conftest import Client, Json
 
-Json = dict[str, Any]
-WALK: Json = {"start": {"image": FIRST}, "end": {"image": SECOND}, "steps": 5}
-FIVE: Json = {"images": [FIRST] * 5}
-PICTURED: list[tuple[str, Json, int]] = [  # with as many columns
+TYPES = (b"application/json", b"image/png", b"image/gif")
+BROWSER = (
+    b"text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,"
+    b"image/gif,image/png,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7"
+)
+PATH: Json = {"start": {"image": FIRST}, "end": {"image": SECOND}, "steps": 5}
+# Requests, and the number of columns on the contact sheet of their response.
+CONTACT_SHEETS: list[tuple[str, Json, int]] = [
     ("/reconstruct", {"images": [FIRST]}, 1),
     ("/reconstruct", {"images": [FIRST, SECOND, FIRST]}, 2),
     ("/decode", {"latents": [[0.1 * number] * 6 for number in range(10)]}, 4),
-    ("/interpolate", WALK, 5),
+    ("/interpolate", PATH, 5),
     ("/generate", {"count": 6, "digit": [3, 0, 1], "seed": 1}, 3),
 ]
 
 
-def ask(client: Client, path: str, body: Json, accept: str) -> httpx.Response:
-    """Send a JSON body, and say what is accepted."""
-    answer = client.request("POST", path, json=body, headers={"Accept": accept})
-    assert answer.status_code == 200
-    return answer
+@pytest.mark.parametrize(
+    ("accept", "preferred"),
+    [
+        (b"*/*", b"application/json"),
+        (b"image/*", b"image/png"),
+        (b"image/gif", b"image/gif"),
+        (b"IMAGE/GIF ; Q=0.1", b"image/gif"),
+        (b"image/png, application/json", b"application/json"),
+        (b"image/png, */*;q=0.5", b"image/png"),
+        (b"*/*;q=0.5, image/png", b"image/png"),
+        (b"application/json;q=0.2, image/*;q=0.8, image/png;q=0.1", b"image/gif"),
+        (b"image/*, application/json;q=0.999", b"image/png"),
+        (b"*/*, application/json;q=0", b"image/png"),
+        (b"image/png;q=0.0, image/*;q=0.000", None),
+        (b"text/html, application/json; charset=utf-8;\tq=0.3", b"application/json"),
+        (b"image/png;q=high, application/json;q=0.5", b"image/png"),
+        (b"image/png;q=-1, application/json;q=2", b"application/json"),
+        (b"application/xml", None),
+        (b"*/*;q=0", None),
+        (b"", None),
+        (b";;,/,*,q=1", None),
+    ],
+)
+def test_the_type_with_the_greatest_weight_is_preferred(
+    accept: bytes, preferred: bytes | None
+) -> None:
+    """The most specific range has a type's weight (RFC 9110, 12.5.1).
+
+    Of equal types the first is preferred. An invalid weight counts as 1.
+    """
+    assert preferred_type(accept, TYPES) == preferred
 
 
-def picture(answer: httpx.Response, name: str) -> Image.Image:
-    """An answer that is a picture in that format."""
-    assert (
-        answer.headers["content-type"]
-        == f"image/{'apng' if name == 'APNG' else name.lower()}"
+@pytest.mark.parametrize(
+    "accept",
+    [
+        BROWSER,
+        b"text/html, image/gif, image/jpeg, */*; q=0.2",  # Java's HttpURLConnection
+        b"text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2",  # before Java 18
+        b"application/json, text/plain, */*",  # axios
+        b"text/html, image/gif;q=0.9, */*;q=0.1",
+        b"image/gif, application/*",
+    ],
+)
+def test_images_among_other_types_are_not_preferred(accept: bytes) -> None:
+    """Clients that name them by default get JSON."""
+    assert preferred_type(accept, TYPES) == b"application/json"
+
+
+@pytest.mark.parametrize(
+    ("accept", "preferred"),
+    [
+        (b"image/gif, text/html;q=0.9, */*;q=0.1", b"image/gif"),
+        (b"image/avif,image/webp,image/apng,image/*,*/*;q=0.8", b"image/png"),
+        (b"image/gif, */*", b"application/json"),
+        (b"text/html, image/gif", b"image/gif"),
+        (b"image/gif;q=.5, application/json;q=.4", b"image/gif"),
+        (b"image/gif;q=., application/json;q=.4", b"image/gif"),
+    ],
+)
+def test_images_are_preferred_with_a_greater_weight_or_without_json(
+    accept: bytes, preferred: bytes
+) -> None:
+    """A weight may lack its zero."""
+    assert preferred_type(accept, TYPES) == preferred
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        ("application/json", 200),
+        ("*/*", 200),
+        ("text/html, application/*;q=0.5", 200),
+        ("application/json; charset=utf-8", 200),
+        ("image/png", 406),
+        ("text/html, application/json;q=0", 406),
+        ("", 406),
+    ],
+)
+def test_json_is_sent_only_if_accepted(
+    client: Client, accept: str, status: int
+) -> None:
+    """A request that accepts neither JSON nor another type is rejected."""
+    response = client.request(
+        "POST", "/encode", json={"images": [FIRST]}, headers={"Accept": accept}
     )
-    image = Image.open(io.BytesIO(answer.content))
-    assert image.format == name.removeprefix("A")
+
+    assert response.status_code == status
+    if status == 406:
+        assert response.json()["type"] == "urn:vae-service:problem:not-acceptable"
+
+
+def send(client: Client, path: str, body: Json, accept: str) -> httpx.Response:
+    """Send a request that accepts certain media types; check that it succeeds."""
+    response = client.request("POST", path, json=body, headers={"Accept": accept})
+    assert response.status_code == 200
+    return response
+
+
+def image_of(response: httpx.Response, name: str) -> Image.Image:
+    """Return a response's image; check that it has the format ``name``."""
+    assert response.headers["content-type"] == f"image/{name.lower()}"
+    image = Image.open(io.BytesIO(response.content))
+    pillow_name = "PNG" if name == "APNG" else name
+    assert image.format == pillow_name
     return image
 
 
 def json_pixels(client: Client, path: str, body: Json) -> Pixels:
-    """The images of the same answer in JSON."""
-    return np.array(
-        [pixels_of(text) for text in client.post(path, body).json()["images"]]
-    )
+    """Return the images of the JSON response, (count, height, width)."""
+    images = client.operate(path, **body)["images"]
+    return np.array([pixels_of(text) for text in images])
 
 
-@pytest.mark.parametrize(("path", "body", "columns"), PICTURED)
+@pytest.mark.parametrize(("path", "body", "columns"), CONTACT_SHEETS)
 @pytest.mark.parametrize("scale", [1, 3])
-def test_a_picture_has_all_images_of_the_answer(
+def test_a_contact_sheet_has_all_images(
     client: Client, path: str, body: Json, columns: int, scale: int
 ) -> None:
-    """Side by side, in the answer's order, each with the pixels that JSON has."""
+    """Images are in the order of the JSON response and have the same pixels."""
     body = {**body, "scale": scale}
     expected = json_pixels(client, path, body)
-    shown = np.asarray(picture(ask(client, path, body, "image/png"), "PNG"))
+    sheet = np.asarray(image_of(send(client, path, body, "image/png"), "PNG"))
 
-    _, height, width = expected.shape
+    count, height, width = expected.shape
+    rows = -(-count // columns)
     assert (height, width) == (2 * scale, 3 * scale)
-    assert shown.shape == (-(-len(expected) // columns) * height, columns * width)
+    assert sheet.shape == (rows * height, columns * width)
     for index, image in enumerate(expected):
         row, column = divmod(index, columns)
-        place = shown[
-            row * height : (row + 1) * height, column * width : (column + 1) * width
-        ]
-        assert np.array_equal(place, image)
+        top, left = row * height, column * width
+        cell = sheet[top : top + height, left : left + width]
+        assert np.array_equal(cell, image)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "shape"),
+    [
+        (
+            "/traverse",
+            {"start": {"digit": 3}, "dimensions": [0, 1], "steps": 5},
+            (2, 5),
+        ),
+        ("/generate", {"digit": [0, 1, 3], "count": 6}, (2, 3)),
+        (
+            "/reconstruct",
+            {"images": [FIRST, SECOND], "sample": True, "samples": 5},
+            (2, 5),
+        ),
+        (
+            "/interpolate",
+            {"waypoints": [{"digit": 0}, {"digit": 1}, {"digit": 3}], "steps": 3},
+            (1, 5),
+        ),
+        ("/arithmetic", {"terms": [{"weight": 1, "digit": 3}]}, (1, 1)),
+    ],
+)
+def test_the_layout_of_a_contact_sheet_shows_the_structure(
+    client: Client, path: str, body: Json, shape: tuple[int, int]
+) -> None:
+    """Rows are dimensions, the samples of an image, or a whole path; columns digits."""
+    response = send(client, path, body, "image/png")
+    sheet = base64.b64encode(response.content).decode()
+    rows, columns = shape
+
+    assert response.headers["content-type"] == "image/png"
+    assert pixels_of(sheet).shape == (rows * HEIGHT, columns * WIDTH)
 
 
 @pytest.mark.parametrize("name", ["GIF", "WEBP", "APNG"])
 @pytest.mark.parametrize("scale", [1, 4])
-def test_an_interpolation_moves(client: Client, name: str, scale: int) -> None:
-    """Its frames are the images of JSON; it lasts and is repeated as was asked."""
-    body = {**WALK, "scale": scale, "duration_ms": 70, "loop": 0}
-    image = picture(ask(client, "/interpolate", body, f"image/{name.lower()}"), name)
-    frames = [
-        (np.asarray(frame.convert("L")), frame.info["duration"])
-        for frame in ImageSequence.Iterator(image)
-    ]
-
-    assert np.array_equal(
-        [pixels for pixels, _ in frames], json_pixels(client, "/interpolate", body)
-    )
-    assert [duration for _, duration in frames] == [70] * 5
-    assert image.info["loop"] == 0
-    assert image.size == (3 * scale, 2 * scale)
-
-
-def test_an_animation_has_a_tenth_of_a_second_a_frame_unless_told(
-    client: Client,
+def test_an_interpolation_may_be_an_animation(
+    client: Client, name: str, scale: int
 ) -> None:
-    """And goes on for ever."""
-    image = picture(ask(client, "/interpolate", WALK, "image/gif"), "GIF")
+    """Its frames are the images of JSON; duration and loop are the request's."""
+    body = {**PATH, "scale": scale, "duration_ms": 70, "loop": 0}
+    response = send(client, "/interpolate", body, f"image/{name.lower()}")
+    animation = image_of(response, name)
+    frames = []
+    durations = []
+    for frame in ImageSequence.Iterator(animation):
+        frames.append(np.asarray(frame.convert("L")))
+        durations.append(frame.info["duration"])
 
-    assert (image.info["duration"], image.info["loop"]) == (100, 0)
-
-
-def test_whole_numbers_may_be_written_as_fractions(client: Client) -> None:
-    """As JSON Schema has it."""
-    body = {**WALK, "scale": 2.0, "duration_ms": 70.0, "loop": 2.0, "steps": 5.0}
-    plain = {**WALK, "scale": 2, "duration_ms": 70, "loop": 2}
-
-    for accept in ("image/gif", "image/png", "*/*"):
-        assert (
-            ask(client, "/interpolate", body, accept).content
-            == ask(client, "/interpolate", plain, accept).content
-        )
+    assert np.array_equal(frames, json_pixels(client, "/interpolate", body))
+    assert durations == [70] * 5
+    assert animation.info["loop"] == 0
+    assert animation.size == (3 * scale, 2 * scale)
 
 
-def test_the_best_of_what_is_accepted_is_given(client: Client) -> None:
-    """JSON, unless something else is liked better; several headers are one list."""
-    for accept, media_type in (
+def test_by_default_an_animation_has_10_frames_a_second(client: Client) -> None:
+    """It is played forever."""
+    animation = image_of(send(client, "/interpolate", PATH, "image/gif"), "GIF")
+
+    assert animation.info["duration"] == 100
+    assert animation.info["loop"] == 0
+
+
+@pytest.mark.parametrize("accept", ["image/gif", "image/png", "*/*"])
+def test_integers_may_have_a_zero_fraction(client: Client, accept: str) -> None:
+    """2.0 is an integer in JSON Schema."""
+    body = {**PATH, "scale": 2.0, "duration_ms": 70.0, "loop": 2.0, "steps": 5.0}
+    plain = {**PATH, "scale": 2, "duration_ms": 70, "loop": 2}
+    response = send(client, "/interpolate", body, accept)
+
+    assert response.content == send(client, "/interpolate", plain, accept).content
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
         ("*/*", "application/json"),
         ("image/png;q=0.9, application/json;q=0.8", "image/png"),
         ("image/webp;q=0.4, image/apng;q=0.5, */*;q=0.1", "image/apng"),
-    ):
-        assert (
-            ask(client, "/interpolate", WALK, accept).headers["content-type"]
-            == media_type
-        )
+    ],
+)
+def test_the_response_has_the_preferred_type(
+    client: Client, accept: str, media_type: str
+) -> None:
+    """It is JSON unless the client prefers another type."""
+    response = send(client, "/interpolate", PATH, accept)
+
+    assert response.headers["content-type"] == media_type
+
+
+def test_several_accept_headers_are_one_list(client: Client) -> None:
+    """The second header has the only type that can be sent."""
     headers = [("Accept", "text/html"), ("Accept", "image/gif")]
-    assert (
-        client.request("POST", "/interpolate", json=WALK, headers=headers).headers[
-            "content-type"
-        ]
-        == "image/gif"
-    )
+    response = client.request("POST", "/interpolate", json=PATH, headers=headers)
+
+    assert response.headers["content-type"] == "image/gif"
 
 
 @pytest.mark.parametrize(
@@ -152,149 +277,91 @@ def test_the_best_of_what_is_accepted_is_given(client: Client) -> None:
         ),
         (
             "/interpolate",
-            WALK,
+            PATH,
             "image/avif, image/jpeg",
             "one of application/json, image/png, image/gif, image/webp, image/apng",
         ),
     ],
 )
-def test_a_refusal_names_what_could_be_given(
+def test_a_rejection_names_the_possible_types(
     client: Client, path: str, body: Json, accept: str, possible: str
 ) -> None:
-    """By this operation; nothing is computed."""
-    refused = problem(
-        client,
-        406,
-        "not-acceptable",
-        "POST",
-        path,
-        json=body,
-        headers={"Accept": accept},
+    """These are the types of this operation's response."""
+    headers = {"Accept": accept}
+    problem = client.problem(
+        406, "not-acceptable", "POST", path, json=body, headers=headers
     )
 
-    assert refused["detail"] == f"Accept must allow {possible}; is {accept}"
+    assert problem["detail"] == f"Accept must allow {possible}; is {accept}"
 
 
-def test_caches_are_told_that_the_answer_depends_on_accept(
-    client: Client, settings: Settings, autoencoder: FakeAutoencoder
+def test_vary_names_accept_if_the_response_depends_on_it(client: Client) -> None:
+    """Caches need it; a response of /encode is always JSON."""
+    body = {"images": [FIRST]}
+    headers = {"Accept": "image/png"}
+    rejected = client.request("POST", "/encode", json={}, headers=headers)
+
+    reconstructed = send(client, "/reconstruct", body, "*/*")
+    assert reconstructed.headers["vary"].lower() == "accept"
+    assert rejected.status_code == 406
+    assert rejected.headers["vary"].lower() == "accept"
+    assert "vary" not in send(client, "/encode", body, "*/*").headers
+
+
+def test_vary_names_the_origin_too(
+    settings: Settings, autoencoder: FakeAutoencoder
 ) -> None:
-    """Where it does, beside what else it depends on."""
-    assert (
-        ask(client, "/reconstruct", {"images": [FIRST]}, "*/*").headers["vary"].lower()
-        == "accept"
-    )
-    refused = client.request(
-        "POST", "/encode", json={}, headers={"Accept": "image/png"}
-    )
-    assert (refused.status_code, refused.headers["vary"].lower()) == (406, "accept")
-    assert "vary" not in ask(client, "/encode", {"images": [FIRST]}, "*/*").headers
-
+    """With CORS, a response depends on both headers."""
     settings = settings.model_copy(update={"cors_origins": ("https://example.org",)})
     client = Client(create_app(settings, autoencoder))
     headers = {"Accept": "image/png", "Origin": "https://example.org"}
-    answer = client.request(
+    response = client.request(
         "POST", "/reconstruct", json={"images": [FIRST]}, headers=headers
     )
-    assert answer.headers["vary"].lower() == "accept, origin"
+
+    assert response.headers["vary"].lower() == "accept, origin"
 
 
-def test_a_picture_in_gives_a_picture_out(client: Client) -> None:
-    """Without any JSON; the scale is in the query."""
+def test_request_and_response_may_both_be_images(client: Client) -> None:
+    """No JSON is needed; the scale is in the query."""
     file = io.BytesIO()
     Image.fromarray(pixels_of(FIRST)).save(file, format="PNG")
     headers = {"Accept": "image/png", "Content-Type": "image/png"}
-    answer = client.request(
+    response = client.request(
         "POST", "/reconstruct?scale=4", content=file.getvalue(), headers=headers
     )
+    upscaled = np.asarray(image_of(response, "PNG"))
 
-    shown = np.asarray(picture(answer, "PNG"))
-    assert np.array_equal(shown[::4, ::4], pixels_of(FIRST))
-    assert shown.shape == (8, 12)
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "most"),
-    [
-        ("/reconstruct", {"images": [FIRST]}, 13),  # 16 x 12 / 13 / 13 > 1
-        ("/reconstruct", {"images": [FIRST] * 12}, 4),
-        ("/decode", {"latents": [[0] * 6] * 3}, 8),
-        ("/interpolate", {**WALK, "steps": 12}, 4),
-        ("/interpolate", {**WALK, "steps": 12.0}, 4),
-        ("/generate", {"digit": [1, 0, 3], "seed": 1}, 8),
-    ],
-)
-def test_the_more_images_the_less_they_are_enlarged(
-    client: Client, path: str, body: Json, most: int
-) -> None:
-    """To 16 pixels for each of the most items; the bound is named."""
-    assert len(client.post(path, {**body, "scale": most}).json()["images"]) >= 1
-    (error,) = problem(
-        client, 422, "invalid-request", "POST", path, json={**body, "scale": most + 1}
-    )["errors"]
-
-    assert error["pointer"] == "#/scale"
-    assert error["detail"].startswith(f"must be 1 to {most} for ")
-    assert "VAE_MAX_ITEMS" in error["detail"]
+    assert np.array_equal(upscaled[::4, ::4], pixels_of(FIRST))
+    assert upscaled.shape == (8, 12)
 
 
-@pytest.mark.parametrize(
-    ("path", "change", "answer_type", "large"),
-    [
-        ("/reconstruct", {}, JSON, False),
-        ("/reconstruct", {"scale": 16}, PNG, False),
-        ("/reconstruct", {**FIVE, "scale": 13}, JSON, False),
-        ("/reconstruct", {**FIVE, "scale": 16}, JSON, True),
-        ("/reconstruct", {**FIVE, "scale": 16.0}, PNG, True),
-        ("/reconstruct", {"images": [FIRST] * 11, "scale": 10}, PNG, True),
-        ("/interpolate", {}, JSON, False),
-        *(("/interpolate", {}, media_type, True) for media_type in ANIMATIONS),
-    ],
-)
-def test_what_takes_long_to_write_is_large_work(
-    settings: Settings,
-    autoencoder: FakeAutoencoder,
-    path: str,
-    change: Json,
-    answer_type: bytes,
-    large: bool,  # noqa: FBT001 - a case
-) -> None:
-    """Animations, and images that are upscaled a lot, are written in a thread."""
-    settings = settings.model_copy(update={"max_items": 256})
-    state = create_app(settings, autoencoder).state
-    routes = {route.path: route for route in operation_routes(state)}
-    body = {**(WALK if path == "/interpolate" else {"images": [FIRST]}), **change}
-    content = json.dumps(body).encode()
-    context = RequestContext("test")
-    _, job = routes[path].make_job(Body(content), answer_type, state.model, context)
-
-    assert (job.cost >= OFFLOAD_FROM_COST) is large
+def schema_of(schema: Json, content: Json) -> Json:
+    """Return the properties of the JSON in a body's content."""
+    reference: str = content["application/json"]["schema"]["$ref"]
+    name = reference.rpartition("/")[2]
+    properties: Json = schema["components"]["schemas"][name]["properties"]
+    return properties
 
 
-def test_what_has_images_is_given_as_a_picture_too(client: Client) -> None:
-    """Every operation, by its description; only what has frames moves."""
+@pytest.mark.parametrize("path", OPERATIONS)
+def test_responses_with_images_may_be_images(client: Client, path: str) -> None:
+    """The OpenAPI schema has a PNG for all, and animations for interpolations."""
     schema = client.get("/docs/openapi.json").json()
-    for path in OPERATIONS:
-        content = schema["paths"][path]["post"]["responses"]["200"]["content"]
-        request, answer = (
-            schema["components"]["schemas"][
-                described["application/json"]["schema"]["$ref"].split("/")[-1]
-            ]["properties"]
-            for described in (
-                schema["paths"][path]["post"]["requestBody"]["content"],
-                content,
-            )
-        )
-        types = {"application/json"}
-        if "images" in answer:
-            types.add("image/png")
-        if path == "/interpolate":
-            types |= {"image/gif", "image/webp", "image/apng"}
+    operation = schema["paths"][path]["post"]
+    content = operation["responses"]["200"]["content"]
+    request = schema_of(schema, operation["requestBody"]["content"])
+    response = schema_of(schema, content)
 
-        assert set(content) == types
-        assert ("scale" in request) is ("image/png" in types)
-        assert (
-            ("loop" in request) is ("duration_ms" in request) is ("image/gif" in types)
-        )
-        assert ("encoding" in request) is any(
-            name.startswith("latent") for name in answer
-        )
+    types = {"application/json"}
+    if "images" in response:
+        types.add("image/png")
+    if path == "/interpolate":
+        types |= {"image/gif", "image/webp", "image/apng"}
+    has_latents = any(name.startswith("latent") for name in response)
+
+    assert set(content) == types
+    assert ("scale" in request) is ("image/png" in types)
+    assert ("loop" in request) is ("image/gif" in types)
+    assert ("duration_ms" in request) is ("image/gif" in types)
+    assert ("encoding" in request) is has_latents

@@ -1,22 +1,30 @@
-"""The way of a body, as the server hands it over: in pieces, behind a prefix, or not to its end."""
+"""The way of a request through its route: body in pieces, prefix, disconnect, cost."""
 
 import asyncio
 import json
 from typing import Any
 
 import pytest
-from starlette.types import Message
+from starlette.types import Message, Receive
 
-from service.api.body import parse_json
-from service.api.errors import ProblemError
-from tests.samples import FIRST, FakeAutoencoder
-from tests.service.conftest import Client
+from service.api.body import JSON, Body
+from service.api.responses import ANIMATIONS, PNG
+from service.api.route import has_gone
+from service.api.routes import operation_routes
+from service.app import create_app
+from service.model.batching import OFFLOAD_FROM_COST
+from service.observability.request_context import RequestContext
+from service.settings import Settings
+from tests.samples import FIRST, SECOND, FakeAutoencoder
+from tests.service.conftest import Client, Json
 
 BODY = json.dumps({"images": [FIRST]}).encode()
+PATH: Json = {"start": {"image": FIRST}, "end": {"image": SECOND}, "steps": 5}
+FIVE: Json = {"images": [FIRST] * 5}
 
 
 def send(client: Client, messages: list[Message], **scope: Any) -> list[Message]:
-    """Hand an encode request to the application, message by message; give what it sends."""
+    """Pass an encode request to the application and return the messages it sends."""
     sent: list[Message] = []
     incoming = iter(messages)
 
@@ -39,20 +47,22 @@ def send(client: Client, messages: list[Message], **scope: Any) -> list[Message]
     return sent
 
 
-def test_a_body_in_pieces_is_put_together(client: Client) -> None:
-    """However the network cut it."""
-    pieces = [
-        {"type": "http.request", "body": BODY[i : i + 7], "more_body": True}
-        for i in range(0, len(BODY), 7)
+def test_a_body_in_pieces_is_joined(client: Client) -> None:
+    """The network may split a body anywhere."""
+    pieces: list[Message] = [
+        {"type": "http.request", "body": BODY[start : start + 7], "more_body": True}
+        for start in range(0, len(BODY), 7)
     ]
-    start, body = send(client, [*pieces, {"type": "http.request"}])
+    pieces.append({"type": "http.request"})
+    start, body = send(client, pieces)
+    headers = dict(start["headers"])
 
     assert start["status"] == 200
-    assert dict(start["headers"])[b"content-length"] == str(len(body["body"])).encode()
+    assert int(headers[b"content-length"]) == len(body["body"])
     assert len(json.loads(body["body"])["latents"]) == 1
 
 
-def test_a_client_that_goes_away_is_not_answered(
+def test_a_client_that_disconnects_gets_no_response(
     client: Client, autoencoder: FakeAutoencoder
 ) -> None:
     """Nothing is computed and nothing is sent."""
@@ -69,8 +79,8 @@ def test_a_client_that_goes_away_is_not_answered(
     assert autoencoder.batches == []
 
 
-def test_the_limit_holds_before_the_body_has_ended(client: Client) -> None:
-    """A body without end is refused as soon as it is too large."""
+def test_a_body_is_rejected_before_its_end(client: Client) -> None:
+    """An endless body is rejected as soon as it is too large."""
     endless = {"type": "http.request", "body": bytes(1000), "more_body": True}
     start, body = send(client, [endless] * 5)
 
@@ -82,26 +92,14 @@ def test_the_limit_holds_before_the_body_has_ended(client: Client) -> None:
     ("path", "root_path", "status"),
     [("/vae/encode", "/vae", 200), ("/other/encode", "/vae", 404)],
 )
-def test_a_prefix_that_a_proxy_adds_is_left_out(
+def test_the_prefix_of_a_proxy_is_removed(
     client: Client, path: str, root_path: str, status: int
 ) -> None:
-    """ASGI's root_path is a part of the path."""
-    messages: list[Message] = [
-        {"type": "http.request", "body": BODY, "more_body": False}
-    ]
-    start, _ = send(client, messages, path=path, root_path=root_path)
+    """In ASGI the path includes the root_path."""
+    message: Message = {"type": "http.request", "body": BODY, "more_body": False}
+    start, _ = send(client, [message], path=path, root_path=root_path)
 
     assert start["status"] == status
-
-
-@pytest.mark.parametrize(
-    ("content", "detail"),
-    [(b"[" * 300, "nested more than 200 deep"), (b"9" * 5000, "out of range")],
-)
-def test_depth_and_digits_are_bounded(content: bytes, detail: str) -> None:
-    """By the parser, and its refusal says so."""
-    with pytest.raises(ProblemError, match=detail):
-        parse_json(content, max_parts=1000, max_members=1000)
 
 
 @pytest.mark.parametrize(
@@ -115,24 +113,27 @@ def test_depth_and_digits_are_bounded(content: bytes, detail: str) -> None:
         ("/v2/models/encoder/infer", b'{"inputs":[],"parameters":{', b"}}"),
     ],
 )
-def test_very_many_names_are_rejected_unread(
+def test_a_body_with_too_many_names_is_not_parsed(
     client: Client, path: str, before: bytes, after: bytes
 ) -> None:
-    """Wherever they are: to reject them one by one would take a fifth of a second."""
+    """Rejecting them one by one would take a fifth of a second."""
     names = b",".join(b'"%d":1' % number for number in range(400))
 
-    check_members(client, path, before + names + after)
+    check_too_many_members(client, path, before + names + after)
 
 
 @pytest.mark.parametrize("item", [b"{}", b"[]", b'{"name":1}'])
-def test_very_many_objects_are_rejected_unread(client: Client, item: bytes) -> None:
-    """The garbage collector would look at them all."""
+def test_a_body_with_too_many_objects_is_not_parsed(
+    client: Client, item: bytes
+) -> None:
+    """The garbage collector would visit them all."""
     path = "/v2/models/encoder/infer"
+    items = b",".join([item] * 310)
 
-    check_members(client, path, b'{"outputs":[' + b",".join([item] * 310) + b"]}")
+    check_too_many_members(client, path, b'{"outputs":[' + items + b"]}")
 
 
-def check_members(client: Client, path: str, content: bytes) -> None:
+def check_too_many_members(client: Client, path: str, content: bytes) -> None:
     """Check that a body is rejected for its number of names, arrays and objects."""
     message = {"type": "http.request", "body": content}
     start, body = send(client, [message], path=path)
@@ -140,3 +141,56 @@ def check_members(client: Client, path: str, content: bytes) -> None:
     assert start["status"] == 422
     detail = json.loads(body["body"])["detail"]
     assert "names, arrays and objects; the limit is" in detail or "values and" in detail
+
+
+def receive_after_body(*, gone: bool) -> Receive:
+    """Return the server's ``receive`` after the body: a disconnect, or nothing yet."""
+
+    async def receive() -> Message:
+        if not gone:
+            await asyncio.get_running_loop().create_future()
+        return {"type": "http.disconnect"}
+
+    return receive
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_client_that_has_gone_is_recognized(gone: bool) -> None:  # noqa: FBT001 - a case
+    """The check does not wait for the client."""
+
+    async def check() -> bool:
+        return has_gone(receive_after_body(gone=gone))
+
+    assert asyncio.run(check()) is gone
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "media_type", "heavy"),
+    [
+        ("/reconstruct", {"images": [FIRST]}, JSON, False),
+        ("/reconstruct", {"images": [FIRST], "scale": 16}, PNG, False),
+        ("/reconstruct", {**FIVE, "scale": 13}, JSON, False),
+        ("/reconstruct", {**FIVE, "scale": 16}, JSON, True),
+        ("/reconstruct", {**FIVE, "scale": 16.0}, PNG, True),
+        ("/reconstruct", {"images": [FIRST] * 11, "scale": 10}, PNG, True),
+        ("/interpolate", PATH, JSON, False),
+        *(("/interpolate", PATH, media_type, True) for media_type in ANIMATIONS),
+    ],
+)
+def test_responses_that_take_long_to_write_are_heavy(
+    settings: Settings,
+    autoencoder: FakeAutoencoder,
+    path: str,
+    fields: Json,
+    media_type: bytes,
+    heavy: bool,  # noqa: FBT001 - a case
+) -> None:
+    """Animations, and images at large scales, are written in a thread."""
+    settings = settings.model_copy(update={"max_items": 256})
+    state = create_app(settings, autoencoder).state
+    routes = {route.path: route for route in operation_routes(state)}
+    body = Body(json.dumps(fields).encode())
+    context = RequestContext("test")
+    _, job = routes[path].make_job(body, media_type, state.model, context)
+
+    assert (job.cost >= OFFLOAD_FROM_COST) is heavy

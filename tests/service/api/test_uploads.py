@@ -1,189 +1,152 @@
-"""Pictures of any size, with JSON around them or without: what was done to them, and what is refused."""
+"""Images sent as files or in forms, and options in the query."""
 
 import base64
 import time
-from typing import Any
 
-import httpx
 import pytest
 from PIL import Image
 
 from service.api.errors import ProblemError
 from service.api.uploads import read_upload
-from tests.samples import FIRST, SECOND, pixels_of, png
-from tests.service.api.test_errors import problem
+from tests.samples import (
+    FIRST,
+    INK,
+    INK_PREPROCESSING,
+    NO_PREPROCESSING,
+    SECOND,
+    png,
+)
 from tests.service.conftest import Client
 from tests.service.imaging.test_formats import file_of
 
 FILE, OTHER_FILE = base64.b64decode(FIRST), base64.b64decode(SECOND)
-LARGE = Image.new("L", (24, 16), 255)
-LARGE.paste(0, (4, 3, 19, 13))
-FITTED = {
-    "oriented": False,
-    "inverted": True,
-    "cropped": [4, 3, 19, 13],
-    "scaled": [2, 1],
-}
-UNTOUCHED = {"oriented": False, "inverted": False}
-
-
-def send(
-    client: Client, path: str, content: bytes, content_type: str = "image/png"
-) -> httpx.Response:
-    """Send a body of any type."""
-    return client.request(
-        "POST", path, content=content, headers={"Content-Type": content_type}
-    )
-
-
-def test_the_answer_tells_what_was_done_when_asked(client: Client) -> None:
-    """One entry an image, in order; unasked, none."""
-    images = [FIRST, png(LARGE)]
-    for path in ("/encode", "/reconstruct"):
-        plain = client.post(path, {"images": images}).json()
-        answer = client.post(path, {"images": images, "explain": True}).json()
-
-        assert answer == {**plain, "fitted": [UNTOUCHED, FITTED]}
-        assert (
-            client.post(
-                path, {"images": images, "fit": "auto", "explain": False}
-            ).json()
-            == plain
-        )
-
-
-def test_an_interpolation_tells_of_its_images(client: Client) -> None:
-    """An end that is a latent has no entry."""
-    ends: dict[str, Any] = {"start": {"latent": [0] * 6}, "end": {"image": png(LARGE)}}
-
-    assert client.post("/interpolate", {**ends, "explain": True}).json()["fitted"] == [
-        FITTED
-    ]
-    assert (
-        client.post("/interpolate", {**ends, "fit": "none"}).json()["errors"][0][
-            "pointer"
-        ]
-        == "#/end/image"
-    )
-    ends["start"] = {"image": FIRST}
-    assert client.post("/interpolate", {**ends, "explain": True}).json()["fitted"] == [
-        UNTOUCHED,
-        FITTED,
-    ]
-
-
-def test_fit_says_how(client: Client) -> None:
-    """Each fit gives another picture."""
-    auto, resized = (
-        client.post("/reconstruct", {"images": [png(LARGE)], "fit": fit}).json()[
-            "images"
-        ][0]
-        for fit in ("auto", "resize")
-    )
-
-    assert pixels_of(auto).tolist() == [[0, 0, 0], [0, 255, 255]]
-    assert pixels_of(resized).min() > 0
+INK_FILE = file_of(INK, "PNG")
+MULTIPART = "multipart/form-data; boundary=b"
 
 
 @pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP", "BMP", "GIF"])
-def test_one_picture_is_a_body(client: Client, name: str) -> None:
-    """The answer is that to the same picture in JSON."""
-    content = file_of(LARGE, name)
+def test_a_body_may_be_an_image(client: Client, name: str) -> None:
+    """The response is the same as for the image in JSON."""
+    content = file_of(INK, name)
+    text = base64.b64encode(content).decode()
     for path in ("/encode", "/reconstruct"):
-        expected = client.post(
-            path, {"images": [base64.b64encode(content).decode()]}
-        ).json()
-        answer = send(client, path, content, f"image/{name.lower()}")
+        expected = client.post(path, {"images": [text]}).json()
+        response = client.send(path, content, f"image/{name.lower()}")
 
-        assert (answer.status_code, answer.json()) == (200, expected)
+        assert response.status_code == 200
+        assert response.json() == expected
 
 
-def test_options_are_in_the_query(client: Client) -> None:
-    """Of any body; what else is in it does not matter, and a body's own word counts first."""
-    content = base64.b64decode(png(LARGE))
+def test_options_may_be_in_the_query(client: Client) -> None:
+    """Unknown options are ignored. An option in the body takes precedence."""
+    image_path = "/encode?explain=true"
+    fitted = client.send(f"{image_path}&x=1", INK_FILE, "image/png").json()["fitted"]
+    assert fitted == [INK_PREPROCESSING]
 
-    assert send(client, "/encode?explain=true&x=1", content).json()["fitted"] == [
-        FITTED
-    ]
-    assert send(client, "/encode?explain=true&fit=resize", content).json()[
-        "fitted"
-    ] == [{**UNTOUCHED, "scaled": [3, 2]}]
-    assert client.post("/encode?explain=true", {"images": [png(LARGE)]}).json()[
-        "fitted"
-    ] == [FITTED]
-    assert (
-        "fitted"
-        not in client.post(
-            "/encode?explain=true", {"images": [FIRST], "explain": False}
-        ).json()
-    )
-    for query, pointer in (
+    resized = client.send(f"{image_path}&fit=resize", INK_FILE, "image/png").json()
+    assert resized["fitted"] == [{**NO_PREPROCESSING, "scaled": [3, 2]}]
+
+    explained = client.post(image_path, {"images": [png(INK)]}).json()
+    assert explained["fitted"] == [INK_PREPROCESSING]
+
+    not_explained = client.post(image_path, {"images": [FIRST], "explain": False})
+    assert "fitted" not in not_explained.json()
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
         ("fit=none", "#/images/0"),
         ("fit=x", "#/fit"),
         ("explain=x", "#/explain"),
-    ):
-        assert (
-            send(client, f"/encode?{query}", content).json()["errors"][0]["pointer"]
-            == pointer
-        )
-    assert (
-        send(client, "/encode?fit=auto&fit=none", content).json()["detail"]
-        == "the query has fit twice"
-    )
+    ],
+)
+def test_invalid_options_in_the_query_are_named(
+    client: Client, query: str, pointer: str
+) -> None:
+    """Errors of options have the same form as errors of fields."""
+    response = client.send(f"/encode?{query}", INK_FILE, "image/png")
+
+    assert response.json()["errors"][0]["pointer"] == pointer
 
 
-def test_options_have_their_types(client: Client) -> None:
-    """Whole numbers, words, true and false, as in JSON; a form's are the same as a query's."""
-    expected = client.post(
-        "/reconstruct", {"images": [FIRST], "scale": 3, "explain": True, "fit": "none"}
-    ).json()
+def test_an_option_may_be_given_once(client: Client) -> None:
+    """An option that the query has twice is rejected."""
+    response = client.send("/encode?fit=auto&fit=none", INK_FILE, "image/png")
 
-    assert (
-        send(client, "/reconstruct?scale=3&explain=true&fit=none", FILE).json()
-        == expected
-    )
+    assert response.json()["detail"] == "the query has fit twice"
+
+
+def test_options_have_the_types_of_json(client: Client) -> None:
+    """Integers, words and booleans are recognized in queries and in forms."""
+    body = {"images": [FIRST], "scale": 3, "explain": True, "fit": "none"}
+    expected = client.post("/reconstruct", body).json()
+    query = "scale=3&explain=true&fit=none"
     options = {"scale": "3", "explain": "true", "fit": "none"}
-    assert (
-        client.request("POST", "/reconstruct", files={"a": FILE}, data=options).json()
-        == expected
-    )
-    base64_latents = client.post(
-        "/encode", {"images": [FIRST], "encoding": "base64"}
-    ).json()
-    assert (
-        send(client, "/encode?encoding=base64&scale=3", FILE).json() == base64_latents
-    )
-    for query, pointer, detail in (
+
+    from_query = client.send(f"/reconstruct?{query}", FILE, "image/png")
+    assert from_query.json() == expected
+    from_form = client.request("POST", "/reconstruct", files={"a": FILE}, data=options)
+    assert from_form.json() == expected
+
+    in_base64 = client.post("/encode", {"images": [FIRST], "encoding": "base64"})
+    response = client.send("/encode?encoding=base64&scale=3", FILE, "image/png")
+    assert response.json() == in_base64.json()
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer", "detail"),
+    [
         ("scale=0", "#/scale", "Input should be greater than or equal to 1"),
         ("scale=-1", "#/scale", "Input should be greater than or equal to 1"),
         ("scale=2.5", "#/scale", "Input should be a valid integer"),
         ("scale=true", "#/scale", "Input should be a valid integer"),
-        ("scale=" + "9" * 5000, "#/scale", "Input should be a valid integer"),
+        pytest.param(
+            "scale=" + "9" * 5000,
+            "#/scale",
+            "Input should be a valid integer",
+            id="5000 digits",
+        ),
         ("explain=2", "#/explain", "Input should be a valid boolean"),
         ("explain=truth", "#/explain", "Input should be a valid boolean"),
         ("fit=1", "#/fit", "Input should be 'auto', 'resize' or 'none'"),
-    ):
-        (error,) = send(client, f"/reconstruct?{query}", FILE).json()["errors"]
-        assert (error["pointer"], error["detail"]) == (pointer, detail)
+    ],
+)
+def test_an_option_of_another_type_is_rejected(
+    client: Client, query: str, pointer: str, detail: str
+) -> None:
+    """The message is the same as for a field in JSON."""
+    response = client.send(f"/reconstruct?{query}", FILE, "image/png")
+
+    assert response.json()["errors"] == [{"pointer": pointer, "detail": detail}]
 
 
-def test_several_files_are_a_form(client: Client) -> None:
-    """In order, whatever the names of files and fields; options are fields or in the query."""
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [("/encode", {"explain": "true"}), ("/encode?explain=true", {"fit": "auto"})],
+)
+def test_a_form_may_have_several_files(
+    client: Client, path: str, options: dict[str, str]
+) -> None:
+    """Images are in the order of the files, whatever the names of files and fields."""
     files = [
         ("a", ("x.png", FILE)),
         ("images", ("y", OTHER_FILE)),
-        ("a", ("y.jpg", file_of(LARGE, "PNG"))),
+        ("a", ("y.jpg", INK_FILE)),
     ]
-    expected = client.post(
-        "/encode", {"images": [FIRST, SECOND, png(LARGE)], "explain": True}
-    ).json()
+    body = {"images": [FIRST, SECOND, png(INK)], "explain": True}
+    expected = client.post("/encode", body).json()
+    response = client.request("POST", path, files=files, data=options)
 
-    for path, data in (
-        ("/encode", {"explain": "true"}),
-        ("/encode?explain=true", {"fit": "auto"}),
-    ):
-        answer = client.request("POST", path, files=files, data=data)
-        assert (answer.status_code, answer.json()) == (200, expected)
+    assert response.status_code == 200
+    assert response.json() == expected
+
+
+def form(*parts: bytes) -> bytes:
+    """Return a form of these parts, each with the rest of its headers."""
+    start = b"--b\r\nContent-Disposition: form-data; "
+    sections = [start + part + b"\r\n" for part in parts]
+    return b"".join(sections) + b"--b--\r\n"
 
 
 @pytest.mark.parametrize(
@@ -204,26 +167,11 @@ def test_several_files_are_a_form(client: Client) -> None:
             "4000 x 2000 pixels; must have 1 to",
         ),
         (b"", "multipart/form-data", "#", "a form whose Content-Type has no boundary"),
-        (b"", "multipart/form-data; boundary=b", "#", "not a form: it has no end"),
-        (
-            b"--b--\r\n",
-            "multipart/form-data; boundary=b",
-            "#/images",
-            "Field required",
-        ),
-        (b"x", "multipart/form-data; boundary=b", "#", "not a form"),
-        (
-            b'--b\r\nContent-Disposition: form-data; name="images"\r\n\r\nx\r\n--b--\r\n',
-            "multipart/form-data; boundary=b",
-            "#/images/0",
-            "not base64",
-        ),
-        (
-            b"--b\r\nX: y\r\n\r\n\r\n--b--\r\n",
-            "multipart/form-data; boundary=b",
-            "#",
-            "not a form",
-        ),
+        (b"", MULTIPART, "#", "not a form: it has no end"),
+        (b"--b--\r\n", MULTIPART, "#/images", "Field required"),
+        (b"x", MULTIPART, "#", "not a form"),
+        (form(b'name="images"\r\n\r\nx'), MULTIPART, "#/images/0", "not base64"),
+        (b"--b\r\nX: y\r\n\r\n\r\n--b--\r\n", MULTIPART, "#", "not a form"),
         (
             b"--b\r\n\r\n",
             "multipart/form-data; boundary=" + "b" * 300,
@@ -232,34 +180,16 @@ def test_several_files_are_a_form(client: Client) -> None:
         ),
     ],
 )
-def test_what_is_wrong_with_an_upload_is_named(
+def test_an_invalid_upload_is_rejected(
     client: Client, content: bytes, content_type: str, pointer: str, detail: str
 ) -> None:
-    """As in JSON."""
+    """The error is named as for JSON."""
     headers = {"Content-Type": content_type}
-    body = problem(
-        client,
-        422,
-        "invalid-request",
-        "POST",
-        "/encode",
-        content=content,
-        headers=headers,
-    )
+    problem = client.invalid("/encode", content=content, headers=headers)
+    error = problem["errors"][0]
 
-    assert body["errors"][0]["pointer"] == pointer
-    assert body["errors"][0]["detail"].startswith(detail)
-
-
-def form(*parts: bytes) -> bytes:
-    """A form of these parts, each with its headers."""
-    return (
-        b"".join(
-            b"--b\r\nContent-Disposition: form-data; " + part + b"\r\n"
-            for part in parts
-        )
-        + b"--b--\r\n"
-    )
+    assert error["pointer"] == pointer
+    assert error["detail"].startswith(detail)
 
 
 @pytest.mark.parametrize(
@@ -280,22 +210,27 @@ def form(*parts: bytes) -> bytes:
         (b"--b\r\n" + b"a" * 2_000_000, "[Hh]eader"),
     ],
     ids=[
-        *("files", "empty files", "fields", "empty fields", "one field"),
-        *("line ends", "a header"),
+        "files",
+        "empty files",
+        "fields",
+        "empty fields",
+        "one field",
+        "line ends",
+        "a header",
     ],
 )
-def test_a_form_costs_little_whatever_is_in_it(content: bytes, detail: str) -> None:
-    """Two megabytes of it are read, or refused, within a tenth of a second of processor time."""
+def test_reading_a_form_takes_bounded_time(content: bytes, detail: str) -> None:
+    """Two megabytes of any content take at most 0.2 s of processor time."""
     started = time.thread_time()
     with pytest.raises(ProblemError, match=detail):
-        read_upload(content, b"multipart/form-data; boundary=b", 12, {})
+        read_upload(content, MULTIPART.encode(), 12, {})
+
     assert time.thread_time() - started < 0.2
 
 
-def test_a_picture_is_counted_and_limited_as_one_image(client: Client) -> None:
-    """/decode and /interpolate take JSON alone; a body has its limit whatever its type."""
-    body = problem(
-        client,
+def test_only_operations_on_images_accept_files(client: Client) -> None:
+    """/decode accepts JSON only."""
+    problem = client.problem(
         415,
         "unsupported-media-type",
         "POST",
@@ -303,74 +238,78 @@ def test_a_picture_is_counted_and_limited_as_one_image(client: Client) -> None:
         content=FILE,
         headers={"Content-Type": "image/png"},
     )
-    assert body["detail"] == "Content-Type must be application/json; is image/png"
-    problem(
-        client,
-        413,
-        "body-too-large",
-        "POST",
-        "/encode",
-        content=bytes(5000),
-        headers={"Content-Type": "image/png"},
+
+    assert problem["detail"] == "Content-Type must be application/json; is image/png"
+
+
+def test_a_file_has_the_limits_of_a_body(client: Client) -> None:
+    """A file that is too large is rejected; a smaller one is counted as an image."""
+    headers = {"Content-Type": "image/png"}
+    client.problem(
+        413, "body-too-large", "POST", "/encode", content=bytes(5000), headers=headers
     )
-    assert send(client, "/encode", FILE).headers["server-timing"]
+    response = client.send("/encode", FILE, "image/png")
+
+    assert response.headers["server-timing"]
 
 
-@pytest.mark.parametrize("name", ["image/jpg", "image/pjpeg", "image/x-png"])
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP"])
-def test_an_images_type_need_not_be_its_format(
-    client: Client, name: str, kind: str
+@pytest.mark.parametrize("media_type", ["image/jpg", "image/pjpeg", "image/x-png"])
+@pytest.mark.parametrize("name", ["PNG", "JPEG", "BMP"])
+def test_the_media_type_of_an_image_is_ignored(
+    client: Client, media_type: str, name: str
 ) -> None:
-    """Its first bytes say what it is: clients send many names, and octets."""
-    content = file_of(LARGE, kind)
-    expected = send(client, "/encode", content).json()
+    """Its first bytes say its format: clients send various types, and octets."""
+    content = file_of(INK, name)
+    expected = client.send("/encode", content, "image/png").json()
 
-    assert send(client, "/encode", content, name).json() == expected
-    octets = send(client, "/encode", content, "application/octet-stream")
+    response = client.send("/encode", content, media_type)
+    assert response.json() == expected
+    octets = client.send("/encode", content, "application/octet-stream")
     assert octets.json() == expected
 
 
-def test_octets_are_an_image_only_where_images_are_taken(client: Client) -> None:
-    """The detail of a rejection names the usual types."""
-    response = send(client, "/decode", FILE, "application/octet-stream")
-    assert response.status_code == 415
-    response = send(client, "/encode", FILE, "image/tiff")
-    assert response.status_code == 415
-    assert "octet-stream" not in response.json()["detail"]
+def test_octets_are_images_only_for_operations_on_images(client: Client) -> None:
+    """The message of a rejection names the usual types."""
+    octets = client.send("/decode", FILE, "application/octet-stream")
+    tiff = client.send("/encode", FILE, "image/tiff")
+
+    assert octets.status_code == 415
+    assert tiff.status_code == 415
+    assert "octet-stream" not in tiff.json()["detail"]
 
 
 @pytest.mark.parametrize(
     ("true", "false"),
     [("true", "false"), ("True", "False"), ("1", "0"), ("on", "OFF"), ("YES", "no")],
 )
-def test_booleans_have_many_spellings(client: Client, true: str, false: str) -> None:
-    """In a query and in a form, as Python, browsers and people write them."""
+def test_booleans_have_several_spellings(client: Client, true: str, false: str) -> None:
+    """Queries and forms may have those of Python, browsers and people."""
     for value, count in ((true, 1), (false, 0)):
-        query = send(client, f"/encode?explain={value}", FILE).json()
-        form = client.request(
-            "POST", "/encode", files={"a": FILE}, data={"explain": value}
-        ).json()
+        options = {"explain": value}
+        query = client.send(f"/encode?explain={value}", FILE, "image/png").json()
+        in_form = client.request("POST", "/encode", files={"a": FILE}, data=options)
 
-        assert query == form
+        assert query == in_form.json()
         assert len(query.get("fitted", [])) == count
-    # Only where the field is a boolean.
-    scaled = send(client, "/reconstruct?scale=1", FILE)
+    # In a field that is no boolean, 1 is an integer.
+    scaled = client.send("/reconstruct?scale=1", FILE, "image/png")
     assert scaled.status_code == 200
 
 
 def test_an_empty_value_is_absent(client: Client) -> None:
-    """In a query and in a form, where a browser sends all fields, chosen or not."""
-    expected = send(client, "/encode", FILE).json()
-    assert send(client, "/encode?fit=&explain=&seed=", FILE).json() == expected
+    """Browsers send all fields of a form, also those that are not filled in."""
+    expected = client.send("/encode", FILE, "image/png").json()
+    query = client.send("/encode?fit=&explain=&seed=", FILE, "image/png")
     no_file = ("", b"", "application/octet-stream")
-    answer = client.request(
+    in_form = client.request(
         "POST",
         "/encode",
         files=[("images", ("x", FILE)), ("images", no_file)],
         data={"fit": "", "explain": "", "images": ""},
     )
 
-    assert answer.json() == expected
+    assert query.json() == expected
+    assert in_form.json() == expected
 
 
 @pytest.mark.parametrize("name", [b"images", b"images[]", b"images[0]"])
@@ -382,33 +321,24 @@ def test_an_empty_value_is_absent(client: Client) -> None:
 def test_an_image_in_a_form_may_have_no_file_name(
     client: Client, name: bytes, value: bytes
 ) -> None:
-    """As base64, a data URL or bytes, among the files and in order."""
+    """It may be base64, a data URL or bytes; its order among the files is kept."""
     content = form(
         b'name="' + name + b'"\r\n\r\n' + value,
         b'name="a"; filename="a"\r\n\r\n' + OTHER_FILE,
     )
-    response = send(client, "/encode", content, "multipart/form-data; boundary=b")
-    expected = client.post("/encode", {"images": [FIRST, SECOND]})
+    response = client.send("/encode", content, MULTIPART)
 
-    assert response.json() == expected.json()
+    assert response.json() == client.operate("/encode", images=[FIRST, SECOND])
 
 
-def test_bytes_are_an_image_whatever_the_fields_name(client: Client) -> None:
-    """As files are; text of an unknown field is rejected with its name."""
-    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+def test_a_field_with_bytes_is_an_image(client: Client) -> None:
+    """Its name does not matter. An unknown field with text is rejected by its name."""
     content = form(b'name="picture"\r\n\r\n' + FILE)
-    response = client.request("POST", "/encode", content=content, headers=headers)
-    assert response.json() == client.post("/encode", {"images": [FIRST]}).json()
+    response = client.send("/encode", content, MULTIPART)
+    assert response.json() == client.operate("/encode", images=[FIRST])
 
     content = form(b'name="picture"\r\n\r\n' + FIRST.encode())
-    body = problem(
-        client,
-        422,
-        "invalid-request",
-        "POST",
-        "/encode",
-        content=content,
-        headers=headers,
-    )
-    pointers = [error["pointer"] for error in body["errors"]]
+    headers = {"Content-Type": MULTIPART}
+    problem = client.invalid("/encode", content=content, headers=headers)
+    pointers = [error["pointer"] for error in problem["errors"]]
     assert pointers == ["#/images", "#/picture"]

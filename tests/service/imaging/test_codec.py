@@ -317,7 +317,7 @@ def test_no_more_is_decoded_after_too_many_pixels() -> None:
 
     assert raised.value.index == 8
     assert str(raised.value) == (
-        "comes after images of 800 pixels; the most is 800 "
+        "comes after images of 800 pixels; the limit is 800 "
         "(8 times VAE_MAX_IMAGE_PIXELS)"
     )
 
@@ -347,3 +347,22 @@ def test_colours_are_recovered_from_the_services_pngs(
     assert codec.are_plain(texts)
     decoded = codec.decode(texts, "none")
     assert np.array_equal([image.pixels for image in decoded], images)
+
+
+def encoded(image: Image.Image, name: str) -> bytes:
+    """Return an image's file in a format."""
+    content = io.BytesIO()
+    image.save(content, name)
+    return content.getvalue()
+
+
+def test_pixels_are_counted_by_the_files_headers() -> None:
+    """Base64 or files; what is no image counts for nothing, and no sum is endless."""
+    image = Image.new("L", (20, 10))
+    files = [encoded(image, name) for name in ("PNG", "JPEG", "WEBP", "BMP", "GIF")]
+    codec = ImageCodec(CODEC.shape, ImageLimits(max_bytes=2**24, max_pixels=200))
+
+    assert codec.count_pixels([files[0]]) == 200
+    assert codec.count_pixels(files) == 5 * 200
+    assert codec.count_pixels(["no image", files[0], b""]) == 200
+    assert codec.count_pixels(files * 100) == 9 * 200

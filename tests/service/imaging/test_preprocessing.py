@@ -160,7 +160,7 @@ def test_a_transparent_image_is_laid_over_paper(
 )
 def test_a_blank_image_is_rejected(image: Image.Image) -> None:
     """Blank are: white, black, transparent, a single pixel, and white with noise."""
-    with pytest.raises(ImageError, match="a blank picture"):
+    with pytest.raises(ImageError, match="a blank image"):
         fit(image)
 
 

@@ -254,7 +254,7 @@ def test_the_time_of_a_joint_call_is_shared_by_the_rows() -> None:
 @pytest.fixture
 def scheduler() -> BatchScheduler:
     """Return a scheduler of 20 pending images, with enough in flight to batch."""
-    scheduler = BatchScheduler(max_pending_images=20)
+    scheduler = BatchScheduler(max_pending_images=20, max_pending_pixels=1000)
     scheduler.in_flight = range(MIN_CONCURRENCY_TO_BATCH)
     return scheduler
 
@@ -262,7 +262,7 @@ def scheduler() -> BatchScheduler:
 @pytest.fixture
 def large_scheduler() -> BatchScheduler:
     """Return a scheduler of many pending images, with enough in flight to batch."""
-    scheduler = BatchScheduler(max_pending_images=10_000)
+    scheduler = BatchScheduler(10_000, max_pending_pixels=10_000_000)
     scheduler.in_flight = range(MIN_CONCURRENCY_TO_BATCH)
     return scheduler
 
@@ -436,3 +436,77 @@ def test_heavy_jobs_run_one_at_a_time_in_a_thread(
 
     asyncio.run(heavy())
     assert order == ["light", "heavy"]
+
+
+def test_heavy_jobs_leave_room_for_light_ones(large_scheduler: BatchScheduler) -> None:
+    """A client with many batches does not lock out single images."""
+    large_scheduler.pending_images = 8750
+    large_scheduler.check(1, cost=1)
+    with pytest.raises(OverloadedError, match="1 more would exceed 8750"):
+        large_scheduler.check(1, cost=OFFLOAD_FROM_COST)
+
+
+def caught(scheduler: BatchScheduler, job: Job) -> Callable[[], Awaitable[object]]:
+    """Return a function that runs a job and returns its result or exception."""
+
+    async def run() -> object:
+        try:
+            return await scheduler.run(job, FakeAutoencoder())
+        except OverloadedError as error:
+            return error
+
+    return run
+
+
+def file_job(order: list[str], name: str, pixels: int) -> Job:
+    """Return a job that decodes a file of so many pixels."""
+    job = make_job(noting(order, name), is_light=False)
+    job.pixels = lambda: pixels
+    return job
+
+
+def test_short_jobs_overtake_long_ones(large_scheduler: BatchScheduler) -> None:
+    """A small file does not wait for all the large ones that came before it."""
+    order: list[str] = []
+
+    async def run() -> None:
+        blocking, end = asyncio.Event(), asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        async def block() -> None:
+            loop.call_soon_threadsafe(blocking.set)
+            asyncio.run_coroutine_threadsafe(end.wait(), loop).result(30)
+
+        blocker = asyncio.create_task(
+            large_scheduler.run(make_job(block, is_light=False), FakeAutoencoder())
+        )
+        await blocking.wait()
+        jobs = [
+            file_job(order, "long", 9_000_000),
+            file_job(order, "short", 10),
+            file_job(order, "also short", 10),
+        ]
+        tasks = [
+            asyncio.create_task(large_scheduler.run(job, FakeAutoencoder()))
+            for job in jobs
+        ]
+        while large_scheduler.heavy.waiting < len(jobs):  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.001)
+        end.set()
+        await asyncio.gather(blocker, *tasks)
+
+    asyncio.run(run())
+    assert order == ["short", "also short", "long"]
+
+
+def test_the_pixels_that_wait_are_bounded(scheduler: BatchScheduler) -> None:
+    """One job is always admitted; the rejection names the numbers."""
+    order: list[str] = []
+
+    jobs = [file_job(order, name, 900) for name in "ab"]
+    first, second = gather(*(caught(scheduler, job) for job in jobs))
+    assert first is None
+    assert isinstance(second, OverloadedError)
+    assert "900 pixels are waiting to be decoded; 900 more would" in str(second)
+    assert order == ["a"]
+    assert scheduler.pending_images == 0

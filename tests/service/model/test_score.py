@@ -17,7 +17,7 @@ from tests.samples import MODEL, FakeAutoencoder
 from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import read_statistics
 from training.data.digits import Digits
-from training.evaluation.anomaly_quality import densities_and_scores
+from training.evaluation.out_of_distribution import image_scores
 from training.network import objective as reference
 
 
@@ -90,7 +90,7 @@ def test_the_percentile_agrees_with_the_calibration_of_training(
     """It lies between the calibrated quantiles that enclose the anomaly score."""
     model = ExportedModel(MODEL)
     statistics = read_statistics(model)
-    _, expected = densities_and_scores(model, statistics, test_digits.pixels())
+    expected = image_scores(model, statistics, test_digits.pixels())
     percentiles = scores_of(shipped, test_digits.images.numpy()).anomaly_percentile
 
     assert statistics.anomaly_quantiles is not None

@@ -3,14 +3,16 @@
 import pytest
 
 from tests.service.conftest import Client
-from tests.service.oip.test_routes import PATHS
+from tests.service.oip.protocol import DECODER, ENCODER, VERSION
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_a_configuration_has_sizes_without_the_batch(client: Client, path: str) -> None:
-    """The shapes are of one item; the largest batch is the setting's."""
-    encoder = client.get(f"{path.format('encoder')}/config").json()
-    decoder = client.get(f"{path.format('decoder')}/config").json()
+@pytest.mark.parametrize("version", ["", VERSION])
+def test_a_configuration_has_the_shapes_of_one_item(
+    client: Client, version: str
+) -> None:
+    """The largest batch is the setting's."""
+    encoder = client.get(f"{ENCODER}{version}/config").json()
+    decoder = client.get(f"{DECODER}{version}/config").json()
 
     image = {"name": "pixels", "data_type": "TYPE_FP32", "dims": [1, 2, 3]}
     assert encoder == {

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.samples import FakeAutoencoder
-from tests.service.conftest import Client
-from tests.service.oip.test_routes import Json, latent, pixels
+from tests.service.conftest import Client, Json
+from tests.service.oip.protocol import latent, pixels
 
 VERSIONED = "/v2/models/encoder/versions/1"
 
@@ -19,7 +19,7 @@ def statistics(client: Client, path: str) -> list[Json]:
 
 @pytest.mark.parametrize("path", ["/v2/models/encoder/stats", f"{VERSIONED}/stats"])
 def test_requests_and_items_are_counted_by_model(client: Client, path: str) -> None:
-    """Of both paths of a model together: those answered, and those that were not."""
+    """Both paths of a model count together; failures are counted apart."""
     client.post("/v2/models/encoder/infer", pixels(5))
     client.post(f"{VERSIONED}/infer", pixels(2))
     client.post(f"{VERSIONED}/infer", {})
@@ -38,7 +38,7 @@ def test_requests_and_items_are_counted_by_model(client: Client, path: str) -> N
 def test_a_failed_inference_counts_no_items(
     client: Client, autoencoder: FakeAutoencoder
 ) -> None:
-    """It is a failed request, of any number of items."""
+    """The request counts as failed, whatever its number of items."""
     autoencoder.broken = True
     client.post("/v2/models/decoder/infer", latent())
     encoder, decoder = statistics(client, "/v2/models/stats")
@@ -48,8 +48,8 @@ def test_a_failed_inference_counts_no_items(
     assert decoder["inference_stats"]["fail"]["count"] == 1
 
 
-def test_what_is_not_counted_is_absent(client: Client) -> None:
-    """Neither 0 nor a guess."""
+def test_statistics_that_are_not_measured_are_absent(client: Client) -> None:
+    """They are neither 0 nor estimated."""
     (encoder,) = statistics(client, "/v2/models/encoder/stats")
 
     assert "execution_count" not in encoder

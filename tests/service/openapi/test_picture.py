@@ -13,7 +13,7 @@ PATH = "/docs-assets/interpolation.png"
 def test_the_page_shows_an_interpolation_of_the_served_model(
     client: Client, autoencoder: FakeAutoencoder
 ) -> None:
-    """Between the card's two examples, each pixel three times as large."""
+    """It is between the card's two examples, with each pixel three times as large."""
     response = client.get(PATH)
     pixels = pixels_of(base64.b64encode(response.content).decode())
     start, end = map(pixels_of, autoencoder.card.examples)
@@ -26,7 +26,7 @@ def test_the_page_shows_an_interpolation_of_the_served_model(
 
 
 def test_it_is_computed_once(client: Client, autoencoder: FakeAutoencoder) -> None:
-    """However often the page is visited."""
+    """Later visits of the page do not use the model."""
     client.get(PATH)
     autoencoder.batches.clear()
     client.get(PATH)

@@ -1,6 +1,4 @@
-"""The OpenAPI schema says what the service does, with this model's sizes."""
-
-from typing import Any
+"""The OpenAPI schema, with the sizes of the loaded model."""
 
 import pytest
 from pydantic import SecretStr
@@ -9,7 +7,7 @@ from service.app import create_app
 from service.model.errors import ModelLoadError
 from service.settings import Settings
 from tests.samples import FIRST, FakeAutoencoder, fake_card, grey_png
-from tests.service.conftest import Client
+from tests.service.conftest import Client, Json
 
 OPERATIONS = [
     "/encode",
@@ -23,60 +21,65 @@ OPERATIONS = [
     "/v2/models/encoder/infer",
     "/v2/models/decoder/infer",
 ]
+ANY_REQUEST = {"400", "408", "431"}
+PROTOCOL = "Open Inference Protocol"
+PROBLEM = "application/problem+json"
 
 
 @pytest.fixture
-def schema(client: Client) -> dict[str, Any]:
+def schema(client: Client) -> Json:
     """The documentation page's OpenAPI document, which is complete."""
-    document: dict[str, Any] = client.get("/docs/openapi.json").json()
+    document: Json = client.get("/docs/openapi.json").json()
     return document
 
 
 @pytest.mark.parametrize("path", OPERATIONS)
-def test_each_example_gives_the_answer_beside_it(
-    client: Client, schema: dict[str, Any], path: str
+def test_each_example_has_its_actual_response(
+    client: Client, schema: Json, path: str
 ) -> None:
-    """What the page shows was computed by this model; there is at least one."""
+    """The model has computed the responses; there is at least one."""
     operation = schema["paths"][path]["post"]
-    requests = operation["requestBody"]["content"]["application/json"]["examples"]
-    answers = {
-        name: client.post(path, request["value"]) for name, request in requests.items()
+    content = operation["requestBody"]["content"]["application/json"]
+    responses = {
+        title: client.post(path, example["value"])
+        for title, example in content["examples"].items()
+    }
+    shown = operation["responses"]["200"]["content"]["application/json"]["examples"]
+
+    assert {response.status_code for response in responses.values()} == {200}
+    assert shown == {
+        title: {"value": response.json()} for title, response in responses.items()
     }
 
-    assert {answer.status_code for answer in answers.values()} == {200}
-    shown = operation["responses"]["200"]["content"]["application/json"]["examples"]
-    assert {name: {"value": answer.json()} for name, answer in answers.items()} == shown
 
-
-def test_bounds_are_the_models_and_the_settings(schema: dict[str, Any]) -> None:
-    """Lengths and ranges stand where a client's generator looks for them."""
+def test_the_bounds_are_those_of_the_model_and_the_settings(schema: Json) -> None:
+    """Lengths and ranges are where generators of clients find them."""
     schemas = schema["components"]["schemas"]
-
-    assert (schemas["Images"]["minItems"], schemas["Images"]["maxItems"]) == (1, 12)
     numbers, _ = schemas["Latent"]["anyOf"]
-    assert (numbers["minItems"], numbers["maxItems"]) == (6, 6)
-    assert (numbers["items"]["minimum"], numbers["items"]["maximum"]) == (-10, 10)
-    assert (schemas["Steps"]["minimum"], schemas["Steps"]["maximum"]) == (2, 12)
+
+    assert schemas["Images"]["minItems"] == 1
+    assert schemas["Images"]["maxItems"] == 12
+    assert numbers["minItems"] == 6
+    assert numbers["maxItems"] == 6
+    assert numbers["items"]["minimum"] == -10
+    assert numbers["items"]["maximum"] == 10
+    assert schemas["Steps"]["minimum"] == 2
+    assert schemas["Steps"]["maximum"] == 12
     assert "3 x 2 pixels" in schemas["Image"]["description"]
 
 
-def test_every_field_of_a_body_is_described(schema: dict[str, Any]) -> None:
-    """Each field, or the type that it names, has a description."""
+def test_every_field_is_described(schema: Json) -> None:
+    """The field itself or its named type has a description."""
     schemas = schema["components"]["schemas"]
-    bare = [
-        f"{name}.{field}"
-        for name, body in schemas.items()
-        for field, value in body.get("properties", {}).items()
-        if not (
-            value.get("description")
-            or schemas.get(value.get("$ref", "").split("/")[-1], {}).get("description")
-        )
-    ]
+    undescribed = []
+    for name, body in schemas.items():
+        for field, value in body.get("properties", {}).items():
+            type_name = value.get("$ref", "").rpartition("/")[2]
+            named_type = schemas.get(type_name, {})
+            if not value.get("description") and not named_type.get("description"):
+                undescribed.append(f"{name}.{field}")
 
-    assert bare == []
-
-
-ANY_REQUEST = {"400", "408", "431"}
+    assert undescribed == []
 
 
 @pytest.mark.parametrize(
@@ -90,160 +93,150 @@ ANY_REQUEST = {"400", "408", "431"}
         ("get", "/model", ANY_REQUEST),
     ],
 )
-def test_all_refusals_are_described_as_problems(
-    schema: dict[str, Any], method: str, path: str, statuses: set[str]
+def test_all_rejections_are_described_as_problems(
+    schema: Json, method: str, path: str, statuses: set[str]
 ) -> None:
-    """Every status that can come has its media type, its schema and an example of each kind."""
+    """Each status has the media type, the schema, and an example of each problem."""
     responses = schema["paths"][path][method]["responses"]
 
     assert set(responses) == {"200", *statuses}
     for status in statuses:
-        content = responses[status]["content"]["application/problem+json"]
+        content = responses[status]["content"][PROBLEM]
+        examples = examples_of(content)
+        titles = " / ".join(example["title"] for example in examples)
         assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
-        examples = (
-            [content["example"]]
-            if "example" in content
-            else [each["value"] for each in content["examples"].values()]
-        )
         assert {example["status"] for example in examples} == {int(status)}
-        assert (
-            " / ".join(example["title"] for example in examples)
-            == responses[status]["description"]
-        )
+        assert responses[status]["description"] == titles
 
 
-def test_a_503_is_for_one_of_several_reasons(schema: dict[str, Any]) -> None:
-    """A probe is never refused for load."""
+def examples_of(content: Json) -> list[Json]:
+    """Return the examples of a response's content, one or several."""
+    if "example" in content:
+        return [content["example"]]
+    return [example["value"] for example in content["examples"].values()]
 
-    def kinds(responses: dict[str, Any]) -> set[str]:
-        examples = responses["503"]["content"]["application/problem+json"][
-            "examples"
-        ].values()
-        return {
-            example["value"]["type"].removeprefix("urn:vae-service:problem:")
-            for example in examples
-        }
 
-    assert kinds(schema["paths"]["/encode"]["post"]["responses"]) == {
-        "overloaded",
-        "inference-failed",
-        "draining",
+@pytest.mark.parametrize(
+    ("method", "path", "kinds"),
+    [
+        ("post", "/encode", {"overloaded", "inference-failed", "draining"}),
+        ("get", "/readyz", {"inference-failed", "draining"}),
+    ],
+)
+def test_a_503_has_several_reasons(
+    schema: Json, method: str, path: str, kinds: set[str]
+) -> None:
+    """A probe is never rejected because of load."""
+    responses = schema["paths"][path][method]["responses"]
+    examples = examples_of(responses["503"]["content"][PROBLEM])
+
+    assert {example["type"] for example in examples} == {
+        f"urn:vae-service:problem:{kind}" for kind in kinds
     }
-    assert kinds(schema["paths"]["/readyz"]["get"]["responses"]) == {
-        "inference-failed",
-        "draining",
-    }
 
 
-def test_every_group_answer_and_operation_is_described(schema: dict[str, Any]) -> None:
-    """In words of the service's own."""
+def test_every_group_operation_and_response_is_described(schema: Json) -> None:
+    """The descriptions are not FastAPI's defaults."""
     groups = {group["name"]: group["description"] for group in schema["tags"]}
-    operations = [
-        operation
-        for methods in schema["paths"].values()
-        for operation in methods.values()
-    ]
+    used_groups = set()
+    for methods in schema["paths"].values():
+        for operation in methods.values():
+            used_groups.update(operation["tags"])
+            response = operation["responses"]["200"]
+            assert operation["summary"]
+            assert operation["description"]
+            assert response["description"] != "Successful Response"
 
-    assert {tag for operation in operations for tag in operation["tags"]} == set(groups)
-    assert all(
-        operation["summary"] and operation["description"] for operation in operations
-    )
-    assert all(
-        operation["responses"]["200"]["description"] != "Successful Response"
-        for operation in operations
-    )
+    assert used_groups == set(groups)
 
 
-def test_the_description_is_a_few_words_on_the_model(schema: dict[str, Any]) -> None:
-    """Generators copy it into every file of a client."""
+def test_the_introduction_describes_the_model(schema: Json) -> None:
+    """It is short, because generators copy it into every file of a client."""
     text = schema["info"]["description"]
 
     assert text.startswith(
-        "**fake**, a variational autoencoder of 168 parameters, encodes an image of 3 x 2 pixels"
+        "**fake**, a variational autoencoder of 168 parameters, "
+        "encodes an image of 3 x 2 pixels"
     )
     assert "6 dimensions" in text
     assert len(text) < 1000
     assert "data:" not in text
 
 
-def test_operation_ids_are_short(schema: dict[str, Any]) -> None:
-    """A generated client's methods are called as the paths are; those of the Open Inference Protocol shorter."""
-    protocol = set()
+def test_operation_ids_are_short(schema: Json) -> None:
+    """They are the paths; those of the Open Inference Protocol are shorter.
+
+    Generated clients name their methods after them.
+    """
+    protocol_ids = set()
     for path, methods in schema["paths"].items():
         for operation in methods.values():
-            if operation["tags"] == ["Open Inference Protocol"]:
-                protocol.add(operation["operationId"])
+            if operation["tags"] == [PROTOCOL]:
+                protocol_ids.add(operation["operationId"])
             else:
                 assert operation["operationId"] == path.removeprefix("/")
 
-    assert protocol == {
-        *("server_metadata", "server_live", "server_ready"),
-        *("repository_index", "statistics"),
-        *(
-            f"{model}_{operation}"
-            for model in ("encoder", "decoder")
-            for operation in ("metadata", "config", "statistics", "ready", "infer")
-        ),
+    assert protocol_ids == {
+        "server_metadata",
+        "server_live",
+        "server_ready",
+        "repository_index",
+        "statistics",
+        "encoder_metadata",
+        "encoder_config",
+        "encoder_statistics",
+        "encoder_ready",
+        "encoder_infer",
+        "decoder_metadata",
+        "decoder_config",
+        "decoder_statistics",
+        "decoder_ready",
+        "decoder_infer",
     }
 
 
-def test_the_page_loads_nothing_from_elsewhere(client: Client) -> None:
-    """Scripts and styles come from the service."""
-    page = client.get("/docs").text
-
-    assert "//" not in page.replace("/* ", "").split("<script>")[0].replace("</", "")
-    assert client.get("/docs-assets/swagger-ui-bundle.js").status_code == 200
-
-
-def test_examples_are_the_cards(
-    schema: dict[str, Any], autoencoder: FakeAutoencoder
+def test_the_example_images_are_the_cards(
+    schema: Json, autoencoder: FakeAutoencoder
 ) -> None:
-    """The example images are of the model's own data."""
-    requests = schema["paths"]["/encode"]["post"]["requestBody"]["content"][
-        "application/json"
-    ]["examples"]
+    """They belong to the model's own data."""
+    body = schema["paths"]["/encode"]["post"]["requestBody"]
+    examples = body["content"]["application/json"]["examples"]
 
-    assert requests["Two images"]["value"] == {"images": autoencoder.card.examples}
+    assert examples["Two images"]["value"] == {"images": autoencoder.card.examples}
 
 
 @pytest.mark.parametrize(
     ("example", "reason"), [("bm8=", "not a PNG"), (grey_png([[0]]), "1 x 1 pixels")]
 )
-def test_a_card_whose_examples_do_not_fit_is_refused(
+def test_a_card_with_invalid_example_images_is_rejected(
     settings: Settings, example: str, reason: str
 ) -> None:
-    """In one line, before the service starts."""
-    model = FakeAutoencoder(
-        fake_card().model_copy(update={"examples": [FIRST, example]})
-    )
+    """The error is raised before the service starts."""
+    card = fake_card().model_copy(update={"examples": [FIRST, example]})
+    model = FakeAutoencoder(card)
 
     with pytest.raises(ModelLoadError, match=f"examples in the model card: {reason}"):
         create_app(settings, model)
 
 
-def test_the_page_asks_for_a_key_where_one_is_needed(
+def test_api_keys_are_described(
     settings: Settings, autoencoder: FakeAutoencoder
 ) -> None:
-    """Either way to bring it is described, for all but the probes; without keys nothing is."""
-    settings = settings.model_copy(
-        update={
-            "api_keys": (SecretStr("a-key-of-some-length"),),
-            "docs_without_key": True,
-        }
-    )
+    """There are two ways to send one; probes need none."""
+    keys = (SecretStr("a-key-of-some-length"),)
+    settings = settings.model_copy(update={"api_keys": keys, "docs_without_key": True})
     client = Client(create_app(settings, autoencoder))
     schema = client.get("/openapi.json").json()
+    encode = schema["paths"]["/encode"]["post"]
+    probe = schema["paths"]["/readyz"]["get"]
 
     assert set(schema["components"]["securitySchemes"]) == {"bearer", "header"}
-    assert schema["paths"]["/encode"]["post"]["security"] == [
-        {"bearer": []},
-        {"header": []},
-    ]
-    assert "401" in schema["paths"]["/encode"]["post"]["responses"]
-    assert "security" not in schema["paths"]["/readyz"]["get"]
-    assert "401" not in schema["paths"]["/readyz"]["get"]["responses"]
+    assert encode["security"] == [{"bearer": []}, {"header": []}]
+    assert "401" in encode["responses"]
+    assert "security" not in probe
+    assert "401" not in probe["responses"]
 
 
-def test_without_keys_the_page_asks_for_none(schema: dict[str, Any]) -> None:
-    """There is nothing to authorize."""
+def test_without_keys_none_are_described(schema: Json) -> None:
+    """The page then does not ask for a key."""
     assert "securitySchemes" not in schema["components"]

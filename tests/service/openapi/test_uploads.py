@@ -15,21 +15,20 @@ SAMPLES = ["sample", "samples", "seed"]
         ("/reconstruct", ["fit", "explain", *SAMPLES, "scale"]),
     ],
 )
-def test_pictures_without_json_are_described(
+def test_images_without_json_are_described(
     client: Client, path: str, options: list[str]
 ) -> None:
-    """As a body of each format, and as a form; all options are query parameters."""
-    document = client.get("/docs/openapi.json").json()
-    operation = document["paths"][path]["post"]
-    form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+    """They are bodies of each format, and forms; options are in the query."""
+    schema = client.get("/docs/openapi.json").json()
+    operation = schema["paths"][path]["post"]
+    content = operation["requestBody"]["content"]
+    parameters = operation["parameters"]
+    form = content["multipart/form-data"]["schema"]
 
-    assert set(operation["requestBody"]["content"]) == {
-        "application/json",
-        *(name.decode() for name in UPLOAD_TYPES),
-    }
-    assert [parameter["name"] for parameter in operation["parameters"]] == options
-    assert operation["parameters"][options.index("samples")]["description"].startswith(
-        "Number of samples of each image"
-    )
+    upload_types = {name.decode() for name in UPLOAD_TYPES}
+    samples = parameters[options.index("samples")]
+    assert set(content) == {"application/json"} | upload_types
+    assert [parameter["name"] for parameter in parameters] == options
+    assert samples["description"].startswith("Number of samples of each image")
     assert set(form["properties"]) == {"images", *options}
     assert form["properties"]["images"]["maxItems"] == 12

@@ -1,4 +1,4 @@
-"""What /score tells of images, around a fake whose reconstruction of an image is the image."""
+"""POST /score, with a fake model whose reconstructions are the images."""
 
 import asyncio
 from dataclasses import replace
@@ -14,65 +14,72 @@ from tests.models import UnbatchedAutoencoder
 from tests.samples import FIRST, LATENT_SIZE, SECOND, FakeAutoencoder, pixels_of
 from tests.service.conftest import Client
 
+ALWAYS = {"squared_error", "kl_divergence", "elbo"}
 
-def test_score_tells_of_each_image_in_order(
+
+def test_the_response_has_the_scores_of_each_image(
     client: Client, autoencoder: FakeAutoencoder
 ) -> None:
-    """What the model says of its pixels; the most likely digit is that of the highest probability."""
-    answer = client.post("/score", {"images": [SECOND, FIRST]}).json()
+    """They are in the request's order; the digit is the most probable one."""
+    response = client.operate("/score", images=[SECOND, FIRST])
     pixels = np.stack([pixels_of(SECOND), pixels_of(FIRST)])[:, np.newaxis]
     expected = asyncio.run(score(UnbatchedAutoencoder(autoencoder), pixels))
 
-    assert answer["classes"] == [0, 1, 3]
-    assert [item["digit"] for item in answer["scores"]] == [0, 0]
-    assert "fitted" not in answer
+    assert response["classes"] == [0, 1, 3]
+    assert "fitted" not in response
     assert expected.anomaly_percentile is not None
-    for index, item in enumerate(answer["scores"]):
+    assert len(response["scores"]) == 2
+    for index, item in enumerate(response["scores"]):
+        assert item["digit"] == 0
         assert item["squared_error"] == expected.squared_error[index] == 0
         assert item["kl_divergence"] == expected.kl_divergence[index] == -item["elbo"]
         assert item["anomaly_percentile"] == expected.anomaly_percentile[index]
         assert item["probabilities"] == expected.probabilities[index].tolist()
 
 
-def test_a_batch_is_one_call_a_graph(
+def test_all_images_are_computed_in_one_call_of_each_graph(
     client: Client, autoencoder: FakeAutoencoder
 ) -> None:
-    """However many images came."""
+    """Three images are one batch."""
     autoencoder.batches.clear()
-    client.post("/score", {"images": [FIRST, SECOND, FIRST]})
+    client.operate("/score", images=[FIRST, SECOND, FIRST])
 
     assert autoencoder.batches == [3, 3]
 
 
-def test_score_explains_what_was_done_to_an_image(client: Client) -> None:
-    """Where it is asked to, as the other operations do; pictures come without JSON, too."""
-    asked = client.post(
-        "/score", {"images": [FIRST], "explain": True, "fit": "none"}
-    ).json()
-    sent = client.request(
-        "POST",
-        "/score?explain=true",
-        content=b"GIF89a",
-        headers={"Content-Type": "image/gif"},
-    ).json()
+def test_the_preprocessing_is_described_if_requested(client: Client) -> None:
+    """The option is that of the other operations."""
+    response = client.operate("/score", images=[FIRST], explain=True, fit="none")
 
-    assert len(asked["fitted"]) == 1
-    assert sent["errors"][0]["pointer"] == "#/images/0"
+    assert len(response["fitted"]) == 1
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_what_a_model_cannot_tell_is_absent(
-    settings: Settings, autoencoder: FakeAutoencoder, *, known: bool
+def test_an_image_may_be_sent_without_json(client: Client) -> None:
+    """An invalid file is named as the first image."""
+    response = client.send("/score?explain=true", b"GIF89a", "image/gif")
+
+    assert response.json()["errors"][0]["pointer"] == "#/images/0"
+
+
+@pytest.mark.parametrize(
+    ("labelled", "scores"),
+    [(True, ALWAYS | {"digit", "probabilities"}), (False, ALWAYS)],
+)
+def test_scores_that_need_missing_statistics_are_absent(
+    settings: Settings,
+    autoencoder: FakeAutoencoder,
+    *,
+    labelled: bool,
+    scores: set[str],
 ) -> None:
     """Without classes there is no digit; without calibration there is no percentile."""
-    uncalibrated = replace(
-        autoencoder.statistics, anomaly_quantiles=np.empty(0, np.float32)
-    )
-    statistics = uncalibrated if known else LatentStatistics.unknown(LATENT_SIZE)
-    client = Client(create_app(settings, replace(autoencoder, statistics=statistics)))
-    answer = client.post("/score", {"images": [FIRST]}).json()
+    statistics = LatentStatistics.unknown(LATENT_SIZE)
+    if labelled:
+        no_quantiles = np.empty(0, np.float32)
+        statistics = replace(autoencoder.statistics, anomaly_quantiles=no_quantiles)
+    model = replace(autoencoder, statistics=statistics)
+    client = Client(create_app(settings, model))
+    response = client.operate("/score", images=[FIRST])
 
-    assert ("classes" in answer) == known
-    assert answer["scores"][0].keys() == {"squared_error", "kl_divergence", "elbo"} | (
-        {"digit", "probabilities"} if known else set()
-    )
+    assert ("classes" in response) is labelled
+    assert response["scores"][0].keys() == scores

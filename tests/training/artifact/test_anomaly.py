@@ -1,4 +1,4 @@
-"""The anomaly score and the classes' probabilities are what the formulas say, and calibration sets them right."""
+"""Anomaly score, class probabilities and calibration follow their formulas."""
 
 import math
 from dataclasses import replace
@@ -9,10 +9,10 @@ import torch
 
 from training.artifact.anomaly import (
     anomaly_scores,
-    best_temperature,
     calibrate,
     class_log_probabilities,
-    is_class,
+    fit_temperature,
+    one_hot,
 )
 from training.artifact.latent_statistics import LatentStatistics
 
@@ -27,7 +27,7 @@ STATISTICS = LatentStatistics(
 
 
 def density(latent: list[float], index: int) -> float:
-    """One Gaussian's density in the plane, by the textbook's formula."""
+    """Return one two-dimensional Gaussian's density by the textbook formula."""
     covariance = STATISTICS.cholesky[index] @ STATISTICS.cholesky[index].T
     away = np.array(latent) - STATISTICS.means[index]
     return float(
@@ -37,7 +37,7 @@ def density(latent: list[float], index: int) -> float:
 
 
 def test_the_score_is_the_loss_less_the_log_density() -> None:
-    """Of the whole mixture: what the classes have together."""
+    """The density is that of the mixture of all classes."""
     latents = [[0.0, 0.0], [3.0, 1.0], [10.0, -9.0]]
     log_densities = STATISTICS.class_log_densities(torch.tensor(latents))
     by_class = [
@@ -53,7 +53,7 @@ def test_the_score_is_the_loss_less_the_log_density() -> None:
 
 
 def test_the_quantiles_are_those_of_the_scores() -> None:
-    """The lowest score first, the highest last, the median in the middle."""
+    """Minimum, median and maximum stand first, in the middle and last."""
     losses = torch.arange(101.0)
     latents, labels = torch.zeros(101, 2), torch.full((101,), 3)
     quantiles = calibrate(STATISTICS, losses, latents, labels).anomaly_quantiles
@@ -66,23 +66,27 @@ def test_the_quantiles_are_those_of_the_scores() -> None:
     assert quantiles[[0, 500, 1000]] + at_zero == pytest.approx([0, 50, 100], abs=1e-4)
 
 
-def test_the_temperature_makes_confidence_true() -> None:
-    """Odds that are three times too sure, in logarithms, want a temperature of three; of an unknown digit, any will."""
+def test_the_temperature_calibrates_confidence() -> None:
+    """Log-odds that are three times too large need a temperature of three.
+
+    A label that is not among the classes is accepted.
+    """
     generator = torch.Generator().manual_seed(0)
-    honest = 2 * torch.randn(20_000, 2, generator=generator, dtype=torch.float64)
+    calibrated = 2 * torch.randn(20_000, 2, generator=generator, dtype=torch.float64)
     drawn = (
         torch.rand(20_000, generator=generator)
-        < class_log_probabilities(honest, 1.0)[:, 1].exp()
+        < class_log_probabilities(calibrated, 1.0)[:, 1].exp()
     )
 
-    assert best_temperature(
-        3 * honest, is_class(STATISTICS, torch.where(drawn, 8, 3))
+    assert fit_temperature(
+        3 * calibrated, one_hot(STATISTICS, torch.where(drawn, 8, 3))
     ) == pytest.approx(3, rel=0.05)
-    assert best_temperature(honest, is_class(STATISTICS, torch.where(drawn, 7, 3))) > 0
+    unknown = torch.where(drawn, 7, 3)
+    assert fit_temperature(calibrated, one_hot(STATISTICS, unknown)) > 0
 
 
-def test_calibration_leaves_the_gaussians_alone() -> None:
-    """And travels with them."""
+def test_calibration_does_not_change_the_gaussians() -> None:
+    """It is saved with them."""
     calibrated = calibrate(
         STATISTICS, torch.ones(2), torch.zeros(2, 2), torch.tensor([3, 8])
     )

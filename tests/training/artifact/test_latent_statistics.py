@@ -1,4 +1,4 @@
-"""The samplers have the moments of what they were fitted to."""
+"""The mixtures have the moments of the data that they were fitted to."""
 
 import hashlib
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.artifact.exported_model import ExportedModel, ModelError
+from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import LatentStatistics, fit, read_statistics
+from training.artifact.model_card import ModelError
 
 TWO = LatentStatistics(
     weights=np.array([0.25, 0.75], dtype=np.float32),
@@ -20,7 +21,7 @@ TWO = LatentStatistics(
 def test_one_gaussian_has_the_aggregated_posteriors_covariance(
     random: np.random.Generator,
 ) -> None:
-    """Cov(mean) + diag(mean of variance), for a class too small for a mixture."""
+    """A class too small for a mixture has Cov(mean) + diag(mean of variance)."""
     mean = random.standard_normal((199, 2), dtype=np.float32) * np.array(
         [1, 3], dtype=np.float32
     )
@@ -34,10 +35,10 @@ def test_one_gaussian_has_the_aggregated_posteriors_covariance(
     )
 
 
-def test_a_class_of_two_kinds_gets_gaussians_for_both(
+def test_a_class_of_two_clusters_gets_gaussians_for_both(
     random: np.random.Generator,
 ) -> None:
-    """Each near one of them; classes weigh as much as they occur."""
+    """Each cluster has a Gaussian; a class's weight is its frequency."""
     labels = np.repeat([1, 5], [300, 100])
     mean = random.standard_normal((400, 2), dtype=np.float32)
     mean[:150] += 20
@@ -51,7 +52,7 @@ def test_a_class_of_two_kinds_gets_gaussians_for_both(
 
 
 def test_samples_have_the_gaussians_moments(random: np.random.Generator) -> None:
-    """Those of one class its own; without noise they are the means."""
+    """A class's samples have its moments; at temperature 0 they are the means."""
     latents = TWO.of_class(8).sample(100_000, random)
 
     assert latents.dtype == np.float32
@@ -65,7 +66,7 @@ def test_samples_have_the_gaussians_moments(random: np.random.Generator) -> None
 
 
 def test_the_exported_statistics_can_be_read(exported: Path) -> None:
-    """All ten classes, without pickles, in less than a megabyte."""
+    """They hold all ten classes, without pickles, in less than a megabyte."""
     statistics = read_statistics(ExportedModel(exported))
 
     assert np.unique(statistics.classes).tolist() == list(range(10))
@@ -74,8 +75,8 @@ def test_the_exported_statistics_can_be_read(exported: Path) -> None:
     assert (exported / "statistics.npz").stat().st_size < 1e6
 
 
-def test_other_statistics_than_the_cards_are_refused(model: ExportedModel) -> None:
-    """By name."""
+def test_statistics_with_another_hash_are_refused(model: ExportedModel) -> None:
+    """The message names the file; with the right hash they are read."""
     (model.folder / "statistics.npz").write_bytes(TWO.to_bytes())
     with pytest.raises(
         ModelError, match=r"statistics\.npz is not the file that the card names"
@@ -87,7 +88,7 @@ def test_other_statistics_than_the_cards_are_refused(model: ExportedModel) -> No
 
 
 def test_a_model_without_statistics_is_refused(model: ExportedModel) -> None:
-    """One that was exported before there were any."""
+    """The message advises a new export."""
     del model.card["statistics"]
     with pytest.raises(
         ModelError, match="has no latent statistics: export the model again"

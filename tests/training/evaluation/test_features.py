@@ -1,15 +1,25 @@
-"""Classes that lie apart are told apart."""
+"""Separate classes are classified correctly."""
 
 import numpy as np
 import pytest
 
-from training.evaluation.features import feature_quality
+from training.artifact.exported_model import Floats
+from training.artifact.latent_statistics import Labels
+from training.evaluation.features import FeatureQuality, LabelledMeans, probe
 
 
-def test_separate_clusters_are_told_and_a_ring_only_by_its_neighbours(
+def halves_quality(means: Floats, labels: Labels) -> FeatureQuality:
+    """Fit to every second point, from the first on, and measure on the others."""
+    return probe(
+        LabelledMeans(means[::2], labels[::2]),
+        LabelledMeans(means[1::2], labels[1::2]),
+    )
+
+
+def test_clusters_are_separated_by_both_and_rings_by_k_nn_only(
     random: np.random.Generator,
 ) -> None:
-    """A class around another is beyond a line, not beyond neighbours."""
+    """A class that surrounds another is not linearly separable."""
     labels = np.repeat([0, 1], 500)
     apart = (random.standard_normal((1000, 2)) + 10 * labels[:, np.newaxis]).astype(
         np.float32
@@ -19,11 +29,11 @@ def test_separate_clusters_are_told_and_a_ring_only_by_its_neighbours(
         np.float32
     )
 
-    clusters = feature_quality((apart[::2], labels[::2]), (apart[1::2], labels[1::2]))
+    clusters = halves_quality(apart, labels)
     assert (clusters.nearest_neighbors_accuracy, clusters.linear_probe_accuracy) == (
         1,
         1,
     )
-    rings = feature_quality((ring[::2], labels[::2]), (ring[1::2], labels[1::2]))
+    rings = halves_quality(ring, labels)
     assert rings.nearest_neighbors_accuracy == 1
     assert rings.linear_probe_accuracy == pytest.approx(0.5, abs=0.2)

@@ -1,4 +1,4 @@
-"""The Frechet distance is that of Gaussians whose distance is known."""
+"""The Fréchet distance of Gaussians is the known one."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ COUNT, SIZE = 20_000, 4
 
 
 def gaussian(random: np.random.Generator, mean: float, deviation: float) -> Floats:
-    """Draws of independent Gaussians."""
+    """Draw from independent Gaussians, (count, size)."""
     return (mean + deviation * random.standard_normal((COUNT, SIZE))).astype(np.float32)
 
 
@@ -20,7 +20,10 @@ def gaussian(random: np.random.Generator, mean: float, deviation: float) -> Floa
 def test_independent_gaussians(
     random: np.random.Generator, mean: float, deviation: float
 ) -> None:
-    """The sum over dimensions of (difference of means)^2 + (difference of deviations)^2."""
+    """It is the sum over dimensions of two squares.
+
+    These are the differences of the means and of the standard deviations.
+    """
     distance = frechet_distance(
         gaussian(random, 0, 1), gaussian(random, mean, deviation)
     )
@@ -31,7 +34,7 @@ def test_independent_gaussians(
 
 
 def test_a_set_has_no_distance_to_itself(random: np.random.Generator) -> None:
-    """Nor to itself in another order, nor where a feature never changes."""
+    """Neither order nor a constant feature matters."""
     features = gaussian(random, 0, 1)
     features[:, 0] = 1
 
@@ -41,7 +44,10 @@ def test_a_set_has_no_distance_to_itself(random: np.random.Generator) -> None:
 
 
 def test_correlations_count(random: np.random.Generator) -> None:
-    """For two variables of variance 1 with correlation r: 4 - 2 (sqrt(1 + r) + sqrt(1 - r))."""
+    """Two variables of variance 1 and correlation r have a closed form.
+
+    It is 4 - 2 (sqrt(1 + r) + sqrt(1 - r)).
+    """
     plain, correlation = gaussian(random, 0, 1)[:, :2], 0.8
     mixed = (
         gaussian(random, 0, 1)[:, :2]

@@ -1,4 +1,4 @@
-"""The likelihood's estimator finds likelihoods that are known."""
+"""The estimator finds known likelihoods."""
 
 import math
 
@@ -8,9 +8,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Independent, MultivariateNormal
 
-from training.artifact.exported_model import Floats
+from training.artifact.exported_model import ExportedModel, Floats
+from training.data.digits import Digits
+from training.evaluation.autoencoder_quality import autoencoder_quality
 from training.evaluation.likelihood import (
     bernoulli_log_likelihood,
+    negative_log_likelihood,
     negative_log_likelihoods,
 )
 
@@ -18,9 +21,10 @@ PIXELS, LATENT_SIZE, NOISE = 6, 3, 0.5
 
 
 class LinearGaussian:
-    """x = W z + b + noise, z ~ N(0, I): its posterior and its likelihood are known (Bishop 2006, section 12.2).
+    """A model of known posterior and likelihood: x = W z + b + noise, z ~ N(0, I).
 
-    The posterior that it gives is ``width`` times as wide as the true one, without the correlations.
+    Bishop 2006, section 12.2. Its ``encode`` returns a posterior ``width`` times as
+    wide as the true one, without correlations.
     """
 
     def __init__(self, width: float) -> None:
@@ -33,7 +37,7 @@ class LinearGaussian:
         self.width = width
 
     def encode(self, pixels: Floats) -> tuple[Floats, Floats]:
-        """Give the true posterior's mean, and the logarithms of the given one's variances."""
+        """Return the true posterior's mean and a log-variance scaled by ``width``."""
         mean = (
             (torch.from_numpy(pixels).flatten(1) - self.bias)
             @ self.weight
@@ -44,32 +48,32 @@ class LinearGaussian:
         return mean.numpy(), log_variance.expand(mean.shape).numpy()
 
     def decode(self, latent: Floats) -> Floats:
-        """Give the mean image."""
+        """Return the mean image."""
         image: Floats = (torch.from_numpy(latent) @ self.weight.T + self.bias).numpy()
         return image
 
     def draw(self, count: int) -> Tensor:
-        """Images of the model."""
+        """Draw images (count, pixels) from the model."""
         random = torch.Generator().manual_seed(2)
         latent = torch.randn(count, LATENT_SIZE, generator=random)
         noise = NOISE * torch.randn(count, PIXELS, generator=random)
         return latent @ self.weight.T + self.bias + noise
 
     def exact(self, pixels: Tensor) -> Tensor:
-        """The true -log p(x): x is a Gaussian with covariance W W^T + noise."""
+        """Return the true -log p(x): x is Gaussian with covariance W W^T + noise."""
         covariance = self.weight @ self.weight.T + NOISE**2 * torch.eye(PIXELS)
         log_density: Tensor = MultivariateNormal(self.bias, covariance).log_prob(pixels)
         return -log_density
 
     @staticmethod
     def log_likelihood(pixels: Tensor, decoded: Tensor) -> Tensor:
-        """The log p(x|z) of Gaussian pixels."""
+        """Return log p(x|z) of Gaussian pixels."""
         squares = ((pixels - decoded) / NOISE).double().square().sum(dim=1)
         return -0.5 * squares - PIXELS * math.log(NOISE * math.sqrt(2 * math.pi))
 
 
 def estimate(model: LinearGaussian, pixels: Tensor, samples: int) -> list[float]:
-    """The estimator's answers."""
+    """Return the estimate of each image."""
     generator = torch.Generator().manual_seed(0)
     return list(
         negative_log_likelihoods(
@@ -80,7 +84,7 @@ def estimate(model: LinearGaussian, pixels: Tensor, samples: int) -> list[float]
 
 @pytest.mark.parametrize("width", [1.0, 1.5])
 def test_a_linear_gaussian_models_likelihood_is_found(width: float) -> None:
-    """With 5,000 samples to 0.1 nats for each image, and to 0.01 on the mean of 50."""
+    """5,000 samples suffice for 0.1 nats an image and 0.01 on the mean of 50."""
     model = LinearGaussian(width)
     pixels = model.draw(50)
     errors = np.array(estimate(model, pixels, 5000)) - model.exact(pixels).numpy()
@@ -90,7 +94,7 @@ def test_a_linear_gaussian_models_likelihood_is_found(width: float) -> None:
 
 
 def test_few_samples_give_an_upper_bound() -> None:
-    """On average it falls with their number, from the negative ELBO to the exact value."""
+    """The mean falls with their number, from the negative ELBO to the exact value."""
     model = LinearGaussian(1.5)
     pixels = model.draw(1000)
     means = [float(np.mean(estimate(model, pixels, samples))) for samples in (1, 5, 50)]
@@ -98,8 +102,23 @@ def test_few_samples_give_an_upper_bound() -> None:
     assert means[0] > means[1] > means[2] > model.exact(pixels).mean().item()
 
 
+def test_the_likelihood_is_at_least_the_elbo(
+    binarized: tuple[ExportedModel, float], test_digits: Digits
+) -> None:
+    """It rises with the number of samples, from the ELBO of one."""
+    model, _ = binarized
+    digits = test_digits.first(100)
+    one, few, many = (
+        negative_log_likelihood(model, digits, samples) or 0 for samples in (1, 10, 100)
+    )
+
+    elbo = autoencoder_quality(model, digits).negative_elbo
+    assert one == pytest.approx(elbo, rel=0.02)
+    assert one > few > many > 0
+
+
 def test_black_and_white_pixels_have_a_bernoulli_likelihood() -> None:
-    """Against PyTorch's distribution; a pixel that is surely wrong costs a finite amount."""
+    """It is PyTorch's; a wrong pixel of probability 0 has a finite one."""
     decoded = torch.rand(5, 1, 4, 4)
     pixels = (torch.rand(1, 4, 4) > 0.5).float()
 

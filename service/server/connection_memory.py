@@ -1,0 +1,45 @@
+"""Memory that the connections of a worker hold beside their requests."""
+
+from typing import Protocol
+
+# Bytes together, in bodies of the largest size.
+MAX_BODIES = 30
+
+
+class Holder(Protocol):
+    """A connection that holds memory."""
+
+    def held_bytes(self) -> int:
+        """Return the bytes of input not parsed yet and of output not sent yet."""
+
+    def drop(self) -> None:
+        """End the connection at once."""
+
+
+class ConnectionMemory:
+    """Bound for what connections hold because their clients read too little.
+
+    A client that reads no responses, or sends requests faster than they are answered,
+    costs memory that no request accounts for. Beyond the bound, the connection that has
+    held some for the longest time is dropped. One alone may hold any amount: a response
+    can be larger than the bound.
+    """
+
+    def __init__(self, max_body_bytes: int) -> None:
+        self._max_bytes = MAX_BODIES * max_body_bytes
+        self._holders: dict[Holder, None] = {}  # the oldest first
+
+    def add(self, connection: Holder) -> None:
+        """Count what a connection holds, until it is removed."""
+        self._holders.setdefault(connection)
+        while len(self._holders) > 1 and self._total() > self._max_bytes:
+            oldest = next(iter(self._holders))
+            self.remove(oldest)
+            oldest.drop()
+
+    def remove(self, connection: Holder) -> None:
+        """Count a connection no longer."""
+        self._holders.pop(connection, None)
+
+    def _total(self) -> int:
+        return sum(connection.held_bytes() for connection in self._holders)

@@ -1,0 +1,31 @@
+"""A small model of binarised digits."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.training.conftest import CPU, SMALL
+from training.artifact.export import export
+from training.artifact.exported_model import ExportedModel
+from training.data.digits import Digits
+from training.data.mnist import DataSource
+from training.fitting.trainer import Trainer
+
+
+@pytest.fixture(scope="session")
+def binarized(
+    tmp_path_factory: pytest.TempPathFactory,
+    source: DataSource,
+    train_digits: Digits,
+    test_digits: Digits,
+) -> tuple[ExportedModel, float]:
+    """Return a model of binarised digits, and its loss in the last epoch."""
+    folder = tmp_path_factory.mktemp("binarized")
+    recipe = replace(SMALL, objective="bernoulli", binarize=True)
+    trainer = Trainer(train_digits, recipe, CPU)
+    *_, last = trainer.epochs()
+    trainer.save(folder / "checkpoint.pt")
+    export(
+        folder / "checkpoint.pt", folder / "small", source, train_digits, test_digits
+    )
+    return ExportedModel(folder / "small"), last.loss

@@ -1,0 +1,84 @@
+"""Detection and false alarms follow their definitions; the shipped model's are good."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.samples import MODEL
+from training.artifact.exported_model import ExportedModel
+from training.artifact.latent_statistics import read_statistics
+from training.artifact.model_card import ModelError
+from training.data.digits import Digits
+from training.data.mnist import fashion_mnist
+from training.evaluation.out_of_distribution import (
+    AnomalyQuality,
+    Detection,
+    anomaly_quality,
+    image_scores,
+)
+
+
+@pytest.fixture(scope="module")
+def shipped(test_digits: Digits) -> AnomalyQuality:
+    """Return the quality of the shipped model's anomaly score."""
+    model = ExportedModel(MODEL)
+    return anomaly_quality(model, read_statistics(model), test_digits, None)
+
+
+def test_the_shipped_model_detects_garments(
+    fashion_mnist_folder: Path, test_digits: Digits
+) -> None:
+    """Fashion-MNIST has an AUROC and a detection rate of at least 98 %."""
+    model = ExportedModel(MODEL)
+    garments = fashion_mnist(fashion_mnist_folder)
+    quality = anomaly_quality(model, read_statistics(model), test_digits, garments)
+
+    assert quality.pictures["Fashion-MNIST"].auroc >= 0.98
+    assert quality.pictures["Fashion-MNIST"].alarms >= 0.98
+
+
+def test_the_shipped_model_detects_noise(shipped: AnomalyQuality) -> None:
+    """Noise is always detected, rotated digits less often."""
+    assert shipped.pictures["uniform noise"] == Detection(auroc=1.0, alarms=1.0)
+    assert 0.5 < shipped.pictures["digits rotated by 90°"].auroc < 1
+
+
+def test_the_shipped_model_has_few_false_alarms(
+    shipped: AnomalyQuality, test_digits: Digits
+) -> None:
+    """About 1 % of new digits give an alarm; the total is the mean over the classes."""
+    assert shipped.digits == 500
+    assert shipped.alarms < 0.03
+    rates = [
+        shipped.alarms_by_class[str(label)]
+        for label in test_digits.halves()[1].labels.tolist()
+    ]
+    assert sum(rates) / len(rates) == pytest.approx(shipped.alarms)
+
+
+def test_calibration_digits_lie_on_their_quantiles(
+    model: ExportedModel, test_digits: Digits
+) -> None:
+    """Scores from the graphs have the quantiles that export took from PyTorch."""
+    statistics = read_statistics(model)
+    calibration, _ = test_digits.halves()
+    scores = image_scores(model, statistics, calibration.pixels())
+
+    assert statistics.anomaly_quantiles is not None
+    for percent in (10, 50, 90):
+        threshold = float(statistics.anomaly_quantiles[10 * percent])
+        assert (scores <= threshold).double().mean().item() == pytest.approx(
+            percent / 100, abs=0.005
+        )
+
+
+def test_a_model_without_calibration_is_refused(
+    model: ExportedModel, test_digits: Digits
+) -> None:
+    """The message advises a new export."""
+    older = replace(read_statistics(model), anomaly_quantiles=None)
+    with pytest.raises(
+        ModelError, match="has no calibrated anomaly score: export the model again"
+    ):
+        anomaly_quality(model, older, test_digits, None)

@@ -1,0 +1,72 @@
+"""Image sets are measured by their definitions."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.artifact.exported_model import ExportedModel
+from training.artifact.latent_statistics import read_statistics
+from training.data.digits import Digits
+from training.evaluation.classifier import Classifier, accuracy
+from training.evaluation.image_sets import (
+    CLASS_SAMPLES,
+    MIXTURE_SAMPLES,
+    PRIOR_SAMPLES,
+    RECONSTRUCTIONS,
+    TEST_DIGITS,
+    TRAINING_DIGITS,
+)
+from training.evaluation.sample_quality import (
+    SampleQuality,
+    nearest_distances,
+    sample_qualities,
+)
+
+
+@pytest.fixture(scope="module")
+def qualities(
+    exported: Path, train_digits: Digits, test_digits: Digits, classifier: Classifier
+) -> dict[str, SampleQuality]:
+    """Return the small model's measures."""
+    model = ExportedModel(exported)
+    return sample_qualities(
+        model, read_statistics(model), train_digits, test_digits, classifier
+    )
+
+
+def test_real_digits_measure_as_such(
+    qualities: dict[str, SampleQuality], classifier: Classifier, test_digits: Digits
+) -> None:
+    """Test digits have no Fréchet distance to themselves.
+
+    Training digits have no distance to the nearest training digit.
+    """
+    test, train = qualities[TEST_DIGITS], qualities[TRAINING_DIGITS]
+
+    assert test.frechet_distance == pytest.approx(0, abs=0.01)
+    assert test.class_agreement == accuracy(classifier, test_digits)
+    assert test.nearest_training_digit > test.nearest_training_digit_closest > 1
+    assert train.frechet_distance > 0
+    assert train.nearest_training_digit == pytest.approx(0, abs=0.05)
+
+
+def test_samples_of_a_barely_trained_model_are_far_from_digits(
+    qualities: dict[str, SampleQuality],
+) -> None:
+    """Their distance is many times that of real digits; labels are often wrong."""
+    real_distance = qualities[TRAINING_DIGITS].frechet_distance
+
+    for name in (RECONSTRUCTIONS, PRIOR_SAMPLES, MIXTURE_SAMPLES, CLASS_SAMPLES):
+        assert qualities[name].frechet_distance > 10 * real_distance
+    assert qualities[PRIOR_SAMPLES].class_agreement is None
+    assert 0 < (qualities[CLASS_SAMPLES].class_agreement or 0) < 1
+
+
+def test_the_nearest_digit_is_found() -> None:
+    """The distance is Euclidean."""
+    digits = torch.tensor([[0.0, 0.0], [10.0, 0.0]])
+
+    assert nearest_distances(
+        torch.tensor([[3.0, 4.0], [10.0, 1.0]]), digits
+    ).tolist() == pytest.approx([5, 1])

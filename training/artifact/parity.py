@@ -1,0 +1,56 @@
+"""Comparison of the exported graphs with PyTorch."""
+
+import numpy as np
+import onnx
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from training.artifact.exported_model import Floats, open_session
+from training.network.mlp import VAE
+
+BATCH_SIZES = (1, 2, 7, 64, 1000)
+
+
+def max_difference(
+    model: VAE,
+    encoder: onnx.ModelProto,
+    decoder: onnx.ModelProto,
+    pixels: Tensor,
+) -> float:
+    """Return the largest absolute difference of any output between ONNX and PyTorch.
+
+    All ``pixels`` (count, channels, height, width) are compared in batches of each
+    size in ``BATCH_SIZES``.
+    """
+    encoder_session = open_session(encoder.SerializeToString())
+    decoder_session = open_session(decoder.SerializeToString())
+
+    def batch_difference(batch: Tensor) -> float:
+        mean, log_variance = model.encoder(batch)
+        expected = [mean, log_variance, model.decoder(mean)]
+        encoder_input = {"pixels": batch.numpy()}
+        decoder_input = {"latent": mean.numpy()}
+        actual = encoder_session.run(["mean", "log_variance"], encoder_input)
+        actual += decoder_session.run(["pixels"], decoder_input)
+        pairs = zip(expected, actual, strict=True)
+        return max_or_nan([absolute_difference(*pair) for pair in pairs])
+
+    with torch.inference_mode():
+        batches = []
+        for size in BATCH_SIZES:
+            batches.extend(pixels.split(size))
+        progress = track(batches, description="comparing with PyTorch")
+        differences = [batch_difference(batch) for batch in progress]
+    return max_or_nan(differences)
+
+
+def absolute_difference(expected: Tensor, actual: Floats) -> float:
+    """Return the largest absolute difference of two arrays of one shape."""
+    difference = np.abs(expected.numpy() - actual)
+    return float(difference.max())
+
+
+def max_or_nan(values: list[float]) -> float:
+    """Return the largest value, or NaN if any is NaN; Python's ``max`` may skip it."""
+    return float(np.max(values))

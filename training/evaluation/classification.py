@@ -1,0 +1,75 @@
+"""Classification by Bayes' rule from the class densities at the posterior mean."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from training.artifact.anomaly import class_log_probabilities, one_hot
+from training.artifact.exported_model import ExportedModel
+from training.artifact.latent_statistics import LatentStatistics
+from training.artifact.model_card import ModelError
+from training.data.digits import Digits
+from training.evaluation.inference import posterior_means
+
+CONFIDENCE_BINS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class ClassificationQuality:
+    """Class probabilities of the test digits not used for calibration.
+
+    class_accuracy: fraction whose most probable class is their label.
+    class_cross_entropy: mean of -log p(label) in nats.
+    class_calibration_error: expected calibration error, with 15 bins of confidence.
+    """
+
+    class_accuracy: float
+    class_cross_entropy: float
+    class_calibration_error: float
+
+
+def classification_quality(
+    model: ExportedModel,
+    statistics: LatentStatistics,
+    test: Digits,
+) -> ClassificationQuality:
+    """Measure the class probabilities. Raise ModelError if they are not calibrated."""
+    if statistics.class_temperature is None:
+        raise ModelError(
+            f"{model.folder} has no calibrated class probabilities: "
+            "export the model again"
+        )
+    _, digits = test.halves()
+    means = posterior_means(model, digits)
+    log_densities = statistics.class_log_densities(means)
+    temperature = float(statistics.class_temperature)
+    log_probabilities = class_log_probabilities(log_densities, temperature)
+    probabilities = log_probabilities.exp()
+    confidences, predictions = probabilities.max(dim=1, keepdim=True)
+    targets = one_hot(statistics, digits.labels)
+    hits = targets.gather(1, predictions).double()
+    log_likelihoods = log_probabilities[targets]
+    return ClassificationQuality(
+        class_accuracy=hits.mean().item(),
+        class_cross_entropy=-log_likelihoods.mean().item(),
+        class_calibration_error=calibration_error(
+            confidences.squeeze(1),
+            hits.squeeze(1),
+        ),
+    )
+
+
+def calibration_error(confidences: Tensor, hits: Tensor) -> float:
+    """Return the expected calibration error of confidences in [0, 1].
+
+    Guo et al. 2017, arXiv:1706.04599, equation 3.
+
+    hits: 1 for each correct prediction and 0 for each wrong one, (count,).
+    """
+    bins = (confidences * CONFIDENCE_BINS).long()
+    bins = bins.clamp(max=CONFIDENCE_BINS - 1)
+    gaps = torch.zeros(CONFIDENCE_BINS, dtype=torch.float64)
+    gaps = gaps.index_add(0, bins, hits - confidences)
+    total = gaps.abs().sum().item()
+    return total / len(hits)

@@ -1,0 +1,94 @@
+"""The sets of images whose quality is measured: digits, reconstructions and samples."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from torch import Tensor
+
+from training.artifact.exported_model import ExportedModel, Floats
+from training.artifact.latent_statistics import LatentStatistics
+from training.data.digits import Digits
+from training.evaluation.inference import posterior_means
+
+REDUCED_TEMPERATURE = 0.7  # draws latents closer to the mean of each Gaussian
+SEED = 0
+
+TRAINING_DIGITS = "training digits"
+TEST_DIGITS = "test digits"
+RECONSTRUCTIONS = "reconstructions"
+PRIOR_SAMPLES = "samples from the prior"
+MIXTURE_SAMPLES = "samples from the mixture"
+CLASS_SAMPLES = "samples by class"
+COOL_CLASS_SAMPLES = f"samples by class, temperature {REDUCED_TEMPERATURE}"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSet:
+    """Pixels (count, 1, height, width) in [0, 1], and labels (count,) if known.
+
+    The label of a sample is the class that it was drawn for.
+    """
+
+    pixels: Tensor
+    labels: Tensor | None = None
+
+
+def image_sets(
+    model: ExportedModel,
+    statistics: LatentStatistics,
+    train: Digits,
+    test: Digits,
+) -> dict[str, ImageSet]:
+    """Return sets of about as many images as there are test digits, by name."""
+    random = np.random.default_rng(SEED)
+    count = len(test)
+    order = random.permutation(len(train))
+    subset = select(train, torch.from_numpy(order[:count]))
+    means = posterior_means(model, test)
+    shape = count, model.card["latent_size"]
+    prior = random.standard_normal(shape, dtype=np.float32)
+    mixture = statistics.sample(count, random)
+    by_class = sample_classes(statistics, count, random, 1.0)
+    cool = sample_classes(statistics, count, random, REDUCED_TEMPERATURE)
+
+    def decoded(latent: Floats, labels: Tensor | None = None) -> ImageSet:
+        pixels = model.decode(latent)
+        return ImageSet(torch.from_numpy(pixels), labels)
+
+    return {
+        TRAINING_DIGITS: ImageSet(subset.pixels(), subset.labels),
+        TEST_DIGITS: ImageSet(test.pixels(), test.labels),
+        RECONSTRUCTIONS: decoded(means.numpy(), test.labels),
+        PRIOR_SAMPLES: decoded(prior),
+        MIXTURE_SAMPLES: decoded(mixture),
+        CLASS_SAMPLES: decoded(*by_class),
+        COOL_CLASS_SAMPLES: decoded(*cool),
+    }
+
+
+def select(digits: Digits, indices: Tensor) -> Digits:
+    """Return the digits at the indices."""
+    return Digits(digits.images[indices], digits.labels[indices])
+
+
+def sample_classes(
+    statistics: LatentStatistics,
+    count: int,
+    random: Generator,
+    temperature: float,
+) -> tuple[Floats, Tensor]:
+    """Draw equally many latents of each class; return them and their classes.
+
+    The total is ``count``, rounded down to a multiple of the number of classes.
+    """
+    classes = np.unique(statistics.classes)
+    class_count = count // len(classes)
+    latents = []
+    for label in classes:
+        mixture = statistics.of_class(label)
+        drawn = mixture.sample(class_count, random, temperature)
+        latents.append(drawn)
+    labels = np.repeat(classes, class_count)
+    return np.concatenate(latents), torch.from_numpy(labels)

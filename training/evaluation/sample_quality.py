@@ -1,0 +1,98 @@
+"""Quality of images, measured by a classifier and by their nearest training digits."""
+
+from dataclasses import dataclass
+
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from training.artifact.exported_model import ExportedModel
+from training.artifact.latent_statistics import LatentStatistics
+from training.data.digits import Digits
+from training.evaluation.classifier import (
+    Classifier,
+    agreement,
+    features_and_classes,
+)
+from training.evaluation.frechet import frechet_distance
+from training.evaluation.image_sets import ImageSet, image_sets
+
+LOW_QUANTILE = 0.01
+DISTANCE_BATCH_SIZE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SampleQuality:
+    """Measures of a set of images.
+
+    frechet_distance: to the test digits, on the classifier's features. That of training
+        digits is the real-versus-real distance: two sets of real digits differ by it.
+    class_agreement: fraction classified as their label; for test digits this is the
+        classifier's accuracy. None without labels.
+    nearest_training_digit: mean Euclidean distance to the nearest training digit, of
+        pixels in [0, 1].
+    nearest_training_digit_closest: 1st percentile of that distance.
+    """
+
+    frechet_distance: float
+    class_agreement: float | None
+    nearest_training_digit: float
+    nearest_training_digit_closest: float
+
+
+def sample_qualities(
+    model: ExportedModel,
+    statistics: LatentStatistics,
+    train: Digits,
+    test: Digits,
+    classifier: Classifier,
+) -> dict[str, SampleQuality]:
+    """Measure digits, their reconstructions and samples, by the name of the set."""
+    train_pixels = train.pixels().flatten(start_dim=1)
+    target, _ = features_and_classes(classifier, test.pixels())
+    test_features = target.numpy()
+
+    def quality(images: ImageSet) -> SampleQuality:
+        features, classes = features_and_classes(classifier, images.pixels)
+        pixels = images.pixels.flatten(start_dim=1)
+        distances = nearest_distances(pixels, train_pixels)
+        closest = distances.quantile(LOW_QUANTILE)
+        class_agreement = None
+        if images.labels is not None:
+            class_agreement = agreement(classes, images.labels)
+        return SampleQuality(
+            frechet_distance(features.numpy(), test_features),
+            class_agreement,
+            distances.mean().item(),
+            closest.item(),
+        )
+
+    sets = image_sets(model, statistics, train, test)
+    progress = track(sets.items(), description="measuring samples")
+    return {name: quality(images) for name, images in progress}
+
+
+def nearest_distances(images: Tensor, digits: Tensor) -> Tensor:
+    """Return each image's Euclidean distance to the nearest digit, (count,).
+
+    Both arguments have shape (count, pixels).
+    """
+    digit_norms = squared_norms(digits)
+    transposed = digits.T
+    nearest = []
+    for batch in images.split(DISTANCE_BATCH_SIZE):
+        # |a - b|^2 = |a|^2 + (|b|^2 - 2 a b); only the part in brackets depends on b.
+        partial = torch.addmm(
+            digit_norms,
+            batch,
+            transposed,
+            alpha=-2,
+        )
+        nearest.append(squared_norms(batch) + partial.amin(dim=1))
+    squared_distances = torch.cat(nearest)
+    return squared_distances.clamp(min=0).sqrt()
+
+
+def squared_norms(vectors: Tensor) -> Tensor:
+    """Return the squared length of each vector (count, size)."""
+    return vectors.square().sum(dim=1)
