@@ -23,6 +23,7 @@ from service.model.errors import ModelLoadError
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from service.observability.logs import AccessLog, LogWriter, configure
 from service.observability.tracing import TracingError
+from service.server.descriptors import raise_descriptor_limit
 from service.server.middleware import RequestMiddleware
 from service.server.process import keep_freed_memory, open_standard_streams
 from service.server.server import Server
@@ -48,6 +49,7 @@ def main() -> None:
         sys.stdout.writelines(f"{line}\n" for line in settings.lines())
         return
     keep_freed_memory()
+    raise_descriptor_limit()
     try:
         app = load_app(settings)
         listeners = listen(settings.host, settings.port, settings.workers)
@@ -67,7 +69,8 @@ def main() -> None:
         listeners,
         server.reload,
         app.state.metrics,
-        settings.drain_delay_seconds + settings.drain_grace_seconds,
+        timeout_seconds=settings.worker_timeout_seconds,
+        stop_seconds=settings.drain_delay_seconds + settings.drain_grace_seconds,
     )
     if worker := workers.run():
         own_listeners = listeners[worker.slot]

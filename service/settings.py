@@ -113,6 +113,14 @@ class Settings(BaseSettings):
         75, ge=1, description="Idle time after which a connection is closed."
     )
 
+    worker_timeout_seconds: float = Field(
+        30,
+        ge=1,
+        allow_inf_nan=False,
+        description="Time after which a worker is replaced whose event loop does not "
+        "respond; with one worker there is nobody to replace it.",
+    )
+
     drain_delay_seconds: float = Field(
         0,
         ge=0,

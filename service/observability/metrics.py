@@ -57,6 +57,20 @@ COUNTERS = (
     ),
     ("reload", "vae_model_reloads", "result", "Reloads of the model."),
 )
+# Counters without labels: key, metric, documentation.
+TOTALS = (
+    ("restarts", "vae_worker_restarts", "Workers that died and were replaced."),
+    (
+        "timeouts",
+        "vae_worker_timeouts",
+        "Workers killed because their event loop did not respond.",
+    ),
+    (
+        "closed_idle",
+        "vae_idle_connections_closed",
+        "Idle connections closed to make room for new ones.",
+    ),
+)
 
 Key = tuple[str, ...]
 
@@ -90,7 +104,8 @@ class Metrics:
         """
         self._workers = workers
         self._routes = set(routes) | {OTHER}
-        keys: list[Key] = [("in_flight",), ("pending",), ("restarts",), ("batch",)]
+        keys: list[Key] = [("in_flight",), ("pending",), ("heartbeats",), ("batch",)]
+        keys += [(key,) for key, _, _ in TOTALS]
         statuses = map(str, STATUSES)
         keys += [
             ("request", route, status)
@@ -128,8 +143,12 @@ class Metrics:
         start = row * self._width
         return memoryview(self._memory).cast("d")[start : start + self._width]
 
+    def heartbeats(self, row: int) -> float:
+        """Return a number that grows while the event loop of a row's process runs."""
+        return self._cells_of(row)[self._cell["heartbeats",]]
+
     def add(self, *key: str) -> None:
-        """Increment ("problem", name), ("reload", result) or ("restarts",)."""
+        """Increment a counter, such as ("problem", name) or ("restarts",)."""
         self._row[self._cell[key]] += 1
 
     def count_request(self, context: RequestContext, seconds: float) -> str:
@@ -197,11 +216,9 @@ class Metrics:
             "vae_pending_images", "Images admitted and not yet answered.", sums[PENDING]
         )
         yield GaugeMetricFamily("vae_workers", "Worker processes.", self._workers)
-        yield CounterMetricFamily(
-            "vae_worker_restarts",
-            "Workers replaced.",
-            sums[self._cell["restarts",]],
-        )
+        for total_key, name, documentation in TOTALS:
+            total = sums[self._cell[total_key,]]
+            yield CounterMetricFamily(name, documentation, total)
         info = GaugeMetricFamily("vae_model_info", "The model.", labels=list(model))
         info.add_metric(list(model.values()), 1)
         yield info

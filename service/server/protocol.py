@@ -202,6 +202,15 @@ class HttpProtocol(HttpToolsProtocol):
         """Check if a request is arriving or waits for the end of its response."""
         return self._arriving or self._is_answering() or bool(self._input)
 
+    def idle_since(self) -> float | None:
+        """Return when the connection became idle, by the event loop's clock.
+
+        None if it is busy or closing.
+        """
+        if self._is_busy() or self._socket.is_closing():
+            return None
+        return self._idle.since
+
     def _body_left(self) -> int:
         """Return the bytes of the body that are to come; 0 if its length is unknown."""
         if self._in_headers or not self._arriving:

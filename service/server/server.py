@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from typing_extensions import override
@@ -17,6 +18,7 @@ from typing_extensions import override
 from service.api.state import ServedModel
 from service.model.errors import ModelLoadError
 from service.server.connection_memory import ConnectionMemory
+from service.server.descriptors import ConnectionLimit
 from service.server.middleware import RequestMiddleware
 from service.server.process import freeze_objects
 from service.server.protocol import HttpProtocol
@@ -29,6 +31,7 @@ from service.server.sockets import (
     close,
     drop_new_connections,
 )
+from service.server.workers import HEARTBEAT_PERIOD
 from service.settings import Settings
 
 # Time for handshakes that have begun: about a round trip.
@@ -68,6 +71,7 @@ class Server(uvicorn.Server):
         self._reloading: Task[None] | None = None
         self._retiring = False
         self._supervisor_ended: int | None = None
+        self._limit: ConnectionLimit
         super().__init__(self._uvicorn_config())
 
     def work(self, row: int, listeners: Listeners, supervisor_ended: int) -> None:
@@ -85,7 +89,7 @@ class Server(uvicorn.Server):
         settings = self._settings
         return uvicorn.Config(
             self._app,
-            http=self._protocol,  # type: ignore[arg-type]  # uvicorn only calls it
+            http=self._accept,  # type: ignore[arg-type]  # uvicorn only calls it
             loop="uvloop",
             lifespan="off",
             ws="none",
@@ -100,10 +104,17 @@ class Server(uvicorn.Server):
             backlog=BACKLOG,
         )
 
+    def _accept(self, **options: Any) -> HttpProtocol:  # noqa: ANN401 - uvicorn's
+        """Return the protocol of a connection that was just accepted."""
+        connections = self.server_state.connections
+        self._limit.make_room(connections)  # type: ignore[arg-type]  # uvicorn's type names all its protocols
+        return self._protocol(**options)
+
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         for listener in sockets or []:
             allow_new_connections(listener)  # a worker before this one closed the port
+        self._limit = ConnectionLimit(self._state.metrics)
         await super().startup(sockets)
         self._state.scheduler.in_flight = self.server_state.tasks
         loop = asyncio.get_running_loop()
@@ -112,7 +123,14 @@ class Server(uvicorn.Server):
         else:
             loop.add_signal_handler(signal.SIGHUP, self._retire)
             loop.add_reader(self._supervisor_ended, self._stop, self._supervisor_ended)
+            self._beat()
         release_signals()
+
+    def _beat(self) -> None:
+        """Show the supervisor that the event loop runs, from now on."""
+        self._state.metrics.add("heartbeats")
+        seconds = self._settings.worker_timeout_seconds * HEARTBEAT_PERIOD
+        asyncio.get_running_loop().call_later(seconds, self._beat)
 
     def _stop(self, supervisor_ended: int) -> None:
         self.should_exit = True

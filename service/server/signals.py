@@ -43,12 +43,9 @@ class SignalReceiver:
         # Python writes the number of each signal to it, before the handler runs.
         signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
 
-    def wait(self, seconds: float | None) -> set[int]:
-        """Return the signals that arrived, as soon as there are any, or none.
-
-        seconds: the time to wait; None: without limit.
-        """
-        timeout = None if seconds is None else max(0.0, seconds)
+    def wait(self, seconds: float) -> set[int]:
+        """Return the signals that arrived, as soon as there are any, or none in time."""
+        timeout = max(0.0, seconds)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self.SIGNALS)
         readable, _, _ = select.select([self._read_end], [], [], timeout)
         signal.pthread_sigmask(signal.SIG_BLOCK, self.SIGNALS)

@@ -15,6 +15,11 @@ from service.server.sockets import Listeners, close
 # A worker that dies younger is replaced only after this time: the next may die too.
 MIN_LIFETIME_SECONDS = 1.0
 FORK_RETRY_SECONDS = 1.0
+# A worker is replaced after so many checks in a row that find no new heartbeat. Checks
+# are counted, not seconds: this process may have been stopped itself.
+MAX_SILENT_CHECKS = 10
+# In parts of the timeout: two heartbeats for each check.
+HEARTBEAT_PERIOD = 0.5 / MAX_SILENT_CHECKS
 # Time for a worker to end, beyond the delay and the grace time.
 STOP_MARGIN_SECONDS = 2.0
 # The same after a second Ctrl-C.
@@ -31,12 +36,16 @@ class Worker:
     row: its row of the metrics.
     started: seconds of the monotonic clock.
     retiring: its successor serves the slot; it finishes its requests and ends.
+    heartbeats: their number at the last check.
+    silent_checks: how many checks in a row found no new one.
     """
 
     slot: int
     row: int
     started: float
     retiring: bool = False
+    heartbeats: float = 0.0
+    silent_checks: int = 0
 
 
 class Workers:
@@ -52,20 +61,25 @@ class Workers:
         listeners: Sequence[Listeners],
         reload: Callable[[], bool],
         metrics: Metrics,
+        *,
+        timeout_seconds: float,
         stop_seconds: float,
     ) -> None:
         """Take what the workers share; start none yet.
 
         reload: loads the application in this process; returns whether it succeeded.
+        timeout_seconds: time after which a worker without a heartbeat is replaced.
         stop_seconds: time in which a worker ends by itself after a signal.
         """
         self._listeners = listeners
         self._reload = reload
         self._metrics = metrics
+        self._timeout_seconds = timeout_seconds
         self._stop_seconds = stop_seconds
         self._workers: dict[int, Worker] = {}  # by process id
         # Slots without a worker, or whose worker is to retire, and when to fork one.
         self._due = dict.fromkeys(range(len(listeners)), 0.0)
+        self._next_check = time.monotonic()
         self._reload_requested = False
         self._signals = SignalReceiver()
         # The write end closes when this process ends, however that happens; each
@@ -81,8 +95,9 @@ class Workers:
         while True:
             if worker := self._fork_due(time.monotonic()):
                 return worker
-            received = self._signals.wait(self._seconds_to_fork())
+            received = self._signals.wait(self._seconds_to_act())
             self._reap()
+            self._check_heartbeats()
             if received & STOP_SIGNALS:
                 break
             if signal.SIGHUP in received:
@@ -94,10 +109,10 @@ class Workers:
         self._stop()
         return None
 
-    def _seconds_to_fork(self) -> float | None:
-        if not self._due:
-            return None
-        return min(self._due.values()) - time.monotonic()
+    def _seconds_to_act(self) -> float:
+        """Return the time until a fork is due or heartbeats are to be checked."""
+        times = [self._next_check, *self._due.values()]
+        return min(times) - time.monotonic()
 
     def _fork_due(self, now: float) -> Worker | None:
         """Fork the workers that are due; return the worker in each of them."""
@@ -161,6 +176,32 @@ class Workers:
         self._reload_requested = False
         if self._reload():
             self._due = dict.fromkeys(range(len(self._listeners)), 0.0)
+
+    def _check_heartbeats(self) -> None:
+        """Kill workers whose event loop does not respond; they are then replaced."""
+        now = time.monotonic()
+        if now < self._next_check:
+            return
+        self._next_check = now + self._timeout_seconds / MAX_SILENT_CHECKS
+        for process, worker in self._workers.items():
+            heartbeats = self._metrics.heartbeats(worker.row)
+            if heartbeats != worker.heartbeats:
+                worker.heartbeats = heartbeats
+                worker.silent_checks = 0
+                continue
+            worker.silent_checks += 1
+            if worker.silent_checks == MAX_SILENT_CHECKS:
+                self._kill_silent(process, worker)
+
+    def _kill_silent(self, process: int, worker: Worker) -> None:
+        log.error(
+            "worker %d (process %d) has not responded for %g s; killing it",
+            worker.slot + 1,
+            process,
+            self._timeout_seconds,
+        )
+        self._metrics.add("timeouts")
+        os.kill(process, signal.SIGKILL)
 
     def _reap(self) -> None:
         """Forget the workers that have ended; have those that died replaced."""

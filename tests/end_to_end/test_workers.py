@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ from tests.end_to_end.load import Load
 from tests.end_to_end.server import COMMAND, UnloggedServer, serve, serve_without_log
 from tests.samples import card_examples
 
+LIVE = request("GET", "/livez")
 DIGIT = request("POST", "/reconstruct", {"images": card_examples()[:1]})
 CLIENTS = 8
 
@@ -215,6 +217,80 @@ def test_metrics_count_for_all_workers() -> None:
                     if text.startswith(line)
                 ]
             assert counts == [f"{line} {load.answered}.0"]
+
+
+def test_a_worker_that_stands_still_is_replaced() -> None:
+    """It is killed after the timeout; the log and the metrics have it."""
+    with serve("--workers", "2", "--worker-timeout-seconds", "2") as server:
+        wait_for_workers(server, 2)
+        stopped, other = server.workers()
+        os.kill(stopped, signal.SIGSTOP)
+        server.log.wait_for(f"process {stopped}\\) has not responded for 2 s")
+        wait_for_workers(server, 2, gone=stopped)
+
+        assert other in server.workers()
+        with server.client() as client:
+            metrics = client.get("/metrics").text
+        assert "vae_worker_timeouts_total 1.0" in metrics
+        assert "vae_worker_restarts_total 1.0" in metrics
+
+
+def test_a_busy_worker_is_not_replaced() -> None:
+    """Its event loop responds between two requests, however many there are."""
+    with serve("--workers", "2", "--worker-timeout-seconds", "1") as server:
+        wait_for_workers(server, 2)
+        workers = server.workers()
+        load = Load(server.port, DIGIT, clients=64)
+
+        async def run() -> None:
+            sending = asyncio.create_task(load.run())
+            await asyncio.sleep(3)
+            load.stop()
+            await sending
+
+        asyncio.run(run())
+        assert server.workers() == workers
+
+
+def test_a_supervisor_that_was_stopped_kills_no_worker() -> None:
+    """As in a container that was paused with all its processes."""
+    with serve("--workers", "2", "--worker-timeout-seconds", "1") as server:
+        wait_for_workers(server, 2)
+        workers = server.workers()
+        stopped = [server.process.pid, *workers]
+        for process in stopped:
+            os.kill(process, signal.SIGSTOP)
+        time.sleep(2)
+        for process in stopped:
+            os.kill(process, signal.SIGCONT)
+        time.sleep(1)
+
+        assert server.workers() == workers
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_new_connections_replace_idle_ones_when_descriptors_run_out(
+    workers: str,
+) -> None:
+    """Each of 200 clients is answered although 96 descriptors are all there are."""
+    limited = ["sh", "-c", 'ulimit -n 96 && exec "$@"', "sh"]
+    with serve("--workers", workers, through=limited) as server:
+
+        async def run() -> set[int]:
+            async with AsyncExitStack() as stack:
+                statuses = set()
+                for _ in range(200):
+                    connection = await stack.enter_async_context(connect(server.port))
+                    statuses.add((await connection.exchange(LIVE)).status)
+                return statuses
+
+        assert asyncio.run(run()) == {200}
+        server.log.wait_for("as many as the limit of open files allows")
+        with server.client() as client:
+            metrics = client.get("/metrics").text
+        closed = re.search(r"vae_idle_connections_closed_total (\d\S*)", metrics)
+        assert closed
+        assert float(closed[1]) > 50
 
 
 FAILING_FORK = """

@@ -1,10 +1,14 @@
 """Preparation of the process."""
 
+import gc
 import platform
 import subprocess
 import sys
+import weakref
 
 import pytest
+
+from service.server.process import freeze_objects
 
 REQUESTS = """
 import resource
@@ -33,3 +37,25 @@ def test_the_memory_of_a_request_serves_the_next() -> None:
     )
 
     assert int(done.stdout) < 100
+
+
+class Node:
+    """Object that can refer to itself."""
+
+    itself: "Node"
+
+
+def test_frozen_objects_that_become_garbage_are_freed_at_the_next_freeze() -> None:
+    """Reloads do not keep the models before."""
+    node = Node()
+    node.itself = node
+    reference = weakref.ref(node)
+    freeze_objects()
+    assert gc.get_freeze_count() > 0
+    del node
+    gc.collect()
+    assert reference() is not None  # excluded from collection
+
+    freeze_objects()
+
+    assert reference() is None
