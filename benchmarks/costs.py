@@ -52,7 +52,7 @@ def batch_table(
     return Table(
         "Processor time by images in a request",
         f"`/reconstruct`, {CONNECTIONS} connections; microseconds of processor time "
-        "an image, which is milliseconds for 1,000 images.",
+        "per image, by number of images in a request.",
         ["", *map(str, BATCH_SIZES)],
         rows,
     )
@@ -119,10 +119,10 @@ def stage_table(seconds: int) -> Table:
         rows.append(row)
     return Table(
         "Processor time by stage",
-        f"`/reconstruct`, {CONNECTIONS} connections; microseconds a request: reading "
-        "the body with its images, both graphs, writing the response with its images, "
-        "and the rest of the processor time: the kernel, the HTTP server, limits, "
-        "request ids, metrics, the log.",
+        f"`/reconstruct`, {CONNECTIONS} connections; microseconds per request. read: "
+        "the body and its images; infer: both graphs; write: the response and its "
+        "images; rest: the kernel, the HTTP server, limits, request ids, metrics, the "
+        "log.",
         ["images", *STAGES, "rest", "total"],
         rows,
     )

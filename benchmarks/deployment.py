@@ -45,7 +45,7 @@ def feature_table(rounds: int, seconds: int) -> Table:
             ratios.append(on_rate / off_rate)
     return Table(
         "Optional features",
-        "`/reconstruct`, one digit a request: the rate with access log, API keys, "
+        "`/reconstruct`, one digit per request: the rate with access log, API keys, "
         "allowed hosts and CORS, relative to the rate without them. No request comes "
         "from a browser, so CORS adds no headers. Request ids, metrics, limits and "
         "security headers are always on.",
@@ -73,10 +73,11 @@ def worker_table(rounds: int, seconds: int) -> Table:
             gains.append(2 * one_cost / two_cost)
     return Table(
         "Two workers",
-        "Twice the processor time of a request with one worker, divided by that with "
-        "two: the capacity of two workers on two otherwise idle cores, where that of "
-        "one worker is 1. One worker has 64 connections, two have 128, so that each "
-        "has enough requests however they are distributed. Median, lowest and highest.",
+        "The capacity of two workers on two otherwise idle cores, relative to one "
+        "worker: twice the processor time per request with one worker, divided by the "
+        "processor time per request with two. One worker has 64 connections, two have "
+        "128, so that each has enough requests however they are distributed. Median, "
+        "lowest and highest.",
         ["two workers / one worker"],
         [[spread(gains)]],
     )
@@ -100,8 +101,9 @@ def start_table() -> Table:
     memory_row = ratio_cells(memory, import_memory, ".0f")
     return Table(
         "Start-up time and memory",
-        f"Medians of {STARTS} starts with one worker, and of the ratios of each start; "
-        "memory after a second of requests.",
+        f"Medians of {STARTS} starts with one worker, and of the ratio of each start to "
+        "a Python that only imports the same libraries; memory after a second of "
+        "requests.",
         ["", "service", "importing the same libraries", "ratio"],
         [
             ["seconds until ready", *time_row],

@@ -93,7 +93,8 @@ def connection_table(
         rows.append(row)
     return Table(
         "Rate by number of connections",
-        "`/reconstruct`, one digit a request; requests per second.",
+        "`/reconstruct`, one digit per request; requests per second by number of "
+        "connections.",
         ["", *map(str, CONNECTION_COUNTS)],
         rows,
     )

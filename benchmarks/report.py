@@ -28,11 +28,11 @@ threads on one core, and wrk runs on the other. Requests rotate through many dif
 checked to return the same results. Ratios are medians over the rounds, with the lowest and the highest in brackets.
 Absolute rates depend on the machine and on what else runs on it.
 
-The textbook service is what a tutorial on FastAPI and ONNX Runtime would write. By default, ONNX Runtime makes a thread
-for each core of the machine; on the server's one core, all but one of them spin. The textbook is therefore measured
-with one thread as well. The other frameworks do the same work, with one thread, and the plot and all other tables
-compare with the textbook with one thread. Bare ASGI is this service's own codec and model without framework or checks:
-it handles one request at a time and writes JSON with Python's json.
+The *textbook* service is what a tutorial on FastAPI and ONNX Runtime would write. By default, ONNX Runtime creates a
+thread for each core of the machine; on the server's one core, all but one of them waste its time. Therefore the
+textbook service is also measured with one thread; this is the baseline of the plot and of all other tables. The other
+frameworks do the same work, also with one thread. *Bare ASGI* is this service's own codec and model without framework
+or checks: it handles one request at a time and writes JSON with Python's json.
 
 {machine}
 """

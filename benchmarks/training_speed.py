@@ -26,12 +26,12 @@ MAX_TEXTBOOK_EPOCHS = 12  # to reach the loss of our epoch EPOCHS
 BATCH_SIZES = (128, 512)
 TEXT = (
     "784-256-32-256-784, binary cross-entropy of grey digits, Adam, all cores. Both "
-    "take turns, epoch by epoch: seconds an epoch, the median of the ratios, and our "
-    "share of the rate of large matrix products on this machine; the loss of epoch "
-    f"{EPOCHS} in nats; the seconds until an epoch's loss is at most that of our "
-    f"epoch {EPOCHS}. Ours starts at the mean image, centres the pixels, takes the "
-    "gradient along the latents alone and averages weights, as training does by "
-    "default."
+    "take turns, epoch by epoch. First the seconds per epoch, their ratio, and the "
+    "share of the rate of large matrix products on this machine that our loop reaches; "
+    f"then the loss of epoch {EPOCHS} in nats; then the seconds until an epoch's loss "
+    f"is at most that of our epoch {EPOCHS}, and their ratio. Our loop starts at the "
+    "mean image, centres the pixels, computes the gradient only along the latents and "
+    "averages weights, as training does by default."
 )
 HEADINGS = [
     "batch",

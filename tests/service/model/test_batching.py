@@ -1,6 +1,7 @@
 """Jobs that run together get what they would get alone, in fewer calls of the model."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -501,12 +502,27 @@ def test_short_jobs_overtake_long_ones(large_scheduler: BatchScheduler) -> None:
 
 def test_the_pixels_that_wait_are_bounded(scheduler: BatchScheduler) -> None:
     """One job is always admitted; the rejection names the numbers."""
-    order: list[str] = []
+    rejected = threading.Event()
 
-    jobs = [file_job(order, name, 900) for name in "ab"]
-    first, second = gather(*(caught(scheduler, job) for job in jobs))
-    assert first is None
-    assert isinstance(second, OverloadedError)
-    assert "900 pixels are waiting to be decoded; 900 more would" in str(second)
-    assert order == ["a"]
+    async def wait() -> None:
+        rejected.wait(30)
+
+    def job() -> Job:
+        job = make_job(wait, is_light=False)
+        job.pixels = lambda: 900
+        return job
+
+    async def run() -> OverloadedError:
+        first = asyncio.create_task(scheduler.run(job(), FakeAutoencoder()))
+        while not scheduler.heavy.locked:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.001)
+        with pytest.raises(OverloadedError) as error:
+            await scheduler.run(job(), FakeAutoencoder())
+        rejected.set()
+        await first
+        return error.value
+
+    assert "900 pixels are waiting to be decoded; 900 more would" in str(
+        asyncio.run(run())
+    )
     assert scheduler.pending_images == 0
