@@ -14,7 +14,7 @@ from service.observability.metrics import Metrics
 MAX_DESCRIPTORS = 65_536
 # Left for a reload, and for connections that arrive before others have closed.
 RESERVED_DESCRIPTORS = 16
-CLOSED_AT_ONCE = 0.03  # part of all connections
+CLOSED_AT_ONCE = 0.04  # part of all connections
 LOG_PERIOD_SECONDS = 60
 
 log = logging.getLogger(__name__)

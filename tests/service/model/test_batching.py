@@ -447,18 +447,6 @@ def test_heavy_jobs_leave_room_for_light_ones(large_scheduler: BatchScheduler) -
         large_scheduler.check(1, cost=OFFLOAD_FROM_COST)
 
 
-def caught(scheduler: BatchScheduler, job: Job) -> Callable[[], Awaitable[object]]:
-    """Return a function that runs a job and returns its result or exception."""
-
-    async def run() -> object:
-        try:
-            return await scheduler.run(job, FakeAutoencoder())
-        except OverloadedError as error:
-            return error
-
-    return run
-
-
 def file_job(order: list[str], name: str, pixels: int) -> Job:
     """Return a job that decodes a file of so many pixels."""
     job = make_job(noting(order, name), is_light=False)

@@ -61,7 +61,7 @@ def limit_of(connections: int, limits: tuple[int, int]) -> ConnectionLimit:
 
 
 def test_the_longest_idle_connections_are_closed(limits: tuple[int, int]) -> None:
-    """A thirty-second of all at a time; busy ones stay."""
+    """Four per cent of all at a time; busy ones stay."""
     limit = limit_of(64, limits)
     busy = [FakeConnection(None) for _ in range(32)]
     idle = [FakeConnection(float(since)) for since in range(32)]
