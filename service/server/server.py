@@ -168,7 +168,7 @@ class Server(uvicorn.Server):
             succeeded = False
         else:
             self._state.model, self._state.api_keys = model, keys
-            freeze_objects()  # the old application is garbage once no request has it
+            freeze_objects()  # the new model's objects too
             log.info("model reloaded")
             succeeded = True
         self._state.metrics.add("reload", "ok" if succeeded else "refused")

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -490,27 +491,22 @@ def test_short_jobs_overtake_long_ones(large_scheduler: BatchScheduler) -> None:
 
 def test_the_pixels_that_wait_are_bounded(scheduler: BatchScheduler) -> None:
     """One job is always admitted; the rejection names the numbers."""
+    order: list[str] = []
+    first, second = (file_job(order, name, 900) for name in "ab")
     rejected = threading.Event()
+    first.prepare = partial(rejected.wait, 30)
 
-    async def wait() -> None:
-        rejected.wait(30)
-
-    def job() -> Job:
-        job = make_job(wait, is_light=False)
-        job.pixels = lambda: 900
-        return job
-
-    async def run() -> OverloadedError:
-        first = asyncio.create_task(scheduler.run(job(), FakeAutoencoder()))
+    async def run() -> tuple[object, OverloadedError]:
+        running = asyncio.create_task(scheduler.run(first, FakeAutoencoder()))
         while not scheduler.heavy.locked:  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.001)
         with pytest.raises(OverloadedError) as error:
-            await scheduler.run(job(), FakeAutoencoder())
+            await scheduler.run(second, FakeAutoencoder())
         rejected.set()
-        await first
-        return error.value
+        return await running, error.value
 
-    assert "900 pixels are waiting to be decoded; 900 more would" in str(
-        asyncio.run(run())
-    )
+    result, error = asyncio.run(run())
+    assert result is None
+    assert "900 pixels are waiting to be decoded; 900 more would" in str(error)
+    assert order == ["a"]
     assert scheduler.pending_images == 0
