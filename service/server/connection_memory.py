@@ -27,19 +27,27 @@ class ConnectionMemory:
 
     def __init__(self, max_body_bytes: int) -> None:
         self._max_bytes = MAX_BODIES * max_body_bytes
-        self._holders: dict[Holder, None] = {}  # the oldest first
+        self._held: dict[Holder, int] = {}  # when last counted; the oldest first
+        self._total = 0
 
     def add(self, connection: Holder) -> None:
-        """Count what a connection holds, until it is removed."""
-        self._holders.setdefault(connection)
-        while len(self._holders) > 1 and self._total() > self._max_bytes:
-            oldest = next(iter(self._holders))
+        """Count what a connection holds now, until it is removed."""
+        held = connection.held_bytes()
+        self._total += held - self._held.get(connection, 0)
+        self._held[connection] = held
+        if self._total > self._max_bytes:
+            self._count_again()
+        while len(self._held) > 1 and self._total > self._max_bytes:
+            oldest = next(iter(self._held))
             self.remove(oldest)
             oldest.drop()
 
     def remove(self, connection: Holder) -> None:
         """Count a connection no longer."""
-        self._holders.pop(connection, None)
+        self._total -= self._held.pop(connection, 0)
 
-    def _total(self) -> int:
-        return sum(connection.held_bytes() for connection in self._holders)
+    def _count_again(self) -> None:
+        """Count all connections: some may have sent output since."""
+        for connection in self._held:
+            self._held[connection] = connection.held_bytes()
+        self._total = sum(self._held.values())

@@ -58,3 +58,24 @@ def test_a_connection_that_was_read_is_no_longer_the_oldest() -> None:
     memory.add(slow)
     memory.add(Connection(1))
     assert (slow.dropped, stuck.dropped) == (False, True)
+
+
+def test_what_was_sent_meanwhile_does_not_count() -> None:
+    """A client may read without anything being parsed or paused."""
+    reading, other = Connection(MAX_BYTES), Connection(MAX_BYTES)
+    memory = ConnectionMemory(100)
+    memory.add(reading)
+    reading.size = 0
+    memory.add(other)
+    assert not reading.dropped
+    assert not other.dropped
+
+
+def test_a_connection_counts_once() -> None:
+    """What it held before is replaced by what it holds now."""
+    memory = ConnectionMemory(100)
+    first, second = Connection(MAX_BYTES // 2), Connection(MAX_BYTES // 2)
+    for _ in range(3):
+        memory.add(first)
+        memory.add(second)
+    assert not first.dropped
