@@ -27,7 +27,7 @@ from service.server.descriptors import raise_descriptor_limit
 from service.server.middleware import RequestMiddleware
 from service.server.process import keep_freed_memory, open_standard_streams
 from service.server.server import Server
-from service.server.sockets import ListenError, listen, urls_of
+from service.server.sockets import ListenError, Listeners, listen, urls_of
 from service.server.workers import Workers
 from service.settings import Settings
 
@@ -50,31 +50,12 @@ def main() -> None:
         return
     keep_freed_memory()
     raise_descriptor_limit()
-    try:
-        app = load_app(settings)
-        listeners = listen(settings.host, settings.port, settings.workers)
-    except ModelLoadError as error:
-        fail(str(error), EXIT_BAD_MODEL)
-    except (ValueError, TracingError) as error:  # the API keys' file; the collector
-        fail(str(error), EXIT_BAD_SETTINGS)
-    except ListenError as error:
-        fail(str(error), EXIT_NO_PORT)
-    urls = urls_of(listeners[0])
-    log.info("listening on %s with %d workers", urls, settings.workers)
+    app, listeners = prepare(settings)
     server = Server(settings, app, partial(load_model, settings))
     if settings.workers == 1:
         server.run(listeners[0])
-        return
-    workers = Workers(
-        listeners,
-        server.reload,
-        app.state.metrics,
-        timeout_seconds=settings.worker_timeout_seconds,
-        stop_seconds=settings.drain_delay_seconds + settings.drain_grace_seconds,
-    )
-    if worker := workers.run():
-        own_listeners = listeners[worker.slot]
-        server.work(worker.row, own_listeners, workers.supervisor_ended)
+    else:
+        run_workers(settings, server, listeners)
 
 
 def read_settings() -> Settings:
@@ -93,6 +74,22 @@ def describe(error: ErrorDetails) -> str:
     return f"{name}: {message}" if name else message
 
 
+def prepare(settings: Settings) -> tuple[RequestMiddleware, list[Listeners]]:
+    """Load the application and open the port; exit with one line if either fails."""
+    try:
+        app = load_app(settings)
+        listeners = listen(settings.host, settings.port, settings.workers)
+    except ModelLoadError as error:
+        fail(str(error), EXIT_BAD_MODEL)
+    except (ValueError, TracingError) as error:  # the API keys' file; the collector
+        fail(str(error), EXIT_BAD_SETTINGS)
+    except ListenError as error:
+        fail(str(error), EXIT_NO_PORT)
+    urls = urls_of(listeners[0])
+    log.info("listening on %s with %d workers", urls, settings.workers)
+    return app, listeners
+
+
 def load_app(settings: Settings) -> RequestMiddleware:
     """Configure the log and load the application.
 
@@ -102,6 +99,20 @@ def load_app(settings: Settings) -> RequestMiddleware:
     log_format = configure(settings.log_format, writer)
     access_log = AccessLog(log_format, writer) if settings.access_log else None
     return create_app(settings, OnnxAutoencoder.load(settings.model), access_log)
+
+
+def run_workers(settings: Settings, server: Server, listeners: list[Listeners]) -> None:
+    """Supervise workers, and be one in each process that is forked."""
+    workers = Workers(
+        listeners,
+        server.reload,
+        server.metrics,
+        timeout_seconds=settings.worker_timeout_seconds,
+        stop_seconds=settings.drain_delay_seconds + settings.drain_grace_seconds,
+    )
+    if worker := workers.run():
+        own_listeners = listeners[worker.slot]
+        server.work(worker.row, own_listeners, workers.supervisor_ended)
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -7,7 +7,6 @@ import socket
 from asyncio import Task
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -20,25 +19,17 @@ from service.model.errors import ModelLoadError
 from service.server.connection_memory import ConnectionMemory
 from service.server.descriptors import ConnectionLimit
 from service.server.middleware import RequestMiddleware
+from service.server.port import POLL_SECONDS, close_port, leave_port
 from service.server.process import freeze_objects
 from service.server.protocol import HttpProtocol
 from service.server.signals import release_signals
-from service.server.sockets import (
-    BACKLOG,
-    Listeners,
-    accept_waiting,
-    allow_new_connections,
-    close,
-    drop_new_connections,
-)
+from service.server.sockets import BACKLOG, Listeners, allow_new_connections
 from service.server.workers import HEARTBEAT_PERIOD
 from service.settings import Settings
 
-# Time for handshakes that have begun: about a round trip.
-HANDSHAKE_SECONDS = 0.1
 # Time for an idle connection to bring a request that was sent before the port closed.
 LINGER_SECONDS = 0.4
-POLL_SECONDS = 0.02
+CLOSE = (b"connection", b"close")
 
 log = logging.getLogger(__name__)
 
@@ -192,60 +183,18 @@ class Server(uvicorn.Server):
         are in their sockets' buffers.
         """
         listeners = sockets or []
-        if self._retiring:
-            self._leave_port(listeners)
+        if self._retiring:  # the successor gets new connections, readiness holds
+            leave_port(listeners, self.servers)
+            # Requests in progress share the list.
+            self.server_state.default_headers.append(CLOSE)
         else:
             self._state.draining = True
             log.info("stopping")
             await self._wait_while(lambda: True, self._settings.drain_delay_seconds)
-            await self._close_port(listeners)
+            await close_port(listeners, self.servers, self._new_connection)
         await self._finish_connections()
         if self._state.access_log:
             self._state.access_log.flush()
-
-    def _leave_port(self, listeners: Listeners) -> None:
-        """Leave new connections to the successor, and end those that are open.
-
-        Readiness does not fail: the service goes on.
-        """
-        # Requests in progress share the list.
-        self.server_state.default_headers.append((b"connection", b"close"))
-        for server in self.servers:
-            server.close()
-        close(listeners)
-
-    async def _close_port(self, listeners: Listeners) -> None:
-        """Close the port once all established connections are accepted.
-
-        Closing a socket resets the connections that wait in it. As long as new ones
-        come, some always wait: a client that opens one for each request comes back
-        with each response. So the kernel drops attempts to connect first, where it
-        can, and handshakes that have begun get their time.
-        """
-        connecting: list[Task[object]] = []
-        filtered = [drop_new_connections(listener) for listener in listeners]
-        if all(filtered):
-            loop = asyncio.get_running_loop()
-            end = loop.time() + HANDSHAKE_SECONDS
-            while loop.time() < end:
-                connecting += self._accept_waiting(listeners)
-                await asyncio.sleep(POLL_SECONDS)
-        connecting += self._accept_waiting(listeners)
-        self._close_listeners(listeners)  # nothing may be awaited in between
-        await asyncio.gather(*connecting, return_exceptions=True)
-
-    def _accept_waiting(self, listeners: Listeners) -> list[Task[object]]:
-        """Accept all waiting connections; return the tasks that begin to serve them.
-
-        The event loop itself would accept one in each turn.
-        """
-        loop = asyncio.get_running_loop()
-        tasks: list[Task[object]] = []
-        for listener in listeners:
-            for accepted in accept_waiting(listener):
-                connect = loop.connect_accepted_socket(self._new_connection, accepted)
-                tasks.append(asyncio.create_task(connect))
-        return tasks
 
     def _new_connection(self) -> HttpProtocol:
         return self._protocol(
@@ -253,16 +202,6 @@ class Server(uvicorn.Server):
             server_state=self.server_state,
             app_state=self.lifespan.state,
         )
-
-    def _close_listeners(self, listeners: Listeners) -> None:
-        for listener in listeners:
-            # The main process holds the socket too: without a shutdown it would
-            # still be given connections.
-            with suppress(OSError):  # not supported on macOS
-                listener.shutdown(socket.SHUT_RD)
-        for server in self.servers:
-            server.close()
-        close(listeners)
 
     async def _finish_connections(self) -> None:
         """Wait for open requests, close idle connections, cut what remains."""

@@ -24,7 +24,7 @@ def test_closed_standard_streams_are_no_obstacle(closed: str) -> None:
 
 
 def test_a_home_folder_is_not_needed() -> None:
-    """As in a container whose user has none."""
+    """A container's user often has none."""
     without_home = ["env", "-u", "HOME", "-u", "USER"]
     with serve(through=without_home) as server, server.client() as client:
         assert client.post("/reconstruct", json=DIGIT).status_code == 200

@@ -253,7 +253,7 @@ def test_a_busy_worker_is_not_replaced() -> None:
 
 
 def test_a_supervisor_that_was_stopped_kills_no_worker() -> None:
-    """As in a container that was paused with all its processes."""
+    """A container may be paused with all its processes."""
     with serve("--workers", "2", "--worker-timeout-seconds", "1") as server:
         wait_for_workers(server, 2)
         workers = server.workers()

@@ -69,7 +69,7 @@ def test_the_quota_is_that_of_the_own_cgroup(
 
 
 def test_without_cgroups_the_affinity_counts(tmp_path: Path) -> None:
-    """As on macOS, which has neither file."""
+    """Neither file exists on macOS."""
     assert available_cpus(tmp_path / "cgroup", tmp_path / "membership") == AFFINITY
 
 

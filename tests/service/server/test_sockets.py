@@ -154,7 +154,7 @@ def test_a_host_is_listened_on_in_all_its_families(
 def test_an_address_that_the_machine_lacks_is_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As localhost's of IPv6 in many containers; the other is listened on."""
+    """Many containers lack localhost's address of IPv6; the other is listened on."""
     found = [
         (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 0, 0, 0)),
         (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
@@ -183,7 +183,7 @@ def test_a_port_of_one_family_that_is_taken_is_an_error() -> None:
 
 @needs_ipv6
 def test_urls_have_ipv6_addresses_in_brackets() -> None:
-    """As RFC 3986, 3.2.2, has them."""
+    """RFC 3986, 3.2.2, requires them."""
     (listeners,) = listen("::1", 0, 1)
     port = listeners[0].getsockname()[1]
 
