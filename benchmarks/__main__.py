@@ -20,8 +20,8 @@ from benchmarks.servers import servers, start
 from benchmarks.tables import Table
 from benchmarks.training_speed import training_table
 from benchmarks.workload import workloads
-from training.data.digits import Digits
 from training.data.errors import DataError
+from training.data.images import LabelledImages
 from training.data.mnist import DataSource
 
 HERE = Path(__file__).parent
@@ -87,7 +87,7 @@ def compare_rates(rounds: int, seconds: int) -> Results:
 
 
 def measure_tables(
-    digits: Digits,
+    digits: LabelledImages,
     rounds: int,
     seconds: int,
 ) -> list[Table]:

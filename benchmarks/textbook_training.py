@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset
 
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.network.mlp import VAE, sample_posterior
 from training.network.objective import binary_cross_entropy, kl_divergence
 
@@ -27,14 +27,14 @@ class Epoch:
 
 
 class TextbookDigits(Dataset[tuple[Tensor, int]]):
-    """Digits converted one by one to images and to tensors, as by torchvision's MNIST.
+    """LabelledImages converted one by one to images and to tensors, as by torchvision's MNIST.
 
     The conversion is that of its transform ToTensor: bytes (height, width, channels),
     then channels first, then floats. With torchvision 0.28 itself, an epoch of 60,000
     took 1.4 s instead of 1.2 s to load.
     """
 
-    def __init__(self, digits: Digits) -> None:
+    def __init__(self, digits: LabelledImages) -> None:
         self.images = digits.images[:, 0]
         self.labels = digits.labels
 
@@ -51,7 +51,7 @@ class TextbookDigits(Dataset[tuple[Tensor, int]]):
         return pixels.float().div(255), label
 
 
-def textbook_epochs(digits: Digits, batch_size: int) -> Iterator[Epoch]:
+def textbook_epochs(digits: LabelledImages, batch_size: int) -> Iterator[Epoch]:
     """Train without end, with PyTorch's defaults; yield each epoch."""
     torch.manual_seed(0)
     model = VAE()

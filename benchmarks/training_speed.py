@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.tables import Table, ratios
 from benchmarks.textbook_training import LEARNING_RATE, Epoch, textbook_epochs
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.fitting.performance import fast_products, keep_freed_memory
 from training.fitting.recipe import Recipe
 from training.fitting.trainer import Trainer
@@ -56,7 +56,7 @@ class Comparison:
     shares: list[float] = field(default_factory=list)
 
 
-def training_table(digits: Digits) -> Table:
+def training_table(digits: LabelledImages) -> Table:
     """Measure seconds an epoch and seconds to the same loss, by batch size."""
     rows = []
     for batch_size in BATCH_SIZES:
@@ -68,7 +68,7 @@ def training_table(digits: Digits) -> Table:
     return Table("Training", TEXT, HEADINGS, rows)
 
 
-def compare(digits: Digits, batch_size: int) -> Comparison:
+def compare(digits: LabelledImages, batch_size: int) -> Comparison:
     """Train with both loops, epoch by epoch; then the textbook's to our loss.
 
     They take turns: slow minutes of the machine affect both.
@@ -120,7 +120,7 @@ def loss_cells(comparison: Comparison) -> list[str]:
     ]
 
 
-def our_epochs(digits: Digits, batch_size: int) -> Iterator[Epoch]:
+def our_epochs(digits: LabelledImages, batch_size: int) -> Iterator[Epoch]:
     """Train for ``EPOCHS`` as ``python -m training`` does; yield each epoch.
 
     The first epoch includes the preparations.

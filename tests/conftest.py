@@ -13,7 +13,7 @@ import torch
 from hypothesis import settings
 
 from tests.samples import DATA, FakeAutoencoder
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.data.mnist import FASHION_FOLDER, DataSource
 
 SAMPLE = DataSource(
@@ -158,13 +158,13 @@ def source() -> DataSource:
 
 
 @pytest.fixture(scope="session")
-def train_digits() -> Digits:
+def train_digits() -> LabelledImages:
     """512 training digits."""
     return SAMPLE.load("train", DATA)
 
 
 @pytest.fixture(scope="session")
-def test_digits() -> Digits:
+def test_digits() -> LabelledImages:
     """1,000 test digits."""
     return SAMPLE.load("t10k", DATA)
 

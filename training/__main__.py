@@ -15,8 +15,8 @@ from training.artifact.exported_model import ExportedModel
 from training.artifact.model_card import ModelError, read_measured_card
 from training.artifact.summary import summary as describe
 from training.console import open_standard_streams, print_error, warn
-from training.data.digits import Digits
 from training.data.errors import DataError
+from training.data.images import LabelledImages
 from training.data.mnist import DataSource, fashion_mnist
 from training.evaluation import evaluate as evaluation
 from training.evaluation import plots
@@ -195,7 +195,7 @@ def demo(
         typer.echo(path)
 
 
-def check_trained(checkpoint: Path, test: Digits) -> float:
+def check_trained(checkpoint: Path, test: LabelledImages) -> float:
     """Check that a run has not diverged.
 
     Return the mean KL divergence of its averaged weights, in nats an image. Raises
@@ -217,7 +217,7 @@ def evaluation_digits(
     exported: ExportedModel,
     *,
     held_out: bool,
-) -> tuple[Digits, Digits]:
+) -> tuple[LabelledImages, LabelledImages]:
     """Return the digits that a model was fitted to, and those to evaluate it on."""
     train = source.load("train", data)
     fitted_count = exported.card["data"]["training_images"]

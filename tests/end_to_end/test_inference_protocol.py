@@ -16,7 +16,7 @@ from tritonclient.utils import InferenceServerException
 from service.model.autoencoder import Floats
 from tests.end_to_end.server import Server, serve
 from tests.samples import grey_png, pixels_of
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 
 BATCH = 200
 OUTPUTS = {"encoder": ["mean", "log_variance"], "decoder": ["pixels"]}
@@ -95,7 +95,7 @@ def values_of(posteriors: list[object], name: str) -> NDArray[np.float64]:
 def test_the_results_for_1000_digits_are_those_of_the_operations(
     triton: InferenceServerClient,
     client: httpx.Client,
-    test_digits: Digits,
+    test_digits: LabelledImages,
     binary: bool,  # noqa: FBT001 - a case
 ) -> None:
     """Posteriors agree with /encode to 1e-6, pixels with /decode to one grey level."""

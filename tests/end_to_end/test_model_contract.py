@@ -11,7 +11,7 @@ import pytest
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from tests.samples import MODEL
 from training.artifact.exported_model import ExportedModel
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.data.mnist import DataSource
 from training.evaluation.autoencoder_quality import autoencoder_quality
 
@@ -87,7 +87,7 @@ def test_the_measured_quality_is_as_promised(card: dict[str, Any]) -> None:
 
 
 def test_the_first_thousand_digits_agree_with_the_card(
-    card: dict[str, Any], test_digits: Digits
+    card: dict[str, Any], test_digits: LabelledImages
 ) -> None:
     """Measured on a tenth of the test set, the quality is within 10 % of the card's."""
     quality = autoencoder_quality(ExportedModel(MODEL), test_digits)

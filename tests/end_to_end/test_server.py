@@ -21,7 +21,7 @@ from service.settings import Settings
 from tests.end_to_end.server import COMMAND, serve
 from tests.models import DAMAGES, Damage
 from tests.samples import MODEL, REPOSITORY, grey_png, pixels_of
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def client() -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def images(test_digits: Digits) -> list[str]:
+def images(test_digits: LabelledImages) -> list[str]:
     """1,000 test digits as base64 PNGs."""
     return [grey_png(image.tolist()) for image in test_digits.images[:, 0]]
 
@@ -51,7 +51,7 @@ def grey_levels(images: list[str]) -> NDArray[np.int16]:
 
 
 def test_reconstructions_of_1000_digits_are_near(
-    client: httpx.Client, images: list[str], test_digits: Digits
+    client: httpx.Client, images: list[str], test_digits: LabelledImages
 ) -> None:
     """Their squared error per pixel, rounded in PNGs, is at most 0.0049."""
     reconstructions = []

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tests.samples import grey_png, pixels_of
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 
 IMAGE = "vae-service"
 BASE = os.environ.get("PYTHON_IMAGE", "python:3.13-slim")
@@ -88,7 +88,7 @@ def wait_until_ready(client: httpx.Client) -> None:
 
 
 def test_a_container_reconstructs_a_digit_and_stops(
-    container: Container, test_digits: Digits
+    container: Container, test_digits: LabelledImages
 ) -> None:
     """It needs no writable disk and no capability; SIGTERM ends it with exit code 0."""
     digit = test_digits.images[0, 0].numpy()

@@ -12,7 +12,7 @@ from tests.conftest import SAMPLE
 from tests.samples import DATA
 from training.artifact.export import export
 from training.artifact.exported_model import ExportedModel
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.evaluation.classifier import Classifier
 from training.evaluation.classifier_training import train_classifier
 from training.fitting.recipe import Recipe
@@ -52,7 +52,9 @@ OTHER_CONTENTS = [
 
 
 @pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory, train_digits: Digits) -> Path:
+def checkpoint(
+    tmp_path_factory: pytest.TempPathFactory, train_digits: LabelledImages
+) -> Path:
     """Checkpoint of three epochs on 512 digits."""
     path = tmp_path_factory.mktemp("runs") / "checkpoint.pt"
     trainer = Trainer(train_digits, SMALL, CPU)
@@ -82,6 +84,6 @@ def model(exported: Path, tmp_path: Path) -> ExportedModel:
 
 
 @pytest.fixture(scope="session")
-def classifier(train_digits: Digits) -> Classifier:
+def classifier(train_digits: LabelledImages) -> Classifier:
     """A classifier trained on 512 digits."""
     return train_classifier(train_digits)

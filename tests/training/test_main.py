@@ -385,7 +385,7 @@ def test_a_bad_argument_is_named(
                 "--checkpoint",
                 "{tmp}/c.pt",
             ),
-            "513 digits asked for",
+            "513 images asked for",
         ),
         (
             (
@@ -441,7 +441,7 @@ def test_a_bad_argument_is_named(
         ),
         (
             ("evaluate", "--model", str(MODEL), "--data", str(DATA)),
-            "60000 digits asked for, 512 are there",
+            "60000 images asked for, 512 are there",
         ),
         (
             (

@@ -24,7 +24,7 @@ from training.artifact.model_card import (
 from training.artifact.onnx_graphs import decoder_graph, encoder_graph
 from training.artifact.parity import max_difference
 from training.artifact.readme import NOT_MEASURED, write_measures
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.data.mnist import DataSource
 from training.files import create_writable_folder, write_file
 from training.fitting.checkpoint import trained_model
@@ -44,8 +44,8 @@ def export(
     checkpoint: Path,
     folder: Path,
     source: DataSource,
-    train: Digits,
-    test: Digits,
+    train: LabelledImages,
+    test: LabelledImages,
 ) -> float:
     """Export the averaged weights of a checkpoint to ``folder``.
 
@@ -78,7 +78,7 @@ def check_parity(
     model: VAE,
     encoder: onnx.ModelProto,
     decoder: onnx.ModelProto,
-    test: Digits,
+    test: LabelledImages,
 ) -> float:
     """Return the largest difference between the graphs and PyTorch.
 
@@ -96,8 +96,8 @@ def check_parity(
 def fit_statistics(
     model: VAE,
     state: State,
-    train: Digits,
-    test: Digits,
+    train: LabelledImages,
+    test: LabelledImages,
 ) -> LatentStatistics:
     """Fit the latent mixtures and calibrate the anomaly score.
 
@@ -177,7 +177,7 @@ def describe_files(files: Files) -> Card:
     }
 
 
-def describe_examples(digits: Digits) -> Card:
+def describe_examples(digits: LabelledImages) -> Card:
     """Return the card's example images: the first digits, as base64 PNGs."""
     images = digits.images[:EXAMPLE_COUNT, 0]
     return {"examples": [png_base64(image) for image in images]}

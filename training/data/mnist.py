@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from training.data.digits import Digits
 from training.data.download import DOWNLOAD_ERRORS, fetch
 from training.data.errors import DataError
 from training.data.idx import find_idx, gunzip, parse_idx
+from training.data.images import LabelledImages
 from training.files import write_file
 
 # SHA-256 of each file's uncompressed content.
@@ -48,7 +48,7 @@ class DataSource:
     files: Mapping[str, str] = field(default_factory=lambda: MNIST_FILES)
     mirrors: tuple[str, ...] = MNIST_MIRRORS
 
-    def load(self, split: str, folder: Path | None = None) -> Digits:
+    def load(self, split: str, folder: Path | None = None) -> LabelledImages:
         """Read the split ``train`` or ``t10k``.
 
         Its files are in ``folder``, else in ``$MNIST_DIR``, else in the cache folder,
@@ -57,7 +57,7 @@ class DataSource:
         """
         images = self._read(f"{split}-images-idx3-ubyte", folder)
         labels = self._read(f"{split}-labels-idx1-ubyte", folder)
-        return Digits(
+        return LabelledImages(
             images=torch.from_numpy(images).unsqueeze(1),
             labels=torch.from_numpy(labels).long(),
         )
@@ -114,7 +114,7 @@ class DataSource:
         )
 
 
-def fashion_mnist(folder: Path | None) -> Digits | None:
+def fashion_mnist(folder: Path | None) -> LabelledImages | None:
     """Return Fashion-MNIST's test images, labelled with the kind of garment.
 
     They are read from ``folder``, else from Debian's. Return None if neither is there.

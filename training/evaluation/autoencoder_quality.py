@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 
 from training.artifact.exported_model import ExportedModel
 from training.data.binarize import binarize
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.evaluation.inference import decode, encode
 from training.network.mlp import sample_posterior
 from training.network.objective import kl_divergence, squared_error
@@ -43,7 +43,9 @@ class AutoencoderQuality:
     inactive_units_loss: float
 
 
-def autoencoder_quality(model: ExportedModel, test: Digits) -> AutoencoderQuality:
+def autoencoder_quality(
+    model: ExportedModel, test: LabelledImages
+) -> AutoencoderQuality:
     """Measure the autoencoder itself, without samples and features."""
     generator = Generator().manual_seed(SEED)
     pixels = training_pixels(model, test, generator)
@@ -76,7 +78,7 @@ def autoencoder_quality(model: ExportedModel, test: Digits) -> AutoencoderQualit
 
 def training_pixels(
     model: ExportedModel,
-    digits: Digits,
+    digits: LabelledImages,
     generator: Generator,
 ) -> Tensor:
     """Return the digits' pixels as in the model's training: grey or binarised."""

@@ -9,7 +9,7 @@ from training.artifact.anomaly import class_log_probabilities, one_hot
 from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import LatentStatistics
 from training.artifact.model_card import ModelError
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.evaluation.inference import posterior_means
 
 CONFIDENCE_BINS = 15
@@ -32,7 +32,7 @@ class ClassificationQuality:
 def classification_quality(
     model: ExportedModel,
     statistics: LatentStatistics,
-    test: Digits,
+    test: LabelledImages,
 ) -> ClassificationQuality:
     """Measure the class probabilities. Raise ModelError if they are not calibrated."""
     if statistics.class_temperature is None:

@@ -11,7 +11,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.files import read_saved, write_file
 
 FEATURES = 128
@@ -80,7 +80,7 @@ def features_and_classes(model: Classifier, pixels: Tensor) -> tuple[Tensor, Ten
         return features, logits.argmax(dim=1)
 
 
-def accuracy(model: Classifier, digits: Digits) -> float:
+def accuracy(model: Classifier, digits: LabelledImages) -> float:
     """Return the fraction of digits that are classified correctly."""
     _, classes = features_and_classes(model, digits.pixels())
     return agreement(classes, digits.labels)

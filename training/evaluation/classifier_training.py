@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.optim import Adam
 from torch.optim.lr_scheduler import OneCycleLR
 
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.evaluation.classifier import Classifier
 
 EPOCHS = 12
@@ -23,7 +23,7 @@ ROTATION = 0.15  # radians
 SCALE = 0.1  # relative change of the size
 
 
-def train_classifier(digits: Digits) -> Classifier:
+def train_classifier(digits: LabelledImages) -> Classifier:
     """Fit the classifier to digits, each augmented differently in each epoch."""
     pixels = digits.pixels()
     generator = Generator().manual_seed(SEED)

@@ -12,8 +12,8 @@ from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import LatentStatistics, read_statistics
 from training.artifact.model_card import Card, write_card
 from training.artifact.readme import write_measures
-from training.data.digits import Digits
 from training.data.errors import DataError
+from training.data.images import LabelledImages
 from training.evaluation.autoencoder_quality import autoencoder_quality
 from training.evaluation.classification import classification_quality
 from training.evaluation.classifier import Classifier
@@ -30,11 +30,11 @@ MIN_DIGITS = 100
 
 def evaluate(  # noqa: PLR0913, PLR0917 - everything that a measure depends on
     model: ExportedModel,
-    train: Digits,
-    test: Digits,
+    train: LabelledImages,
+    test: LabelledImages,
     classifier: Classifier,
     split: Split = "test",
-    fashion: Digits | None = None,
+    fashion: LabelledImages | None = None,
 ) -> Card:
     """Measure a model; write the measures to its card and README; return the card.
 
@@ -66,8 +66,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - everything that a measure depends on
 
 def check(
     model: ExportedModel,
-    train: Digits,
-    test: Digits,
+    train: LabelledImages,
+    test: LabelledImages,
 ) -> LatentStatistics:
     """Return the model's statistics if it can be measured on these digits.
 

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from training.artifact.exported_model import ExportedModel, Floats
 from training.artifact.latent_statistics import Labels
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.evaluation.inference import posterior_means
 
 NEIGHBORS = 15
@@ -40,8 +40,8 @@ class LabelledMeans:
 
 def feature_quality(
     model: ExportedModel,
-    train: Digits,
-    test: Digits,
+    train: LabelledImages,
+    test: LabelledImages,
 ) -> FeatureQuality:
     """Measure the features of an exported model."""
     train_means = labelled_means(model, train)
@@ -49,7 +49,7 @@ def feature_quality(
     return probe(train_means, test_means)
 
 
-def labelled_means(model: ExportedModel, digits: Digits) -> LabelledMeans:
+def labelled_means(model: ExportedModel, digits: LabelledImages) -> LabelledMeans:
     """Encode digits."""
     means = posterior_means(model, digits)
     return LabelledMeans(means.numpy(), digits.labels.numpy())

@@ -8,7 +8,7 @@ from numpy.random import Generator
 
 from training.artifact.exported_model import ExportedModel, Floats
 from training.artifact.latent_statistics import LatentStatistics
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.evaluation.figures import new_figure
 
 ROWS = 8
@@ -35,7 +35,7 @@ def interpolation_figure(model: ExportedModel, pair: Floats) -> Figure:
     return draw(images, titles, STEPS)
 
 
-def reconstruction_grid(model: ExportedModel, digits: Digits) -> Figure:
+def reconstruction_grid(model: ExportedModel, digits: LabelledImages) -> Figure:
     """Draw rows of digits, each above the row of their reconstructions."""
     shown = digits.first(ROWS // 2 * COLUMNS)
     originals = shown.pixels().numpy()
@@ -75,7 +75,7 @@ def class_grid(
 
 def interpolation_grid(
     model: ExportedModel,
-    digits: Digits,
+    digits: LabelledImages,
     random: Generator,
 ) -> Figure:
     """Draw interpolations between pairs of digits, one a row."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from training.artifact.exported_model import ExportedModel, Floats
 from training.artifact.latent_statistics import LatentStatistics
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.evaluation.inference import posterior_means
 
 REDUCED_TEMPERATURE = 0.7  # draws latents closer to the mean of each Gaussian
@@ -38,8 +38,8 @@ class ImageSet:
 def image_sets(
     model: ExportedModel,
     statistics: LatentStatistics,
-    train: Digits,
-    test: Digits,
+    train: LabelledImages,
+    test: LabelledImages,
 ) -> dict[str, ImageSet]:
     """Return sets of about as many images as there are test digits, by name."""
     random = np.random.default_rng(SEED)
@@ -68,9 +68,9 @@ def image_sets(
     }
 
 
-def select(digits: Digits, indices: Tensor) -> Digits:
+def select(digits: LabelledImages, indices: Tensor) -> LabelledImages:
     """Return the digits at the indices."""
-    return Digits(digits.images[indices], digits.labels[indices])
+    return LabelledImages(digits.images[indices], digits.labels[indices])
 
 
 def sample_classes(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from training.artifact.exported_model import Floats
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 
 
 class Autoencoder(Protocol):
@@ -28,7 +28,7 @@ def encode(model: Autoencoder, pixels: Tensor) -> tuple[Tensor, Tensor]:
     )
 
 
-def posterior_means(model: Autoencoder, digits: Digits) -> Tensor:
+def posterior_means(model: Autoencoder, digits: LabelledImages) -> Tensor:
     """Return the posterior means of digits, float32 (count, latent)."""
     mean, _ = encode(model, digits.pixels())
     return mean

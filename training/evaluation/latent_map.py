@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 
 from training.artifact.exported_model import ExportedModel
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.evaluation.figures import new_figure
 from training.evaluation.inference import posterior_means
 
@@ -18,7 +18,7 @@ MARKER_SIZE = 4  # points squared
 
 def latent_map(
     model: ExportedModel,
-    digits: Digits,
+    digits: LabelledImages,
     seed: int,
 ) -> Figure:
     """Plot the posterior means, coloured by digit."""

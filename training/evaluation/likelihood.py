@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 
 from training.artifact.exported_model import ExportedModel
 from training.data.binarize import binarize
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.evaluation.inference import Autoencoder, decode, encode
 from training.network.mlp import sample_posterior
 from training.network.objective import (
@@ -26,7 +26,7 @@ LogLikelihood = Callable[[Tensor, Tensor], Tensor]
 
 def negative_log_likelihood(
     model: ExportedModel,
-    test: Digits,
+    test: LabelledImages,
     samples: int = IMPORTANCE_SAMPLES,
 ) -> float | None:
     """Return the mean of -log p(x) in nats of binarised test digits.

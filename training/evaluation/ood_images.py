@@ -4,14 +4,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 
 SEED = 0
 
 
 def out_of_distribution_images(
-    digits: Digits,
-    fashion: Digits | None,
+    digits: LabelledImages,
+    fashion: LabelledImages | None,
 ) -> dict[str, Tensor]:
     """Return images of the digits' size, by name.
 

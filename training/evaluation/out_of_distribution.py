@@ -12,7 +12,7 @@ from training.artifact.anomaly import anomaly_scores
 from training.artifact.exported_model import ExportedModel, Floats
 from training.artifact.latent_statistics import LatentStatistics
 from training.artifact.model_card import ModelError
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.evaluation.inference import decode, encode
 from training.evaluation.ood_images import out_of_distribution_images
 
@@ -52,8 +52,8 @@ class AnomalyQuality:
 def anomaly_quality(
     model: ExportedModel,
     statistics: LatentStatistics,
-    test: Digits,
-    fashion: Digits | None,
+    test: LabelledImages,
+    fashion: LabelledImages | None,
 ) -> AnomalyQuality:
     """Measure the anomaly score. Raise ModelError if it is not calibrated."""
     if statistics.anomaly_quantiles is None:

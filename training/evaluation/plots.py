@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import read_statistics
 from training.artifact.model_card import Card
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.evaluation.curves import loss_curves, rate_distortion_curve
 from training.evaluation.figures import save
 from training.evaluation.image_grids import (
@@ -29,7 +29,7 @@ MAPPED_DIGITS = 3000  # more take minutes to lay out, and cover each other
 
 def demo(
     model: ExportedModel,
-    digits: Digits,
+    digits: LabelledImages,
     seed: int,
     folder: Path,
 ) -> list[Path]:
@@ -47,7 +47,7 @@ def demo(
 
 def evaluation(
     model: ExportedModel,
-    digits: Digits,
+    digits: LabelledImages,
     history: Sequence[EpochResult],
     cards: Sequence[Card],
     folder: Path,
@@ -63,7 +63,7 @@ def evaluation(
 
 def evaluation_figures(
     model: ExportedModel,
-    digits: Digits,
+    digits: LabelledImages,
     history: Sequence[EpochResult],
     cards: Sequence[Card],
 ) -> Iterator[tuple[str, Figure]]:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import LatentStatistics
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.evaluation.classifier import (
     Classifier,
     agreement,
@@ -43,8 +43,8 @@ class SampleQuality:
 def sample_qualities(
     model: ExportedModel,
     statistics: LatentStatistics,
-    train: Digits,
-    test: Digits,
+    train: LabelledImages,
+    test: LabelledImages,
     classifier: Classifier,
 ) -> dict[str, SampleQuality]:
     """Measure digits, their reconstructions and samples, by the name of the set."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.data.binarize import binarize
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.files import write_file
 from training.fitting.checkpoint import CHECKPOINT_FORMAT, EpochResult, read_checkpoint
 from training.fitting.errors import TrainingError
@@ -37,7 +37,9 @@ class Trainer:
     and the results of the epochs done.
     """
 
-    def __init__(self, digits: Digits, recipe: Recipe, device: torch.device) -> None:
+    def __init__(
+        self, digits: LabelledImages, recipe: Recipe, device: torch.device
+    ) -> None:
         self.recipe = recipe
         self.objective = Objective(
             recipe.objective, recipe.c, recipe.importance_samples

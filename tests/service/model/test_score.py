@@ -16,7 +16,7 @@ from tests.models import UnbatchedAutoencoder
 from tests.samples import MODEL, FakeAutoencoder
 from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import read_statistics
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.evaluation.out_of_distribution import image_scores
 from training.network import objective as reference
 
@@ -66,7 +66,7 @@ def test_sums_are_over_channels_and_pixels() -> None:
 
 
 def test_the_parts_are_those_of_training(
-    shipped: OnnxAutoencoder, test_digits: Digits
+    shipped: OnnxAutoencoder, test_digits: LabelledImages
 ) -> None:
     """Squared error and KL divergence as PyTorch computes them; the ELBO is their sum."""
     scores = scores_of(shipped, test_digits.images.numpy())
@@ -85,7 +85,7 @@ def test_the_parts_are_those_of_training(
 
 
 def test_the_percentile_agrees_with_the_calibration_of_training(
-    shipped: OnnxAutoencoder, test_digits: Digits
+    shipped: OnnxAutoencoder, test_digits: LabelledImages
 ) -> None:
     """It lies between the calibrated quantiles that enclose the anomaly score."""
     model = ExportedModel(MODEL)
@@ -102,7 +102,7 @@ def test_the_percentile_agrees_with_the_calibration_of_training(
 
 
 def test_the_probabilities_classify_the_digits(
-    shipped: OnnxAutoencoder, test_digits: Digits
+    shipped: OnnxAutoencoder, test_digits: LabelledImages
 ) -> None:
     """At least 97 % correctly, and the mean confidence is within 2 % of the accuracy."""
     probabilities = scores_of(shipped, test_digits.images.numpy()).probabilities
@@ -125,7 +125,7 @@ def test_noise_is_an_anomaly(
 
 
 def test_a_batch_scores_as_one_by_one(
-    shipped: OnnxAutoencoder, test_digits: Digits
+    shipped: OnnxAutoencoder, test_digits: LabelledImages
 ) -> None:
     """In every score."""
     images = test_digits.images[:40].numpy()

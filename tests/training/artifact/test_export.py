@@ -17,7 +17,7 @@ from training.artifact import export as exporting
 from training.artifact.exported_model import ExportedModel
 from training.artifact.model_card import ModelError
 from training.artifact.readme import END, NOT_MEASURED, START
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.data.mnist import DataSource
 from training.fitting.checkpoint import trained_model
 
@@ -33,7 +33,7 @@ def card(exported: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("batch_size", [1, 2, 7, 64, 1000])
 def test_the_graphs_agree_with_pytorch(
-    exported: Path, checkpoint: Path, test_digits: Digits, batch_size: int
+    exported: Path, checkpoint: Path, test_digits: LabelledImages, batch_size: int
 ) -> None:
     """Every output differs by at most 1e-5, for every batch size."""
     model, _ = trained_model(checkpoint)
@@ -98,7 +98,7 @@ def test_the_cards_hashes_are_the_files(exported: Path, card: dict[str, Any]) ->
 
 
 def test_the_cards_examples_are_test_digits(
-    card: dict[str, Any], test_digits: Digits
+    card: dict[str, Any], test_digits: LabelledImages
 ) -> None:
     """They are the first two test digits, pixel by pixel."""
     for text, image in zip(card["examples"], test_digits.images[:2, 0], strict=True):
@@ -121,8 +121,8 @@ def test_the_same_checkpoint_gives_the_same_files(
     checkpoint: Path,
     exported: Path,
     source: DataSource,
-    train_digits: Digits,
-    test_digits: Digits,
+    train_digits: LabelledImages,
+    test_digits: LabelledImages,
     tmp_path: Path,
 ) -> None:
     """Every file is equal byte for byte."""
@@ -137,8 +137,8 @@ def test_the_same_checkpoint_gives_the_same_files(
 def test_an_export_removes_an_earlier_models_measures_from_the_readme(
     checkpoint: Path,
     source: DataSource,
-    train_digits: Digits,
-    test_digits: Digits,
+    train_digits: LabelledImages,
+    test_digits: LabelledImages,
     tmp_path: Path,
 ) -> None:
     """The text around the measures stays."""
@@ -152,8 +152,8 @@ def test_an_export_removes_an_earlier_models_measures_from_the_readme(
 def test_graphs_that_differ_from_pytorch_are_not_written(
     checkpoint: Path,
     source: DataSource,
-    train_digits: Digits,
-    test_digits: Digits,
+    train_digits: LabelledImages,
+    test_digits: LabelledImages,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

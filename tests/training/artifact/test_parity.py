@@ -7,11 +7,13 @@ import torch
 
 from training.artifact.onnx_graphs import decoder_graph, encoder_graph
 from training.artifact.parity import max_difference, max_or_nan
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.fitting.checkpoint import trained_model
 
 
-def test_a_changed_weight_is_found(checkpoint: Path, test_digits: Digits) -> None:
+def test_a_changed_weight_is_found(
+    checkpoint: Path, test_digits: LabelledImages
+) -> None:
     """A single changed bias exceeds the difference of unchanged graphs."""
     model, _ = trained_model(checkpoint)
     encoder, decoder = encoder_graph(model), decoder_graph(model)

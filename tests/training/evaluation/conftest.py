@@ -7,7 +7,7 @@ import pytest
 from tests.training.conftest import CPU, SMALL
 from training.artifact.export import export
 from training.artifact.exported_model import ExportedModel
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.data.mnist import DataSource
 from training.fitting.trainer import Trainer
 
@@ -16,8 +16,8 @@ from training.fitting.trainer import Trainer
 def binarized(
     tmp_path_factory: pytest.TempPathFactory,
     source: DataSource,
-    train_digits: Digits,
-    test_digits: Digits,
+    train_digits: LabelledImages,
+    test_digits: LabelledImages,
 ) -> tuple[ExportedModel, float]:
     """Return a model of binarised digits, and its loss in the last epoch."""
     folder = tmp_path_factory.mktemp("binarized")

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from tests.samples import MODEL
 from training.artifact.exported_model import ExportedModel, Floats
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.evaluation.autoencoder_quality import autoencoder_quality
 from training.fitting.checkpoint import trained_model
 from training.network.objective import kl_divergence, squared_error
@@ -18,7 +18,7 @@ USED = (np.arange(32) < 16).astype(np.float32)
 
 
 def test_measures_agree_with_pytorch(
-    model: ExportedModel, checkpoint: Path, test_digits: Digits
+    model: ExportedModel, checkpoint: Path, test_digits: LabelledImages
 ) -> None:
     """The graphs give the figures that the weights give."""
     quality = autoencoder_quality(model, test_digits)
@@ -53,7 +53,7 @@ class HalfInactive(ExportedModel):
 
 
 def test_units_without_information_are_inactive(
-    exported: Path, test_digits: Digits
+    exported: Path, test_digits: LabelledImages
 ) -> None:
     """Setting them to 0 loses nothing; in a barely trained model it does."""
     half = autoencoder_quality(HalfInactive(MODEL), test_digits)
@@ -65,7 +65,7 @@ def test_units_without_information_are_inactive(
 
 
 def test_a_binarised_model_is_measured_on_binarised_digits(
-    binarized: tuple[ExportedModel, float], test_digits: Digits
+    binarized: tuple[ExportedModel, float], test_digits: LabelledImages
 ) -> None:
     """Its negative ELBO is close to the training loss."""
     model, loss = binarized

@@ -10,14 +10,14 @@ from tests.samples import MODEL
 from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import read_statistics
 from training.artifact.model_card import ModelError
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.evaluation.classification import (
     calibration_error,
     classification_quality,
 )
 
 
-def test_the_shipped_model_classifies_new_digits(test_digits: Digits) -> None:
+def test_the_shipped_model_classifies_new_digits(test_digits: LabelledImages) -> None:
     """Nearly all are classified correctly, with calibrated probabilities."""
     model = ExportedModel(MODEL)
     quality = classification_quality(model, read_statistics(model), test_digits)
@@ -27,7 +27,7 @@ def test_the_shipped_model_classifies_new_digits(test_digits: Digits) -> None:
 
 
 def test_certain_and_wrong_classes_leave_the_cross_entropy_finite(
-    model: ExportedModel, test_digits: Digits
+    model: ExportedModel, test_digits: LabelledImages
 ) -> None:
     """A temperature near 0 rules out all classes but one; JSON has no infinity."""
     certain = replace(
@@ -40,7 +40,7 @@ def test_certain_and_wrong_classes_leave_the_cross_entropy_finite(
 
 
 def test_a_model_without_a_temperature_is_refused(
-    model: ExportedModel, test_digits: Digits
+    model: ExportedModel, test_digits: LabelledImages
 ) -> None:
     """The message advises a new export."""
     older = replace(read_statistics(model), class_temperature=None)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.training.conftest import OTHER_CONTENTS
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.evaluation.classifier import (
     Classifier,
     ClassifierError,
@@ -18,14 +18,14 @@ from training.evaluation.classifier import (
 
 
 def test_512_digits_are_enough_for_90_percent(
-    classifier: Classifier, test_digits: Digits
+    classifier: Classifier, test_digits: LabelledImages
 ) -> None:
     """Nine of ten test digits are classified correctly."""
     assert accuracy(classifier, test_digits) > 0.9
 
 
 def test_features_are_the_last_layers_input(
-    classifier: Classifier, test_digits: Digits
+    classifier: Classifier, test_digits: LabelledImages
 ) -> None:
     """There are 128 a digit, the same in every batch."""
     pixels = test_digits.pixels()
@@ -39,7 +39,7 @@ def test_features_are_the_last_layers_input(
 
 
 def test_a_saved_classifier_is_read_unchanged(
-    classifier: Classifier, test_digits: Digits, tmp_path: Path
+    classifier: Classifier, test_digits: LabelledImages, tmp_path: Path
 ) -> None:
     """It returns the same logits."""
     save_classifier(classifier, tmp_path / "runs" / "classifier.pt")

@@ -7,8 +7,8 @@ import pytest
 
 from training.artifact.exported_model import ExportedModel
 from training.artifact.readme import END, START
-from training.data.digits import Digits
 from training.data.errors import DataError
+from training.data.images import LabelledImages
 from training.evaluation.autoencoder_quality import autoencoder_quality
 from training.evaluation.classifier import Classifier
 from training.evaluation.evaluate import check, evaluate
@@ -16,8 +16,8 @@ from training.evaluation.evaluate import check, evaluate
 
 def test_the_result_is_written_to_card_and_readme(
     model: ExportedModel,
-    train_digits: Digits,
-    test_digits: Digits,
+    train_digits: LabelledImages,
+    test_digits: LabelledImages,
     classifier: Classifier,
 ) -> None:
     """The rest of the card is unchanged; a second run gives the same card."""
@@ -42,8 +42,8 @@ def test_the_result_is_written_to_card_and_readme(
 
 def test_too_few_digits_are_refused(
     model: ExportedModel,
-    train_digits: Digits,
-    test_digits: Digits,
+    train_digits: LabelledImages,
+    test_digits: LabelledImages,
     classifier: Classifier,
 ) -> None:
     """The card is not changed; 100 digits are enough."""

@@ -5,12 +5,12 @@ import pytest
 
 from tests.samples import MODEL
 from training.artifact.exported_model import ExportedModel
-from training.data.digits import Digits
 from training.data.errors import DataError
+from training.data.images import LabelledImages
 from training.evaluation.image_grids import interpolate, reconstruction_grid
 
 
-def test_reconstructions_are_below_their_digits(test_digits: Digits) -> None:
+def test_reconstructions_are_below_their_digits(test_digits: LabelledImages) -> None:
     """Rows of 16 digits alternate with their reconstructions.
 
     Too few digits for four rows raise DataError.
@@ -23,11 +23,13 @@ def test_reconstructions_are_below_their_digits(test_digits: Digits) -> None:
     assert np.array_equal(images[0], pixels[0])
     assert np.array_equal(images[32], pixels[16])
     assert 0 < np.square(images[16] - pixels[0]).mean() < 0.02
-    with pytest.raises(DataError, match="64 digits asked for"):
+    with pytest.raises(DataError, match="64 images asked for"):
         reconstruction_grid(ExportedModel(MODEL), test_digits.first(63))
 
 
-def test_an_interpolation_starts_and_ends_at_its_digits(test_digits: Digits) -> None:
+def test_an_interpolation_starts_and_ends_at_its_digits(
+    test_digits: LabelledImages,
+) -> None:
     """The ends of its eleven steps are the digits' reconstructions."""
     model, pair = ExportedModel(MODEL), test_digits.first(2).pixels().numpy()
     images = interpolate(model, pair)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Independent, MultivariateNormal
 
 from training.artifact.exported_model import ExportedModel, Floats
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.evaluation.autoencoder_quality import autoencoder_quality
 from training.evaluation.likelihood import (
     bernoulli_log_likelihood,
@@ -103,7 +103,7 @@ def test_few_samples_give_an_upper_bound() -> None:
 
 
 def test_the_likelihood_is_at_least_the_elbo(
-    binarized: tuple[ExportedModel, float], test_digits: Digits
+    binarized: tuple[ExportedModel, float], test_digits: LabelledImages
 ) -> None:
     """It rises with the number of samples, from the ELBO of one."""
     model, _ = binarized

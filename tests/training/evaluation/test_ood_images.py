@@ -2,7 +2,7 @@
 
 import torch
 
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.evaluation.ood_images import out_of_distribution_images, side_by_side
 
 
@@ -16,7 +16,7 @@ def test_two_digits_side_by_side_keep_their_ink() -> None:
     assert image[0, 0, 7:21, :14].min() == 1
 
 
-def test_all_images_have_the_digits_shape(test_digits: Digits) -> None:
+def test_all_images_have_the_digits_shape(test_digits: LabelledImages) -> None:
     """Values are in [0, 1]; Fashion-MNIST is there only where it is available."""
     digits = test_digits.first(10)
     images = out_of_distribution_images(digits, None)

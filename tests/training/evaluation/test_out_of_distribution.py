@@ -9,7 +9,7 @@ from tests.samples import MODEL
 from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import read_statistics
 from training.artifact.model_card import ModelError
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.data.mnist import fashion_mnist
 from training.evaluation.out_of_distribution import (
     AnomalyQuality,
@@ -20,14 +20,14 @@ from training.evaluation.out_of_distribution import (
 
 
 @pytest.fixture(scope="module")
-def shipped(test_digits: Digits) -> AnomalyQuality:
+def shipped(test_digits: LabelledImages) -> AnomalyQuality:
     """Return the quality of the shipped model's anomaly score."""
     model = ExportedModel(MODEL)
     return anomaly_quality(model, read_statistics(model), test_digits, None)
 
 
 def test_the_shipped_model_detects_garments(
-    fashion_mnist_folder: Path, test_digits: Digits
+    fashion_mnist_folder: Path, test_digits: LabelledImages
 ) -> None:
     """Fashion-MNIST has an AUROC and a detection rate of at least 98 %."""
     model = ExportedModel(MODEL)
@@ -45,7 +45,7 @@ def test_the_shipped_model_detects_noise(shipped: AnomalyQuality) -> None:
 
 
 def test_the_shipped_model_has_few_false_alarms(
-    shipped: AnomalyQuality, test_digits: Digits
+    shipped: AnomalyQuality, test_digits: LabelledImages
 ) -> None:
     """About 1 % of new digits give an alarm; the total is the mean over the classes."""
     assert shipped.digits == 500
@@ -58,7 +58,7 @@ def test_the_shipped_model_has_few_false_alarms(
 
 
 def test_calibration_digits_lie_on_their_quantiles(
-    model: ExportedModel, test_digits: Digits
+    model: ExportedModel, test_digits: LabelledImages
 ) -> None:
     """Scores from the graphs have the quantiles that export took from PyTorch."""
     statistics = read_statistics(model)
@@ -74,7 +74,7 @@ def test_calibration_digits_lie_on_their_quantiles(
 
 
 def test_a_model_without_calibration_is_refused(
-    model: ExportedModel, test_digits: Digits
+    model: ExportedModel, test_digits: LabelledImages
 ) -> None:
     """The message advises a new export."""
     older = replace(read_statistics(model), anomaly_quantiles=None)

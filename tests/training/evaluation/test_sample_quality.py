@@ -7,7 +7,7 @@ import torch
 
 from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import read_statistics
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.evaluation.classifier import Classifier, accuracy
 from training.evaluation.image_sets import (
     CLASS_SAMPLES,
@@ -26,7 +26,10 @@ from training.evaluation.sample_quality import (
 
 @pytest.fixture(scope="module")
 def qualities(
-    exported: Path, train_digits: Digits, test_digits: Digits, classifier: Classifier
+    exported: Path,
+    train_digits: LabelledImages,
+    test_digits: LabelledImages,
+    classifier: Classifier,
 ) -> dict[str, SampleQuality]:
     """Return the small model's measures."""
     model = ExportedModel(exported)
@@ -36,7 +39,9 @@ def qualities(
 
 
 def test_real_digits_measure_as_such(
-    qualities: dict[str, SampleQuality], classifier: Classifier, test_digits: Digits
+    qualities: dict[str, SampleQuality],
+    classifier: Classifier,
+    test_digits: LabelledImages,
 ) -> None:
     """Test digits have no Fréchet distance to themselves.
 

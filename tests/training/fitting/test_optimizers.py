@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from tests.training.conftest import CPU, MUON
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.fitting.trainer import Trainer
 
 
-def test_muon_updates_matrices_and_adam_biases(train_digits: Digits) -> None:
+def test_muon_updates_matrices_and_adam_biases(train_digits: LabelledImages) -> None:
     """In the first step, Adam moves all numbers by the same amount.
 
     Muon moves a matrix by about the same amount in all its singular directions.

@@ -3,12 +3,12 @@
 import torch
 
 from tests.training.conftest import CPU, SMALL
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.fitting.trainer import Trainer
 
 
 def test_training_restores_the_precision_of_products(
-    train_digits: Digits,
+    train_digits: LabelledImages,
 ) -> None:
     """Full precision is back between epochs, for exports in the same process."""
     before = torch.get_float32_matmul_precision()

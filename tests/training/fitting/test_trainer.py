@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.training.conftest import CPU, MUON, SMALL
-from training.data.digits import Digits
+from training.data.images import LabelledImages
 from training.fitting.checkpoint import read_checkpoint
 from training.fitting.errors import TrainingError
 from training.fitting.gradient import set_gradients
@@ -45,7 +45,7 @@ def equal(first: Any, second: Any) -> bool:  # states nested to any depth
         replace(SMALL, center_pixels=True),
     ],
 )
-def test_the_loss_falls(train_digits: Digits, recipe: Recipe) -> None:
+def test_the_loss_falls(train_digits: LabelledImages, recipe: Recipe) -> None:
     """The loss of each epoch on real digits is below that of the epoch before."""
     losses = [result.loss for result in Trainer(train_digits, recipe, CPU).epochs()]
 
@@ -53,7 +53,7 @@ def test_the_loss_falls(train_digits: Digits, recipe: Recipe) -> None:
 
 
 def test_centered_steps_are_those_of_centered_inputs(
-    train_digits: Digits,
+    train_digits: LabelledImages,
 ) -> None:
     """The encoder is updated as if its inputs were pixels minus the mean image.
 
@@ -96,7 +96,7 @@ def test_centered_steps_are_those_of_centered_inputs(
 @pytest.mark.parametrize("recipe", [SMALL, MUON])
 @pytest.mark.parametrize("epochs_before", [1, 2])
 def test_a_resumed_run_equals_an_uninterrupted_one(
-    train_digits: Digits, tmp_path: Path, recipe: Recipe, epochs_before: int
+    train_digits: LabelledImages, tmp_path: Path, recipe: Recipe, epochs_before: int
 ) -> None:
     """Weights, averages, optimizers and random state are bit-identical."""
     first = Trainer(train_digits, recipe, CPU)
@@ -115,7 +115,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 
 @pytest.mark.parametrize("recipe", [SMALL, MUON])
 def test_a_constant_schedule_is_extended_exactly(
-    train_digits: Digits, tmp_path: Path, recipe: Recipe
+    train_digits: LabelledImages, tmp_path: Path, recipe: Recipe
 ) -> None:
     """A finished run resumed with more epochs equals a single longer run."""
     recipe = replace(recipe, schedule="constant")
@@ -137,7 +137,9 @@ def test_a_constant_schedule_is_extended_exactly(
     assert equal(*states)
 
 
-def test_a_cosine_schedule_is_stretched(train_digits: Digits, checkpoint: Path) -> None:
+def test_a_cosine_schedule_is_stretched(
+    train_digits: LabelledImages, checkpoint: Path
+) -> None:
     """The learning rate continues at its value in a run of the new length."""
     trainer = Trainer(train_digits, replace(SMALL, epochs=6), CPU)
     earlier = trainer.resume(checkpoint)
@@ -148,7 +150,7 @@ def test_a_cosine_schedule_is_stretched(train_digits: Digits, checkpoint: Path) 
 
 
 def test_a_checkpoint_with_more_epochs_done_is_rejected(
-    train_digits: Digits, checkpoint: Path
+    train_digits: LabelledImages, checkpoint: Path
 ) -> None:
     """A run cannot end before the epoch that it resumes from."""
     trainer = Trainer(train_digits, replace(SMALL, epochs=2), CPU)
@@ -156,7 +158,7 @@ def test_a_checkpoint_with_more_epochs_done_is_rejected(
         trainer.resume(checkpoint)
 
 
-def test_the_seed_decides_the_run(train_digits: Digits) -> None:
+def test_the_seed_decides_the_run(train_digits: LabelledImages) -> None:
     """Another seed gives another result; the global random state has no influence.
 
     Nor is it changed.
@@ -175,7 +177,7 @@ def test_the_seed_decides_the_run(train_digits: Digits) -> None:
 
 
 def test_a_checkpoint_keeps_every_epochs_losses(
-    train_digits: Digits, checkpoint: Path
+    train_digits: LabelledImages, checkpoint: Path
 ) -> None:
     """The history has one result an epoch, from the first to the last."""
     history = read_checkpoint(checkpoint)["history"]
@@ -188,7 +190,7 @@ def test_a_checkpoint_keeps_every_epochs_losses(
 
 
 def test_a_checkpoint_of_another_device_is_rejected(
-    train_digits: Digits, checkpoint: Path, tmp_path: Path
+    train_digits: LabelledImages, checkpoint: Path, tmp_path: Path
 ) -> None:
     """The state of a random generator is valid on its own kind of device only."""
     state = torch.load(checkpoint, weights_only=True)
@@ -199,7 +201,9 @@ def test_a_checkpoint_of_another_device_is_rejected(
         Trainer(train_digits, SMALL, CPU).resume(tmp_path / "other.pt")
 
 
-def test_the_last_biases_can_start_at_the_mean_image(train_digits: Digits) -> None:
+def test_the_last_biases_can_start_at_the_mean_image(
+    train_digits: LabelledImages,
+) -> None:
     """The first images are close to the mean image; the first epoch's loss is lower."""
     recipe = replace(SMALL, epochs=1, objective="bernoulli", mean_pixel_bias=True)
     trainer = Trainer(train_digits, recipe, CPU)
@@ -214,7 +218,7 @@ def test_the_last_biases_can_start_at_the_mean_image(train_digits: Digits) -> No
 
 
 def test_a_checkpoint_of_another_recipe_is_not_resumed(
-    train_digits: Digits, checkpoint: Path
+    train_digits: LabelledImages, checkpoint: Path
 ) -> None:
     """The message lists the differences."""
     trainer = Trainer(train_digits.first(100), replace(SMALL, c=1.0), CPU)
@@ -226,7 +230,7 @@ def test_a_checkpoint_of_another_recipe_is_not_resumed(
 
 @pytest.mark.parametrize("objective", ["squared-error", "importance-weighted"])
 def test_a_loss_that_is_not_finite_stops_the_run(
-    train_digits: Digits, objective: ObjectiveName
+    train_digits: LabelledImages, objective: ObjectiveName
 ) -> None:
     """The epoch is not counted, and the message says what to change."""
     trainer = Trainer(
@@ -243,7 +247,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(
 
 @pytest.mark.parametrize("learning_rate", [1.0, 1e8])
 def test_an_epoch_whose_last_step_diverges_is_not_counted(
-    train_digits: Digits, learning_rate: float
+    train_digits: LabelledImages, learning_rate: float
 ) -> None:
     """Its loss is finite, but outputs of its weights are infinite or senseless."""
     recipe = replace(
@@ -258,7 +262,9 @@ def test_an_epoch_whose_last_step_diverges_is_not_counted(
     assert (trainer.epochs_done, trainer.history) == (0, [])
 
 
-def test_averaged_weights_lag_behind(train_digits: Digits, checkpoint: Path) -> None:
+def test_averaged_weights_lag_behind(
+    train_digits: LabelledImages, checkpoint: Path
+) -> None:
     """The averaged weights differ from the last; with a decay of 0 they are equal."""
     state = read_checkpoint(checkpoint)
     assert not torch.equal(
@@ -274,7 +280,7 @@ def test_averaged_weights_lag_behind(train_digits: Digits, checkpoint: Path) -> 
 
 
 def test_the_averages_decay_does_not_depend_on_its_interval(
-    train_digits: Digits,
+    train_digits: LabelledImages,
 ) -> None:
     """The decay is per step, however many steps lie between two updates."""
     trainer = Trainer(
@@ -288,7 +294,7 @@ def test_the_averages_decay_does_not_depend_on_its_interval(
     torch.testing.assert_close(averaged, 0.75 * first + 0.25 * second)
 
 
-def test_the_learning_rate_falls_along_a_cosine(train_digits: Digits) -> None:
+def test_the_learning_rate_falls_along_a_cosine(train_digits: LabelledImages) -> None:
     """The learning rate is full at the start, half in the middle, 0 at the end."""
     trainer = Trainer(train_digits, MUON, CPU)
     rates = []

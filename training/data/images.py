@@ -11,11 +11,11 @@ MAX_LEVEL = 255  # of a uint8 pixel
 
 
 @dataclass(frozen=True, slots=True)
-class Digits:
-    """Images with the digit that each shows.
+class LabelledImages:
+    """Images with the class of each.
 
-    images: uint8 (count, 1, height, width), white ink on black.
-    labels: int64 (count,).
+    images: uint8 (count, channels, height, width).
+    labels: int64 (count,), each an index of the data set's class names.
     """
 
     images: Tensor
@@ -30,29 +30,29 @@ class Digits:
         channels, height, width = self.images.shape[1:]
         return channels, height, width
 
-    def first(self, count: int | None) -> "Digits":
-        """Return the first ``count`` digits, or all if it is None.
+    def first(self, count: int | None) -> "LabelledImages":
+        """Return the first ``count`` images, or all if it is None.
 
         Raises DataError if there are fewer.
         """
         if count is not None and not 1 <= count <= len(self):
-            raise DataError(f"{count} digits asked for, {len(self)} are there")
+            raise DataError(f"{count} images asked for, {len(self)} are there")
         return self._part(slice(count))
 
-    def after(self, count: int) -> "Digits":
-        """Return the digits after the first ``count``.
+    def after(self, count: int) -> "LabelledImages":
+        """Return the images after the first ``count``.
 
         Raises DataError if there are none.
         """
         if count >= len(self):
             raise DataError(
-                f"no digits after the first {count}: {len(self)} are there; "
+                f"no images after the first {count}: {len(self)} are there; "
                 "--train-size leaves some out"
             )
         return self._part(slice(count, None))
 
-    def halves(self) -> tuple["Digits", "Digits"]:
-        """Return the digits at even and at odd positions.
+    def halves(self) -> tuple["LabelledImages", "LabelledImages"]:
+        """Return the images at even and at odd positions.
 
         Halves of MNIST's test digits in sequence would differ: the first and the last
         5,000 are of different writers.
@@ -65,8 +65,8 @@ class Digits:
         """Return the images as float32 in [0, 1], in the same shape."""
         return self.images.float() / MAX_LEVEL
 
-    def _part(self, positions: slice) -> "Digits":
-        return Digits(
+    def _part(self, positions: slice) -> "LabelledImages":
+        return LabelledImages(
             images=self.images[positions],
             labels=self.labels[positions],
         )
