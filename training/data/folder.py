@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,7 +13,8 @@ from training.console import printable, progress
 from training.data.cache_folder import cache_folder
 from training.data.data_set import DataSet
 from training.data.errors import BrokenPicturesError, DataError
-from training.data.format_choice import FormatOptions, choose_format
+from training.data.folder_options import FolderOptions
+from training.data.format_choice import choose_format
 from training.data.image_cache import Images, cached_path, read_cached, write_cached
 from training.data.image_format import ImageFormat
 from training.data.images import LabelledImages
@@ -30,23 +31,6 @@ from training.data.picture_files import PictureFiles, find_pictures
 from training.data.placement import find_groups, place_pictures, with_normal
 
 MIN_TRAINING_PICTURES = 10
-
-
-@dataclass(frozen=True, slots=True)
-class FolderOptions:
-    """The way a folder is read.
-
-    Attributes:
-        format: The format asked for.
-        group: Regular expression for the part of a name that names a group.
-        normal: Name of the class without defects.
-        skip_broken: Leave out pictures that cannot be read.
-    """
-
-    format: FormatOptions = field(default_factory=FormatOptions)
-    group: str | None = None
-    normal: str | None = None
-    skip_broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +71,7 @@ class FolderReader:
     """The steps from a folder of files to a data set."""
 
     def __init__(self, folder: Path, options: FolderOptions) -> None:
+        options.background_levels()  # an error before anything is read
         self.folder = folder
         self.options = options
         self.files = find_pictures(folder)
@@ -134,7 +119,7 @@ class FolderReader:
             )
         by_path = {self.folder / name: fact for name, fact in self.facts.items()}
         training_paths = [self.folder / name for name in train]
-        image_format = choose_format(by_path, training_paths, self.options.format)
+        image_format = choose_format(by_path, training_paths, self.options)
         return Plan(names, splits, image_format)
 
     def _images(self, plan: Plan) -> Images | None:

@@ -3,20 +3,16 @@
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from training.data.folder_options import Color, FolderOptions
 from training.data.image_format import ImageFormat
 from training.data.picture import MODES, WHITE, flatten
 from training.data.picture_file import PICTURE_ERRORS, PictureFacts, open_picture
-
-Color = Literal["auto", "grey", "rgb"]
-FitChoice = Literal["auto", "stretch", "pad", "crop"]
 
 Levels = NDArray[np.uint8]  # (height, width, channels)
 
@@ -27,27 +23,10 @@ GREY_TOLERANCE = 2  # levels by which JPEG's channels of a grey picture differ
 BACKGROUND_SAMPLE = 200  # pictures whose borders give the background
 
 
-@dataclass(frozen=True, slots=True)
-class FormatOptions:
-    """The format that the user asks for; by default it is chosen by the pictures.
-
-    Attributes:
-        size: Height and width.
-        color: ``grey``, ``rgb`` or ``auto``.
-        fit: ``stretch``, ``pad``, ``crop`` or ``auto``.
-        background: Levels of red, green and blue.
-    """
-
-    size: int | None = None
-    color: Color = "auto"
-    fit: FitChoice = "auto"
-    background: tuple[int, int, int] | None = None
-
-
 def choose_format(
     facts: Mapping[Path, PictureFacts],
     training_paths: Sequence[Path],
-    options: FormatOptions,
+    options: FolderOptions,
 ) -> ImageFormat:
     """Return the format for all pictures; the background is by those for training.
 
@@ -58,10 +37,7 @@ def choose_format(
     fit = options.fit
     if fit == "auto":
         fit = "stretch" if have_similar_ratios(facts.values()) else "pad"
-    if options.background is None:
-        background = border_color(sample(training_paths), channels)
-    else:
-        background = color_levels(options.background, channels)
+    background = choose_background(training_paths, channels, options)
     return ImageFormat(channels, size, size, fit, background)
 
 
@@ -92,6 +68,16 @@ def has_colors(path: Path) -> bool:
         return False
     differences = levels.max(axis=2) - levels.min(axis=2)
     return bool(differences.max() > GREY_TOLERANCE)
+
+
+def choose_background(
+    training_paths: Sequence[Path], channels: int, options: FolderOptions
+) -> tuple[int, ...]:
+    """Return the levels of the colour asked for, or of the pictures' borders."""
+    levels = options.background_levels()
+    if levels is None:
+        return border_color(sample(training_paths), channels)
+    return color_levels(levels, channels)
 
 
 def border_color(paths: Iterable[Path], channels: int) -> tuple[int, ...]:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from training.data.folder import FolderOptions, FolderReading, read_folder
+from training.data.folder import FolderReading, read_folder
+from training.data.folder_options import FolderOptions
 
 Content = Mapping[str, bytes]  # of files, by their name
 

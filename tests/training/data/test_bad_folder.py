@@ -96,6 +96,7 @@ def test_a_missing_folder_and_a_file(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"normal": "fine"}, "--normal fine is not one of the classes: bad, good"),
+        ({"background": "no"}, "--background no is no colour"),
         ({"group": "("}, r"--group '\('"),
         ({"group": "lot"}, "--group 'lot' does not match bad/0030.png"),
         ({"group": "bad|good"}, "too few groups without common pictures: 2, not 3"),

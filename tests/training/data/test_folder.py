@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from tests.training.data.folders import encode, picture, png, pngs, read, write_tree
-from training.data.folder import FolderOptions, read_folder
-from training.data.format_choice import FormatOptions
+from training.data.folder import read_folder
+from training.data.folder_options import FolderOptions
 from training.data.image_format import ImageFormat
 
 MVTEC = {
@@ -189,9 +189,9 @@ def test_fit_and_background_are_chosen_by_the_pictures(tmp_path: Path) -> None:
 
 def test_the_format_can_be_asked_for(tmp_path: Path) -> None:
     """Each choice can be made by the user."""
-    options = FormatOptions(size=40, color="grey", fit="crop", background=(255, 0, 0))
+    root = write_tree(tmp_path, pngs("", 20, mode="RGB"))
 
-    data = read(write_tree(tmp_path, pngs("", 20, mode="RGB")), format=options).data
+    data = read(root, size=40, color="grey", fit="crop", background="red").data
 
     assert data.format == ImageFormat(1, 40, 40, "crop", (76,))
     assert data.train.image_shape == (1, 40, 40)
@@ -215,8 +215,7 @@ def test_another_format_is_decoded_again(tmp_path: Path) -> None:
     """The cache does not mix formats up."""
     root = write_tree(tmp_path, pngs("", 20))
     for size in (28, 32, 28):
-        options = FormatOptions(size=size)
-        data = read(root, format=options).data
+        data = read(root, size=size).data
         assert data.test.image_shape == (1, size, size)
 
 
