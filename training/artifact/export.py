@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-import torch
 from PIL import Image
 from torch import Tensor
 
-from training.artifact.anomaly import calibrate
+from training.artifact.anomaly import fit_calibrated
 from training.artifact.architecture import Architecture, read_architecture
-from training.artifact.latent_statistics import STATISTICS_FILE, LatentStatistics, fit
+from training.artifact.inference import TorchAutoencoder
+from training.artifact.latent_statistics import STATISTICS_FILE, LatentStatistics
 from training.artifact.model_card import (
     FORMAT_VERSION,
     Card,
@@ -108,18 +108,8 @@ def fit_statistics(
     objective = Objective(recipe.objective, recipe.c)
     fitted = train.first(state["images"])
     calibration, _ = test.halves()
-    pixels = calibration.pixels()
-    with torch.inference_mode():
-        mean, log_variance = model.encoder(fitted.pixels())
-        latents, _ = model.encoder(pixels)
-        decoded = model.decoder(latents)
-        loss = objective.loss_of_decoded(pixels, decoded)
-    statistics = fit(
-        mean.numpy(),
-        log_variance.numpy(),
-        fitted.labels.numpy(),
-    )
-    return calibrate(statistics, loss, latents, calibration.labels)
+    autoencoder = TorchAutoencoder(model, objective)
+    return fit_calibrated(autoencoder, fitted, calibration)
 
 
 def describe_model(

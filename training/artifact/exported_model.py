@@ -56,6 +56,18 @@ class ExportedModel:
             return Objective(objective["name"])
         return Objective(objective["name"], objective["c"])
 
+    @property
+    def latent_size(self) -> int:
+        """Number of latent dimensions."""
+        size: int = self.card["latent_size"]
+        return size
+
+    @property
+    def binarized(self) -> bool:
+        """Return whether training drew each pixel black or white."""
+        binarized: bool = self.card["training"]["binarize"]
+        return binarized
+
     def encode(self, pixels: Floats) -> tuple[Floats, Floats]:
         """Return the posterior's mean and log-variance, each (batch, latent).
 

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 
 from training.artifact.exported_model import ExportedModel
+from training.artifact.inference import posterior_means
 from training.data.images import LabelledImages
 from training.evaluation.figures import new_figure
-from training.evaluation.inference import posterior_means
 
 PERPLEXITY = 30
 MARKER_SIZE = 4  # points squared

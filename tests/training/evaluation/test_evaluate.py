@@ -32,7 +32,7 @@ def test_the_result_is_written_to_card_and_readme(
     assert card["quality"].items() > quality.items()
     assert card["quality"]["split"] == "test"
     assert card["quality"]["negative_log_likelihood"] is None
-    assert card["quality"]["anomalies"]["digits"] == 500
+    assert card["quality"]["anomalies"]["images"] == 500
     assert "| samples by class |" in readme.read_text()
     assert (
         evaluate(ExportedModel(model.folder), train_digits, test_digits, classifier)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.artifact.exported_model import Floats
-from training.artifact.latent_statistics import Labels
+from training.artifact.latent_mixture import Labels
 from training.evaluation.features import FeatureQuality, LabelledMeans, probe
 
 
