@@ -17,6 +17,7 @@ from training.data.images import LabelledImages
 from training.evaluation.autoencoder_quality import autoencoder_quality
 from training.evaluation.classification import classification_quality
 from training.evaluation.classifier import Classifier
+from training.evaluation.cost import milliseconds_per_image
 from training.evaluation.features import feature_quality
 from training.evaluation.likelihood import negative_log_likelihood
 from training.evaluation.model_readme import measures
@@ -56,9 +57,12 @@ def evaluate(  # noqa: PLR0913, PLR0917 - everything that a measure depends on
     quality |= asdict(autoencoder)
     quality["negative_log_likelihood"] = likelihood
     quality |= asdict(features)
-    quality["pictures"] = {name: asdict(samples[name]) for name in samples}
+    quality["image_sets"] = {name: asdict(samples[name]) for name in samples}
     quality["anomalies"] = asdict(anomalies) | asdict(classification)
-    card = model.card | {"quality": quality}
+    cost = model.card["cost"] | {
+        "milliseconds_per_image": milliseconds_per_image(model)
+    }
+    card = model.card | {"quality": quality, "cost": cost}
     write_card(model.folder, card)
     write_measures(model.folder, measures(card))
     return card

@@ -22,11 +22,11 @@ PROBE_ITERATIONS = 1000  # an upper limit; far fewer are needed
 class FeatureQuality:
     """Accuracy on test digits of classifiers fitted to training digits' means.
 
-    nearest_neighbors_accuracy: of k-NN with k = 15.
+    knn_accuracy: of k-NN with k = 15.
     linear_probe_accuracy: of logistic regression.
     """
 
-    nearest_neighbors_accuracy: float
+    knn_accuracy: float
     linear_probe_accuracy: float
 
 

@@ -15,8 +15,8 @@ from training.evaluation.inference import posterior_means
 REDUCED_TEMPERATURE = 0.7  # draws latents closer to the mean of each Gaussian
 SEED = 0
 
-TRAINING_DIGITS = "training digits"
-TEST_DIGITS = "test digits"
+TRAINING_IMAGES = "training images"
+TEST_IMAGES = "test images"
 RECONSTRUCTIONS = "reconstructions"
 PRIOR_SAMPLES = "samples from the prior"
 MIXTURE_SAMPLES = "samples from the mixture"
@@ -58,8 +58,8 @@ def image_sets(
         return ImageSet(torch.from_numpy(pixels), labels)
 
     return {
-        TRAINING_DIGITS: ImageSet(subset.pixels(), subset.labels),
-        TEST_DIGITS: ImageSet(test.pixels(), test.labels),
+        TRAINING_IMAGES: ImageSet(subset.pixels(), subset.labels),
+        TEST_IMAGES: ImageSet(test.pixels(), test.labels),
         RECONSTRUCTIONS: decoded(means.numpy(), test.labels),
         PRIOR_SAMPLES: decoded(prior),
         MIXTURE_SAMPLES: decoded(mixture),

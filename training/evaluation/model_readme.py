@@ -5,7 +5,7 @@ from typing import Any
 
 from training.artifact.model_card import Card
 from training.evaluation.features import NEIGHBORS
-from training.evaluation.image_sets import TRAINING_DIGITS
+from training.evaluation.image_sets import TRAINING_IMAGES
 from training.evaluation.likelihood import IMPORTANCE_SAMPLES
 
 Measures = dict[str, Any]
@@ -35,8 +35,8 @@ def measures(card: Card) -> str:
     anomalies = quality["anomalies"]
     tables = [
         model_table(card),
-        image_table(quality["pictures"]),
-        detection_table(anomalies["pictures"]),
+        image_table(quality["image_sets"]),
+        detection_table(anomalies["out_of_distribution"]),
         false_alarm_table(anomalies),
     ]
     return "\n".join(tables)
@@ -82,7 +82,7 @@ def autoencoder_rows(card: Card) -> Iterator[tuple[str, str]]:
 
 def feature_rows(quality: Measures) -> Iterator[tuple[str, str]]:
     """Return name and value of the features' measures."""
-    neighbors = quality["nearest_neighbors_accuracy"]
+    neighbors = quality["knn_accuracy"]
     yield f"k-NN accuracy on posterior means, k = {NEIGHBORS}", f"{neighbors:.2%}"
     probe = quality["linear_probe_accuracy"]
     yield "linear probe accuracy on posterior means", f"{probe:.2%}"
@@ -90,25 +90,25 @@ def feature_rows(quality: Measures) -> Iterator[tuple[str, str]]:
 
 def classification_rows(anomalies: Measures) -> Iterator[tuple[str, str]]:
     """Return name and value of the class probabilities' measures."""
-    digits = f"on the {anomalies['digits']:,} digits not used for calibration"
-    accuracy = anomalies["class_accuracy"]
+    digits = f"on the {anomalies['images']:,} digits not used for calibration"
+    accuracy = anomalies["classification_accuracy"]
     name = "classification accuracy of the latent mixtures"
     yield f"{name}, {digits}", f"{accuracy:.2%}"
-    entropy = anomalies["class_cross_entropy"]
-    error = anomalies["class_calibration_error"]
+    entropy = anomalies["cross_entropy"]
+    error = anomalies["expected_calibration_error"]
     name = "cross-entropy and expected calibration error of the class probabilities"
     yield f"{name}, {digits}", f"{entropy:.3f} nats, {error:.1%}"
 
 
 def image_table(images: dict[str, Measures]) -> str:
     """Return the table of digits, reconstructions and samples."""
-    real_distance = images[TRAINING_DIGITS]["frechet_distance"]
+    real_distance = images[TRAINING_IMAGES]["frechet_distance"]
     rows = []
     for name, measured in images.items():
         distance = measured["frechet_distance"]
-        agreement = measured["class_agreement"]
-        nearest = measured["nearest_training_digit"]
-        closest = measured["nearest_training_digit_closest"]
+        agreement = measured["classification_accuracy"]
+        nearest = measured["nearest_training_distance"]
+        closest = measured["nearest_training_distance_1st_percentile"]
         row = [
             name,
             f"{distance:.2f}",
@@ -125,15 +125,16 @@ def detection_table(images: dict[str, Measures]) -> str:
     rows = []
     for name, measured in images.items():
         auroc = measured["auroc"]
-        alarms = measured["alarms"]
-        rows.append([name, f"{auroc:.4f}", f"{alarms:.1%}"])
+        rate = measured["detection_rate"]
+        rows.append([name, f"{auroc:.4f}", f"{rate:.1%}"])
     return table(DETECTION_COLUMNS, rows)
 
 
 def false_alarm_table(anomalies: Measures) -> str:
     """Return the table of false alarms, by class."""
-    rates = {"all": anomalies["alarms"]} | anomalies["alarms_by_class"]
-    columns = [f"the {anomalies['digits']:,} digits not used for calibration"]
+    rates = {"all": anomalies["false_alarm_rate"]}
+    rates |= anomalies["false_alarm_rate_by_label"]
+    columns = [f"the {anomalies['images']:,} digits not used for calibration"]
     columns.extend(rates)
     row = ["false-alarm rate at the 99th percentile"]
     row.extend(f"{rate:.1%}" for rate in rates.values())

@@ -23,12 +23,12 @@ ALARM_LEVEL = 0.99  # quantile of the calibration digits' scores
 class Detection:
     """Detection of one kind of out-of-distribution images.
 
-    auroc: area under the ROC curve, these images against all test digits.
-    alarms: detection rate, the fraction of these images above the threshold.
+    auroc: area under the ROC curve, these images against all test images.
+    detection_rate: the fraction of these images above the threshold.
     """
 
     auroc: float
-    alarms: float
+    detection_rate: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +37,16 @@ class AnomalyQuality:
 
     The threshold is the 99th percentile of the calibration digits' scores.
 
-    pictures: detection of each kind of out-of-distribution images, by name.
-    digits: number of test digits not used for calibration.
-    alarms: false-alarm rate, the fraction of these digits above the threshold.
-    alarms_by_class: the same for each class.
+    out_of_distribution: detection of each kind of other images, by name.
+    images: number of test images not used for calibration.
+    false_alarm_rate: the fraction of these images above the threshold.
+    false_alarm_rate_by_label: the same for each class.
     """
 
-    pictures: dict[str, Detection]
-    digits: int
-    alarms: float
-    alarms_by_class: dict[str, float]
+    out_of_distribution: dict[str, Detection]
+    images: int
+    false_alarm_rate: float
+    false_alarm_rate_by_label: dict[str, float]
 
 
 def anomaly_quality(
@@ -70,10 +70,12 @@ def anomaly_quality(
     _, digits = test.halves()
     scores = image_scores(model, statistics, digits.pixels())
     return AnomalyQuality(
-        pictures=detections,
-        digits=len(digits),
-        alarms=alarm_rate(scores, threshold),
-        alarms_by_class=alarm_rates_by_class(scores, digits.labels, threshold),
+        out_of_distribution=detections,
+        images=len(digits),
+        false_alarm_rate=alarm_rate(scores, threshold),
+        false_alarm_rate_by_label=alarm_rates_by_class(
+            scores, digits.labels, threshold
+        ),
     )
 
 

@@ -27,17 +27,17 @@ class SampleQuality:
 
     frechet_distance: to the test digits, on the classifier's features. That of training
         digits is the real-versus-real distance: two sets of real digits differ by it.
-    class_agreement: fraction classified as their label; for test digits this is the
+    classification_accuracy: fraction classified as their label; for test digits this is the
         classifier's accuracy. None without labels.
-    nearest_training_digit: mean Euclidean distance to the nearest training digit, of
+    nearest_training_distance: mean Euclidean distance to the nearest training digit, of
         pixels in [0, 1].
-    nearest_training_digit_closest: 1st percentile of that distance.
+    nearest_training_distance_1st_percentile: 1st percentile of that distance.
     """
 
     frechet_distance: float
-    class_agreement: float | None
-    nearest_training_digit: float
-    nearest_training_digit_closest: float
+    classification_accuracy: float | None
+    nearest_training_distance: float
+    nearest_training_distance_1st_percentile: float
 
 
 def sample_qualities(
@@ -57,12 +57,12 @@ def sample_qualities(
         pixels = images.pixels.flatten(start_dim=1)
         distances = nearest_distances(pixels, train_pixels)
         closest = distances.quantile(LOW_QUANTILE)
-        class_agreement = None
+        classification_accuracy = None
         if images.labels is not None:
-            class_agreement = agreement(classes, images.labels)
+            classification_accuracy = agreement(classes, images.labels)
         return SampleQuality(
             frechet_distance(features.numpy(), test_features),
-            class_agreement,
+            classification_accuracy,
             distances.mean().item(),
             closest.item(),
         )

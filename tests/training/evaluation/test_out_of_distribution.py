@@ -34,27 +34,29 @@ def test_the_shipped_model_detects_garments(
     garments = fashion_mnist(fashion_mnist_folder)
     quality = anomaly_quality(model, read_statistics(model), test_digits, garments)
 
-    assert quality.pictures["Fashion-MNIST"].auroc >= 0.98
-    assert quality.pictures["Fashion-MNIST"].alarms >= 0.98
+    assert quality.out_of_distribution["Fashion-MNIST"].auroc >= 0.98
+    assert quality.out_of_distribution["Fashion-MNIST"].detection_rate >= 0.98
 
 
 def test_the_shipped_model_detects_noise(shipped: AnomalyQuality) -> None:
     """Noise is always detected, rotated digits less often."""
-    assert shipped.pictures["uniform noise"] == Detection(auroc=1.0, alarms=1.0)
-    assert 0.5 < shipped.pictures["digits rotated by 90°"].auroc < 1
+    assert shipped.out_of_distribution["uniform noise"] == Detection(
+        auroc=1.0, detection_rate=1.0
+    )
+    assert 0.5 < shipped.out_of_distribution["images rotated by 90°"].auroc < 1
 
 
 def test_the_shipped_model_has_few_false_alarms(
     shipped: AnomalyQuality, test_digits: LabelledImages
 ) -> None:
     """About 1 % of new digits give an alarm; the total is the mean over the classes."""
-    assert shipped.digits == 500
-    assert shipped.alarms < 0.03
+    assert shipped.images == 500
+    assert shipped.false_alarm_rate < 0.03
     rates = [
-        shipped.alarms_by_class[str(label)]
+        shipped.false_alarm_rate_by_label[str(label)]
         for label in test_digits.halves()[1].labels.tolist()
     ]
-    assert sum(rates) / len(rates) == pytest.approx(shipped.alarms)
+    assert sum(rates) / len(rates) == pytest.approx(shipped.false_alarm_rate)
 
 
 def test_calibration_digits_lie_on_their_quantiles(
