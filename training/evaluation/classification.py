@@ -18,14 +18,14 @@ CONFIDENCE_BINS = 15
 class ClassificationQuality:
     """Class probabilities of images used neither in training nor for calibration.
 
-    class_accuracy: fraction whose most probable class is their label.
-    class_cross_entropy: mean of -log p(label) in nats.
-    class_calibration_error: expected calibration error, with 15 bins of confidence.
+    classification_accuracy: fraction whose most probable class is their label.
+    cross_entropy: mean of -log p(label) in nats.
+    expected_calibration_error: expected calibration error, with 15 bins of confidence.
     """
 
-    class_accuracy: float
-    class_cross_entropy: float
-    class_calibration_error: float
+    classification_accuracy: float
+    cross_entropy: float
+    expected_calibration_error: float
 
 
 def classification_quality(
@@ -48,9 +48,9 @@ def classification_quality(
     hits = targets.gather(1, predictions).double()
     log_likelihoods = log_probabilities[targets]
     return ClassificationQuality(
-        class_accuracy=hits.mean().item(),
-        class_cross_entropy=-log_likelihoods.mean().item(),
-        class_calibration_error=calibration_error(
+        classification_accuracy=hits.mean().item(),
+        cross_entropy=-log_likelihoods.mean().item(),
+        expected_calibration_error=calibration_error(
             confidences.squeeze(1),
             hits.squeeze(1),
         ),

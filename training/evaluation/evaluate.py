@@ -16,6 +16,7 @@ from training.data.errors import DataError
 from training.data.images import LabelledImages
 from training.evaluation.classification import classification_quality
 from training.evaluation.classifier import Classifier
+from training.evaluation.cost import milliseconds_per_image
 from training.evaluation.likelihood import negative_log_likelihood
 from training.evaluation.model_quality import Quality, model_quality
 from training.evaluation.model_readme import measures
@@ -25,7 +26,6 @@ from training.evaluation.out_of_distribution import anomaly_quality
 Split = Literal["test", "held-out"]
 
 MIN_DIGITS = 100
-CLASS_NAMES = tuple("0123456789")
 
 
 def evaluate(  # noqa: PLR0913, PLR0917 - everything that a measure depends on
@@ -52,11 +52,13 @@ def evaluate(  # noqa: PLR0913, PLR0917 - everything that a measure depends on
     quality |= model_quality(model, statistics, train, test, classifier)
     quality["negative_log_likelihood"] = negative_log_likelihood(model, test)
     anomalies = anomaly_quality(
-        model, statistics, test, uncalibrated, others, CLASS_NAMES
+        model, statistics, test, uncalibrated, others, model.class_names
     )
     classification = classification_quality(model, statistics, uncalibrated)
     quality["anomalies"] = asdict(anomalies) | asdict(classification)
-    card = model.card | {"quality": quality}
+    milliseconds = milliseconds_per_image(model)
+    cost = model.card["cost"] | {"milliseconds_per_image": milliseconds}
+    card = model.card | {"quality": quality, "cost": cost}
     write_card(model.folder, card)
     write_measures(model.folder, measures(card))
     return card

@@ -22,12 +22,12 @@ PROBE_ITERATIONS = 1000  # an upper limit; far fewer are needed
 class FeatureQuality:
     """Accuracy on test images of classifiers fitted to training images' means.
 
-    nearest_neighbors_accuracy: of k-NN with k = 15.
+    knn_accuracy: of k-NN with k = 15.
     linear_probe_accuracy: of logistic regression.
     Both are None where the training images are of one class.
     """
 
-    nearest_neighbors_accuracy: float | None
+    knn_accuracy: float | None
     linear_probe_accuracy: float | None
 
 

@@ -30,5 +30,5 @@ def model_quality(
     features = feature_quality(model, train, test)
     samples = sample_qualities(model, statistics, train, test, classifier)
     quality: Quality = asdict(autoencoder) | asdict(features)
-    quality["pictures"] = {name: asdict(samples[name]) for name in samples}
+    quality["image_sets"] = {name: asdict(samples[name]) for name in samples}
     return quality

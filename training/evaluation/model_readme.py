@@ -36,8 +36,8 @@ def measures(card: Card) -> str:
     quality = card["quality"]
     anomalies = quality["anomalies"]
     tables = [model_table(card), image_table(quality)]
-    if anomalies["pictures"]:
-        tables.append(detection_table(anomalies["pictures"]))
+    if anomalies["out_of_distribution"]:
+        tables.append(detection_table(anomalies["out_of_distribution"]))
     tables.append(false_alarm_table(anomalies))
     return "\n".join(tables)
 
@@ -94,7 +94,7 @@ def autoencoder_figures(card: Card, quality: Measures) -> Figures:
 
 def feature_figures(quality: Measures) -> Figures:
     """Return the features' measures, if there are classes."""
-    neighbors = quality["nearest_neighbors_accuracy"]
+    neighbors = quality["knn_accuracy"]
     if neighbors is None:
         return
     yield f"k-NN accuracy on posterior means, k = {NEIGHBORS}", f"{neighbors:.2%}"
@@ -104,14 +104,14 @@ def feature_figures(quality: Measures) -> Figures:
 
 def classification_figures(anomalies: Measures) -> Figures:
     """Return the class probabilities' measures, if there are classes."""
-    if "class_accuracy" not in anomalies:
+    if "classification_accuracy" not in anomalies:
         return
     images = f"on the {uncalibrated_images(anomalies)}"
-    accuracy = anomalies["class_accuracy"]
+    accuracy = anomalies["classification_accuracy"]
     name = "classification accuracy of the latent mixtures"
     yield f"{name}, {images}", f"{accuracy:.2%}"
-    entropy = anomalies["class_cross_entropy"]
-    error = anomalies["class_calibration_error"]
+    entropy = anomalies["cross_entropy"]
+    error = anomalies["expected_calibration_error"]
     name = "cross-entropy and expected calibration error of the class probabilities"
     yield f"{name}, {images}", f"{entropy:.3f} nats, {error:.1%}"
 
@@ -123,11 +123,11 @@ def uncalibrated_images(anomalies: Measures) -> str:
 
 def image_table(quality: Measures) -> str:
     """Return the table of real images, reconstructions and samples."""
-    images = quality["pictures"]
+    images = quality["image_sets"]
     real_distance = images[TRAINING_IMAGES]["frechet_distance"]
     rows = image_rows(images, real_distance)
     if "linear" in quality:
-        linear = image_rows(quality["linear"]["pictures"], real_distance)
+        linear = image_rows(quality["linear"]["image_sets"], real_distance)
         rows.extend([f"linear: {name}", *cells] for name, *cells in linear[2:])
     return table(IMAGE_COLUMNS, rows)
 
@@ -137,9 +137,9 @@ def image_rows(images: dict[str, Measures], real_distance: float) -> list[list[s
     rows = []
     for name, measured in images.items():
         distance = measured["frechet_distance"]
-        agreement = measured["class_agreement"]
-        nearest = measured["nearest_training_image"]
-        closest = measured["nearest_training_image_closest"]
+        agreement = measured["classification_accuracy"]
+        nearest = measured["nearest_training_distance"]
+        closest = measured["nearest_training_distance_1st_percentile"]
         row = [
             name,
             f"{distance:.2f}",
@@ -156,14 +156,15 @@ def detection_table(images: dict[str, Measures]) -> str:
     rows = []
     for name, measured in images.items():
         auroc = measured["auroc"]
-        alarms = measured["alarms"]
-        rows.append([name, f"{auroc:.4f}", f"{alarms:.1%}"])
+        rate = measured["detection_rate"]
+        rows.append([name, f"{auroc:.4f}", f"{rate:.1%}"])
     return table(DETECTION_COLUMNS, rows)
 
 
 def false_alarm_table(anomalies: Measures) -> str:
     """Return the table of false alarms, by class."""
-    rates = {"all": anomalies["alarms"]} | anomalies["alarms_by_class"]
+    rates = {"all": anomalies["false_alarm_rate"]}
+    rates |= anomalies["false_alarm_rate_by_label"]
     columns = [f"the {uncalibrated_images(anomalies)}"]
     columns.extend(rates)
     row = ["false-alarm rate at the 99th percentile"]

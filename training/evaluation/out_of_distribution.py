@@ -29,11 +29,11 @@ class Detection:
     """Detection of one kind of out-of-distribution images.
 
     auroc: area under the ROC curve, these images against all test images.
-    alarms: detection rate, the fraction of these images above the threshold.
+    detection_rate: the fraction of these images above the threshold.
     """
 
     auroc: float
-    alarms: float
+    detection_rate: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +42,16 @@ class AnomalyQuality:
 
     The threshold is the 99th percentile of the calibration images' scores.
 
-    pictures: detection of each kind of out-of-distribution images, by name.
+    out_of_distribution: detection of each kind of other images, by name.
     images: number of test images not used for calibration.
-    alarms: false-alarm rate, the fraction of these images above the threshold.
-    alarms_by_class: the same for each class, by its name.
+    false_alarm_rate: the fraction of these images above the threshold.
+    false_alarm_rate_by_label: the same for each class, by its name.
     """
 
-    pictures: dict[str, Detection]
+    out_of_distribution: dict[str, Detection]
     images: int
-    alarms: float
-    alarms_by_class: dict[str, float]
+    false_alarm_rate: float
+    false_alarm_rate_by_label: dict[str, float]
 
 
 def anomaly_quality(  # noqa: PLR0913, PLR0917 - everything that a measure depends on
@@ -83,10 +83,10 @@ def anomaly_quality(  # noqa: PLR0913, PLR0917 - everything that a measure depen
     scores = image_scores(model, statistics, uncalibrated.pixels())
     rates = alarm_rates_by_class(scores, uncalibrated.labels, threshold)
     return AnomalyQuality(
-        pictures=detections,
+        out_of_distribution=detections,
         images=len(uncalibrated),
-        alarms=alarm_rate(scores, threshold),
-        alarms_by_class={
+        false_alarm_rate=alarm_rate(scores, threshold),
+        false_alarm_rate_by_label={
             class_names[label]: rate for label, rate in rates.items() if class_names
         },
     )

@@ -30,17 +30,17 @@ class SampleQuality:
 
     frechet_distance: to the test images, on the classifier's features. That of training
         images is the real-versus-real distance: two sets of real images differ by it.
-    class_agreement: fraction classified as their label; for test images this is the
+    classification_accuracy: fraction classified as their label; for test images this is the
         classifier's accuracy. None without labels.
-    nearest_training_image: mean Euclidean distance to the nearest training image, of
+    nearest_training_distance: mean Euclidean distance to the nearest training image, of
         pixels in [0, 1].
-    nearest_training_image_closest: 1st percentile of that distance.
+    nearest_training_distance_1st_percentile: 1st percentile of that distance.
     """
 
     frechet_distance: float
-    class_agreement: float | None
-    nearest_training_image: float
-    nearest_training_image_closest: float
+    classification_accuracy: float | None
+    nearest_training_distance: float
+    nearest_training_distance_1st_percentile: float
 
 
 def sample_qualities(
@@ -65,12 +65,12 @@ def sample_qualities(
         pixels = images.pixels.flatten(start_dim=1)
         distances = nearest_distances(pixels, train_pixels)
         closest = distances.quantile(LOW_QUANTILE)
-        class_agreement = None
+        classification_accuracy = None
         if images.labels is not None and train.has_classes:
-            class_agreement = agreement(classes, images.labels)
+            classification_accuracy = agreement(classes, images.labels)
         return SampleQuality(
             frechet_distance(features.numpy(), test_features),
-            class_agreement,
+            classification_accuracy,
             distances.mean().item(),
             closest.item(),
         )

@@ -11,7 +11,6 @@ from training.artifact.latent_statistics import LatentStatistics, read_statistic
 from training.artifact.model_card import ModelError
 from training.data.images import LabelledImages
 from training.data.mnist import fashion_mnist
-from training.evaluation.evaluate import CLASS_NAMES
 from training.evaluation.ood_images import out_of_distribution_images
 from training.evaluation.out_of_distribution import (
     AnomalyQuality,
@@ -30,7 +29,9 @@ def quality_of(
     """Measure on digits, the second half of which was not used for calibration."""
     _, uncalibrated = test.halves()
     others = out_of_distribution_images(test, fashion)
-    return anomaly_quality(model, statistics, test, uncalibrated, others, CLASS_NAMES)
+    return anomaly_quality(
+        model, statistics, test, uncalibrated, others, model.class_names
+    )
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +49,16 @@ def test_the_shipped_model_detects_garments(
     garments = fashion_mnist(fashion_mnist_folder)
     quality = quality_of(model, read_statistics(model), test_digits, garments)
 
-    assert quality.pictures["Fashion-MNIST"].auroc >= 0.98
-    assert quality.pictures["Fashion-MNIST"].alarms >= 0.98
+    assert quality.out_of_distribution["Fashion-MNIST"].auroc >= 0.98
+    assert quality.out_of_distribution["Fashion-MNIST"].detection_rate >= 0.98
 
 
 def test_the_shipped_model_detects_noise(shipped: AnomalyQuality) -> None:
     """Noise is always detected, rotated digits less often."""
-    assert shipped.pictures["uniform noise"] == Detection(auroc=1.0, alarms=1.0)
-    assert 0.5 < shipped.pictures["digits rotated by 90°"].auroc < 1
+    assert shipped.out_of_distribution["uniform noise"] == Detection(
+        auroc=1.0, detection_rate=1.0
+    )
+    assert 0.5 < shipped.out_of_distribution["images rotated by 90°"].auroc < 1
 
 
 def test_the_shipped_model_has_few_false_alarms(
@@ -63,12 +66,12 @@ def test_the_shipped_model_has_few_false_alarms(
 ) -> None:
     """About 1 % of new digits give an alarm; the total is the mean over the classes."""
     assert shipped.images == 500
-    assert shipped.alarms < 0.03
+    assert shipped.false_alarm_rate < 0.03
     rates = [
-        shipped.alarms_by_class[str(label)]
+        shipped.false_alarm_rate_by_label[str(label)]
         for label in test_digits.halves()[1].labels.tolist()
     ]
-    assert sum(rates) / len(rates) == pytest.approx(shipped.alarms)
+    assert sum(rates) / len(rates) == pytest.approx(shipped.false_alarm_rate)
 
 
 def test_calibration_digits_lie_on_their_quantiles(

@@ -50,10 +50,14 @@ def test_real_digits_measure_as_such(
     test, train = qualities[TEST_IMAGES], qualities[TRAINING_IMAGES]
 
     assert test.frechet_distance == pytest.approx(0, abs=0.01)
-    assert test.class_agreement == accuracy(classifier, test_digits)
-    assert test.nearest_training_image > test.nearest_training_image_closest > 1
+    assert test.classification_accuracy == accuracy(classifier, test_digits)
+    assert (
+        test.nearest_training_distance
+        > test.nearest_training_distance_1st_percentile
+        > 1
+    )
     assert train.frechet_distance > 0
-    assert train.nearest_training_image == pytest.approx(0, abs=0.05)
+    assert train.nearest_training_distance == pytest.approx(0, abs=0.05)
 
 
 def test_samples_of_a_barely_trained_model_are_far_from_digits(
@@ -64,8 +68,8 @@ def test_samples_of_a_barely_trained_model_are_far_from_digits(
 
     for name in (RECONSTRUCTIONS, PRIOR_SAMPLES, MIXTURE_SAMPLES, CLASS_SAMPLES):
         assert qualities[name].frechet_distance > 10 * real_distance
-    assert qualities[PRIOR_SAMPLES].class_agreement is None
-    assert 0 < (qualities[CLASS_SAMPLES].class_agreement or 0) < 1
+    assert qualities[PRIOR_SAMPLES].classification_accuracy is None
+    assert 0 < (qualities[CLASS_SAMPLES].classification_accuracy or 0) < 1
 
 
 def test_the_nearest_digit_is_found() -> None:
