@@ -220,7 +220,7 @@ def evaluation_digits(
 ) -> tuple[LabelledImages, LabelledImages]:
     """Return the digits that a model was fitted to, and those to evaluate it on."""
     train = source.load("train", data)
-    fitted_count = exported.card["data"]["training_images"]
+    fitted_count = exported.card["data"]["images"]["train"]
     fitted = train.first(fitted_count)
     if held_out:
         return fitted, train.after(fitted_count)

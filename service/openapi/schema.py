@@ -123,7 +123,7 @@ def describe_model(model: ServedModel) -> str:
         f"**{card.name}**, a variational autoencoder of {card.parameters:,} "
         f"parameters, encodes an image of {shape.width} x {shape.height} pixels to a "
         f"point of a latent space of {card.latent_size} dimensions, and decodes it. It "
-        f"was trained on {card.data.training_images:,} images of {card.data.name}."
+        f"was trained on {card.data.images.train:,} images of {card.data.name}."
     )
 
 

@@ -2,18 +2,19 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import onnx
-import torch
 from PIL import Image
 from torch import Tensor
 
-from training.artifact.anomaly import calibrate
+from training.artifact.anomaly import fit_calibrated
 from training.artifact.architecture import Architecture, read_architecture
-from training.artifact.latent_statistics import STATISTICS_FILE, LatentStatistics, fit
+from training.artifact.inference import TorchAutoencoder
+from training.artifact.latent_statistics import STATISTICS_FILE, LatentStatistics
 from training.artifact.model_card import (
     FORMAT_VERSION,
     Card,
@@ -24,6 +25,7 @@ from training.artifact.model_card import (
 from training.artifact.onnx_graphs import decoder_graph, encoder_graph
 from training.artifact.parity import max_difference
 from training.artifact.readme import NOT_MEASURED, write_measures
+from training.data.image_format import ImageFormat
 from training.data.images import LabelledImages
 from training.data.mnist import DataSource
 from training.files import create_writable_folder, write_file
@@ -38,6 +40,8 @@ ENCODER_FILE = "encoder.onnx"
 DECODER_FILE = "decoder.onnx"
 PARITY_TOLERANCE = 1e-5
 EXAMPLE_COUNT = 2
+VERSION = "1"  # of a model that is exported for the first time
+COLORS = {1: "grey", 3: "sRGB"}  # by the number of channels
 
 
 def export(
@@ -67,7 +71,9 @@ def export(
     layers = read_architecture(encoder, decoder)
     name = folder.resolve().name
     card = describe_model(name, model, layers, state)
-    card |= describe_data(source, state)
+    card |= describe_images(source.format)
+    card |= describe_labels(source.class_names, train.first(state["images"]))
+    card |= describe_data(source, state, test)
     card |= describe_files(files)
     card |= describe_examples(test)
     write_model(folder, files, card)
@@ -108,18 +114,8 @@ def fit_statistics(
     objective = Objective(recipe.objective, recipe.c)
     fitted = train.first(state["images"])
     calibration, _ = test.halves()
-    pixels = calibration.pixels()
-    with torch.inference_mode():
-        mean, log_variance = model.encoder(fitted.pixels())
-        latents, _ = model.encoder(pixels)
-        decoded = model.decoder(latents)
-        loss = objective.loss_of_decoded(pixels, decoded)
-    statistics = fit(
-        mean.numpy(),
-        log_variance.numpy(),
-        fitted.labels.numpy(),
-    )
-    return calibrate(statistics, loss, latents, calibration.labels)
+    autoencoder = TorchAutoencoder(model, objective)
+    return fit_calibrated(autoencoder, fitted, calibration)
 
 
 def describe_model(
@@ -133,13 +129,46 @@ def describe_model(
     return {
         "format_version": FORMAT_VERSION,
         "name": name,
-        "image_shape": list(model.image_shape),
+        "version": VERSION,
+        "licence": None,
         "latent_size": model.latent_size,
         "parameters": layers.parameters,
-        "architecture": layers.to_card(),
+        "layers": layers.to_card(),
         "objective": pop_objective(recipe),
         "training": recipe,
+        "cost": {
+            "multiply_adds": layers.multiply_adds(),
+            "milliseconds_per_image": None,
+        },
     }
+
+
+def describe_images(image_format: ImageFormat) -> Card:
+    """Return the card's description of the images, and of the way to bring others to it."""
+    background = image_format.background
+    return {
+        "image": {
+            "channels": image_format.channels,
+            "height": image_format.height,
+            "width": image_format.width,
+            "color": COLORS[image_format.channels],
+        },
+        "fit": {
+            "method": image_format.fit,
+            "background": None if background is None else list(background),
+            "resampling": "hamming" if image_format.fit == "ink" else "lanczos",
+        },
+    }
+
+
+def describe_labels(class_names: Sequence[str], fitted: LabelledImages) -> Card:
+    """Return the card's classes: names, and numbers of images the model was fitted to."""
+    counts = fitted.labels.bincount(minlength=len(class_names)).tolist()
+    labels = [
+        {"name": name, "images": count}
+        for name, count in zip(class_names, counts, strict=False)
+    ]
+    return {"labels": labels}
 
 
 def pop_objective(recipe: dict[str, Any]) -> Card:
@@ -155,14 +184,23 @@ def pop_objective(recipe: dict[str, Any]) -> Card:
     return objective
 
 
-def describe_data(source: DataSource, state: State) -> Card:
+def describe_data(source: DataSource, state: State, test: LabelledImages) -> Card:
     """Return the card's description of the data; the quality is not yet measured."""
-    data = {
-        "name": source.name,
-        "training_images": state["images"],
-        "sha256": dict(source.files),
+    calibration, others = test.halves()
+    images = {
+        "train": state["images"],
+        "calibration": len(calibration),
+        "test": len(others),
     }
-    return {"data": data, "quality": None}
+    described: Card = {
+        "name": source.name,
+        "source": source.origin,
+        "images": images,
+        "sha256": dict(source.files),
+        "licence": None,
+        "skipped": [],
+    }
+    return {"title": source.title, "data": described, "quality": None}
 
 
 def describe_files(files: Files) -> Card:
@@ -177,10 +215,10 @@ def describe_files(files: Files) -> Card:
     }
 
 
-def describe_examples(digits: LabelledImages) -> Card:
-    """Return the card's example images: the first digits, as base64 PNGs."""
-    images = digits.images[:EXAMPLE_COUNT, 0]
-    return {"examples": [png_base64(image) for image in images]}
+def describe_examples(images: LabelledImages) -> Card:
+    """Return the card's example images: the first ones, as base64 PNGs."""
+    examples = images.images[:EXAMPLE_COUNT]
+    return {"examples": [png_base64(image) for image in examples]}
 
 
 def write_model(
@@ -197,9 +235,12 @@ def write_model(
 
 
 def png_base64(image: Tensor) -> str:
-    """Return a uint8 image (height, width) as a base64 PNG."""
+    """Return a uint8 image (channels, height, width) as a base64 PNG."""
     content = io.BytesIO()
-    picture = Image.fromarray(image.numpy())
+    levels = image.movedim(0, 2).numpy()
+    if len(image) == 1:
+        levels = levels[:, :, 0]
+    picture = Image.fromarray(levels)
     picture.save(content, format="PNG", optimize=True)
     encoded = base64.b64encode(content.getvalue())
     return encoded.decode("ascii")

@@ -14,6 +14,7 @@ from training.data.cache_folder import cache_folder
 from training.data.download import DOWNLOAD_ERRORS, fetch
 from training.data.errors import DataError
 from training.data.idx import find_idx, gunzip, parse_idx
+from training.data.image_format import ImageFormat
 from training.data.images import LabelledImages
 from training.files import write_file
 
@@ -24,6 +25,7 @@ MNIST_FILES = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+MNIST_FORMAT = ImageFormat(channels=1, height=28, width=28, fit="ink")
 MNIST_MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -43,11 +45,19 @@ class DataSource:
 
     files: name and SHA-256 of the uncompressed content of each.
     mirrors: addresses of folders to download from, tried in order.
+    title: kind of images, for people.
+    origin: publication of the data set.
+    format: shape of the images.
+    class_names: indexed by the labels.
     """
 
     name: str = "MNIST"
     files: Mapping[str, str] = field(default_factory=lambda: MNIST_FILES)
     mirrors: tuple[str, ...] = MNIST_MIRRORS
+    title: str = "Handwritten digits"
+    origin: str = "LeCun, Cortes & Burges 1998, http://yann.lecun.com/exdb/mnist"
+    format: ImageFormat = MNIST_FORMAT
+    class_names: tuple[str, ...] = tuple("0123456789")
 
     def load(self, split: str, folder: Path | None = None) -> LabelledImages:
         """Read the split ``train`` or ``t10k``.

@@ -81,8 +81,11 @@ def test_the_card_describes_the_training(
     }
     assert card["data"] == {
         "name": "sample",
-        "training_images": 512,
+        "source": source.origin,
+        "images": {"train": 512, "calibration": 500, "test": 500},
         "sha256": source.files,
+        "licence": None,
+        "skipped": [],
     }
     assert card["quality"] is None
 
