@@ -106,14 +106,13 @@ def export(
     test_size: options.ExportTestSize = None,
 ) -> None:
     """Export to ONNX with statistics and model card, after a check against PyTorch."""
-    train = context.obj.load("train", data)
-    test = context.obj.load("t10k", data)
-    test = test.first(test_size)
-    kl_divergence = check_trained(checkpoint, test)
-    difference = exporting.export(checkpoint, model, context.obj, train, test)
+    digits = context.obj.data_set(data, test_size)
+    kl_divergence = check_trained(checkpoint, digits.test)
+    difference = exporting.export(checkpoint, model, digits)
+    count = len(digits.calibration) + len(digits.test)
     typer.echo(
         f"{model}: largest difference from PyTorch {difference:.1e} "
-        f"over {len(test)} test digits"
+        f"over {count} test digits"
     )
     warn_if_collapsed(kl_divergence)
 

@@ -12,6 +12,7 @@ class DataSet:
 
     Attributes:
         name: Shown in the model card.
+        title: Kind of images, for people.
         source: Origin of the images, as a name or an address; no path.
         format: Shape and colours of the images.
         class_names: Names that labels index, first those with training images. Empty
@@ -27,6 +28,7 @@ class DataSet:
     """
 
     name: str
+    title: str
     source: str
     format: ImageFormat
     class_names: tuple[str, ...]

@@ -162,6 +162,7 @@ class FolderReader:
         name = self.folder.resolve().name
         return DataSet(
             name=name,
+            title=name,
             source=f"folder {name}",
             format=plan.format,
             class_names=class_names,
