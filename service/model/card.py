@@ -58,7 +58,7 @@ class ImageFit(Part):
     resampling: Resampling = Field(description="Filter that scales images.")
 
 
-class Label(Part):
+class CardLabel(Part):
     """A class of the data."""
 
     name: str = Field(min_length=1, max_length=100, description="Name of the class.")
@@ -224,7 +224,7 @@ class ModelCard(Part):
     image: ImageDescription
     fit: ImageFit
     latent_size: PositiveInt = Field(description="Number of values in a latent.")
-    labels: list[Label] = Field(
+    labels: list[CardLabel] = Field(
         description="Classes of the data, in the order of the statistics' numbers; "
         "empty: no classes."
     )

@@ -60,7 +60,14 @@ def subschemas(schema: Json) -> Iterator[Json]:
 
 
 def simplify(schema: Json) -> None:
-    """Say a default, and the length of a list if it is fixed, in words only."""
+    """Say a default, and the length of a list if it is fixed, in words only.
+
+    A label is text, which it may always be.
+    """
+    choices = schema.get("anyOf", [])
+    if choices and all("enum" in choice for choice in choices):
+        del schema["anyOf"]
+        schema.update(choices[0])
     words = [schema["description"]] if "description" in schema else []
     default = schema.pop("default", None)
     if default is not None:

@@ -59,7 +59,7 @@ def test_a_list_of_fixed_length_is_no_tuple(document: Json) -> None:
 @pytest.mark.parametrize(
     ("request_name", "field", "items"),
     [
-        ("GenerateRequest", "digit", "Digits"),
+        ("GenerateRequest", "label", "Labels"),
         ("TraverseRequest", "dimensions", "Dimensions"),
     ],
 )
