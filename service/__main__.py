@@ -5,9 +5,11 @@ from service.server.process import check_system
 
 check_system()
 
+from service.server.docstrings import keep_docstrings
 from service.server.signals import hold_signals
 
 hold_signals()
+keep_docstrings()
 
 import logging
 import sys
