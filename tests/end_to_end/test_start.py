@@ -33,11 +33,11 @@ def test_a_home_folder_is_not_needed() -> None:
 
 def test_python_may_remove_assertions_and_docstrings(tmp_path: Path) -> None:
     """Python's -OO does; the OpenAPI documents, made of docstrings, are the same."""
-    cache = {"PYTHONPYCACHEPREFIX": str(tmp_path)}
+    cache = str(tmp_path)
     documents = []
     for options in ([], ["-OO"]):
         command = [sys.executable, *options, "-m", "service"]
-        service = serve_without_log(*command, **cache)
+        service = serve_without_log(*command, PYTHONPYCACHEPREFIX=cache)
         with service as server, server.client() as client:
             assert client.post("/reconstruct", json=DIGIT).status_code == 200
             responses = [client.get(path) for path in OPENAPI_PATHS]
