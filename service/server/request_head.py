@@ -8,8 +8,8 @@ from typing_extensions import Buffer
 
 from service.server.parser import Header
 
-# The parser takes RTSP and ICE for HTTP. Empty lines may come before the first one.
-HTTP_LINE = re.compile(rb"[\r\n]*[^\r\n]* HTTP/")
+# Its third word is the protocol: the parser takes RTSP and ICE for HTTP.
+HTTP_LINE = re.compile(rb"[^ ]+ +[^ ]+ +HTTP/")
 VERSIONS = frozenset({"1.0", "1.1"})
 REGISTERED_NAME = rb"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+"
 IP_LITERAL = rb"\[[A-Za-z0-9.:_~%-]+\]"
