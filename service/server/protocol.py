@@ -426,11 +426,11 @@ class HttpProtocol(HttpToolsProtocol):
         context = self._context()
         context.status, context.problem = kind.status, kind.name
         body = problem_body(kind, detail, context.request_id)
+        context.bytes_out = len(body)
         self._socket.write(problem_message(kind, context.request_id, body))
         self._socket.flush()
         self._linger()
         if self._in_headers:
-            context.bytes_out = len(body)
             seconds = perf_counter() - self._began_at
             count_request(self._state, context, self._client_address(), "-", seconds)
 
