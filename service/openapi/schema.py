@@ -242,9 +242,9 @@ def example_inputs(backend: Backend, codec: ImageCodec) -> ExampleInputs:
     return ExampleInputs(images, rounded(rows, 2), rounded(means, 3), labels)
 
 
-def rounded(values: Floats, digits: int) -> list[list[float]]:
+def rounded(values: Floats, decimals: int) -> list[list[float]]:
     """Return rows of numbers, rounded for readers."""
-    return [[round(value, digits) for value in row] for row in values.tolist()]
+    return [[round(value, decimals) for value in row] for row in values.tolist()]
 
 
 def set_examples(
