@@ -51,4 +51,5 @@ def test_an_untrained_decoder_can_start_at_the_mean_colour() -> None:
 
     last = network.decoder.convolutions[-1]
     expected = torch.tensor([0.2, 0.5, 0.001])
+    assert isinstance(last.bias, torch.Tensor)
     torch.testing.assert_close(torch.sigmoid(last.bias), expected)
