@@ -8,7 +8,6 @@ from training.requirements import check_requirements, program_name
 
 check_requirements()
 
-from dataclasses import asdict
 from pathlib import Path
 
 import typer
@@ -20,6 +19,7 @@ from training.artifact.exported_model import ExportedModel
 from training.artifact.model_card import ModelError, read_measured_card
 from training.artifact.summary import summary as describe
 from training.console import open_standard_streams, print_error, warn
+from training.creation.baseline import fit_baseline
 from training.creation.checked_export import export_checked
 from training.creation.create import Plan
 from training.creation.create import create as create_model
@@ -54,7 +54,7 @@ from training.fitting.recipe import Recipe, RecipeError
 from training.fitting.run import choose_device, run, warn_if_collapsed
 from training.fitting.run import resume as resume_run
 from training.fitting.tensorboard import epoch_log
-from training.fitting.trainer import Trainer
+from training.fitting.trainers import make_trainer
 
 # Errors that the user can correct.
 USER_ERRORS = (
@@ -82,7 +82,7 @@ def choose_source(context: typer.Context) -> None:
 
 
 @app.command()
-@options.expand(pictures=FolderOptions, recipe=Recipe)
+@options.expand(pictures=FolderOptions, recipe=options.RecipeFields)
 def create(  # noqa: PLR0913 - one parameter an option
     context: typer.Context,
     folder: options.PictureFolder,
@@ -92,15 +92,13 @@ def create(  # noqa: PLR0913 - one parameter an option
     recipe_file: options.RecipeFile = None,  # noqa: ARG001 - its callback reads it
     device: options.Device = "auto",
     pictures: FolderOptions,
-    recipe: Recipe,
+    recipe: options.RecipeFields,
 ) -> None:
     """Make a model of a folder of pictures: train, export, evaluate, describe.
 
     After Ctrl-C the same command goes on.
     """
-    given = {
-        name: value for name, value in asdict(recipe).items() if is_given(context, name)
-    }
+    given = {name: value for name, value in recipe.items() if is_given(context, name)}
     run_folder = options.RUNS / model.resolve().name
     plan = Plan(
         folder=folder,
@@ -138,7 +136,7 @@ def train(  # noqa: PLR0913 - one parameter an option
     images = load_training_images(context.obj, data, pictures)
     images = images.first(train_size)
     create_writable_folder(checkpoint.parent)
-    trainer = Trainer(images, recipe, choose_device(device))
+    trainer = make_trainer(images, recipe, choose_device(device))
     if checkpoint.exists():
         resume_run(trainer, checkpoint)
     with epoch_log(tensorboard) as log:
@@ -196,7 +194,8 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     exported = ExportedModel(model)
     if is_picture_folder(data):
         create_writable_folder(model)
-        card = document(exported, read_pictures(data, pictures))
+        images = read_pictures(data, pictures)
+        card = document(exported, images, fit_baseline(exported, images))
         Console().print(Markdown(measures(card)))
         return
     garments = fashion_mnist(fashion)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
-from training.fitting.recipe import MAX_SEED, read_recipe
+from training.fitting.recipe import MAX_SEED, Recipe, read_recipe
 from training.fitting.run import DeviceName
 
 RUNS = Path("runs")
@@ -19,6 +19,12 @@ MODEL = Path("models/mnist")
 DEMO = Path("demo")
 DEMO_SEED = 4
 MIN_TEST_DIGITS = 2  # one to calibrate with, one to test
+
+
+class RecipeFields(dict[str, Any]):
+    """A recipe's fields as they are on the command line, not checked together."""
+
+    __signature__ = inspect.signature(Recipe)
 
 
 def load_recipe(context: typer.Context, path: Path | None) -> Path | None:

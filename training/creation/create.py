@@ -7,8 +7,9 @@ from typing import Any
 import torch
 import typer
 
+import training
 from training.artifact.exported_model import ExportedModel
-from training.creation.budget import epochs_within
+from training.creation.baseline import fit_baseline
 from training.creation.checked_export import export_checked
 from training.creation.pictures import read_pictures
 from training.creation.run_folder import claim_run_folder
@@ -16,12 +17,18 @@ from training.data.data_set import DataSet
 from training.data.folder_options import FolderOptions
 from training.evaluation.document import document
 from training.files import create_writable_folder
+from training.fitting.budget import epochs_within
 from training.fitting.checkpoint import read_checkpoint
-from training.fitting.recipe import Recipe
+from training.fitting.recipe import Recipe, read_recipe
 from training.fitting.run import resume, run
-from training.fitting.trainer import Trainer
+from training.fitting.trainers import make_trainer
+from training.network.build import NetworkName
 
-MAX_BATCH_SIZE = 32
+RECIPES = Path(training.__file__).parent / "recipes"
+# Of the recipe, for images in colour or of this height.
+LARGE_FIELDS = {"hidden_size": 256, "latent_size": 64}
+LARGE_IMAGE = 128
+SECONDS_PER_MINUTE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +65,15 @@ def create(plan: Plan) -> None:
     checkpoint = claim_run_folder(plan.run, data)
     fit_network(plan, data, checkpoint)
     export_checked(checkpoint, plan.model, data)
-    document(ExportedModel(plan.model), data)
+    exported = ExportedModel(plan.model)
+    document(exported, data, fit_baseline(exported, data))
     typer.echo(f"serve it: vae-service --model {plan.model}")
 
 
 def fit_network(plan: Plan, data: DataSet, checkpoint: Path) -> None:
     """Train, or continue the run that was interrupted."""
     recipe = choose_recipe(plan, data, checkpoint)
-    trainer = Trainer(data.train, recipe, plan.device)
+    trainer = make_trainer(data.train, recipe, plan.device)
     if checkpoint.exists():
         resume(trainer, checkpoint)
     run(trainer, checkpoint, lambda _: None)
@@ -79,14 +87,21 @@ def choose_recipe(plan: Plan, data: DataSet, checkpoint: Path) -> Recipe:
     if checkpoint.exists():
         earlier: Recipe = read_checkpoint(checkpoint)["recipe"]
         return replace(earlier, **plan.recipe)
-    recipe = replace(recipe_for(data), **plan.recipe)
+    fields = default_fields(plan.recipe.get("network", "conv"), data)
+    recipe = Recipe(**fields | plan.recipe)
     if "epochs" in plan.recipe:
         return recipe
-    epochs = epochs_within(plan.minutes, data.train, recipe, plan.device)
-    typer.echo(f"training: {epochs} epochs in about {plan.minutes:g} minutes")
+    seconds = plan.minutes * SECONDS_PER_MINUTE
+    epochs = epochs_within(seconds, data.train, recipe, plan.device)
+    typer.echo(f"training: {epochs} epochs in at most {plan.minutes:g} minutes")
     return replace(recipe, epochs=epochs)
 
 
-def recipe_for(data: DataSet) -> Recipe:
-    """Return the recipe for a data set, without a number of epochs that suits it."""
-    return Recipe(batch_size=min(MAX_BATCH_SIZE, len(data.train)))
+def default_fields(network: NetworkName, data: DataSet) -> dict[str, Any]:
+    """Return the fields of a recipe for a network and a data set."""
+    if network == "mlp":
+        return {}
+    fields: dict[str, Any] = dict(read_recipe(RECIPES / f"{network}.toml"))
+    if data.format.channels > 1 or data.format.height >= LARGE_IMAGE:
+        fields |= LARGE_FIELDS
+    return fields

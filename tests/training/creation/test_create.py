@@ -10,11 +10,7 @@ from service.model.onnx_autoencoder import OnnxAutoencoder
 from tests.samples import DATA
 from tests.training.command import Command
 from tests.training.data.folders import png, pngs, write_tree
-from training.creation.budget import epochs_within
 from training.creation.pictures import is_picture_folder
-from training.data.data_set import DataSet
-from training.fitting.recipe import Recipe
-from training.fitting.run import choose_device
 from training.fitting.trainer import Trainer
 
 TREE = {**pngs("ok", 60), **pngs("bad", 5, 100), "ok/copy.png": png(3)}
@@ -149,12 +145,3 @@ def test_folders_of_pictures_are_told_from_mnists(tmp_path: Path) -> None:
     assert is_picture_folder(pictures)
     for folder in (mixed, other, DATA, tmp_path / "missing", None):
         assert not is_picture_folder(folder)
-
-
-def test_the_time_decides_the_epochs(digits: DataSet) -> None:
-    """Twice the time gives more epochs, no time gives one."""
-    recipe = Recipe(batch_size=64)
-    device = choose_device("cpu")
-
-    assert epochs_within(1e-9, digits.train, recipe, device) == 1
-    assert epochs_within(0.2, digits.train, recipe, device) > 2
