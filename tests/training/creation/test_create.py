@@ -121,7 +121,7 @@ def test_skipped_pictures_are_listed_in_the_card(
 
 def test_the_steps_by_themselves(command: Command, folder: Path) -> None:
     """Train, export, evaluate and demo take a folder of pictures as well."""
-    data = ("--data", folder, "--size", 28)
+    data = ("--data", folder, "--size", 28, "--normal", "ok")
     checkpoint = ("--checkpoint", "runs/parts/checkpoint.pt")
     model = ("--model", "models/parts")
 
@@ -132,6 +132,34 @@ def test_the_steps_by_themselves(command: Command, folder: Path) -> None:
     assert "squared error per pixel" in out
     assert command("demo", *data, *model, "--output", "demo")[0] == 0
     assert len(list(Path("demo").iterdir())) == 3
+
+
+@pytest.mark.parametrize("network", ["mlp", "conv", "linear"])
+@pytest.mark.usefixtures("unmeasured")
+def test_each_network_has_its_defaults(
+    command: Command, folder: Path, network: str
+) -> None:
+    """--network chooses the recipe; --seed and the like change it."""
+    arguments = ("create", folder, "--model", "models/parts", "--minutes", 0.01)
+
+    assert command(*arguments, "--network", network, "--seed", 5)[0] == 0
+
+    training = json.loads(Path("models/parts/model.json").read_text())["training"]
+    assert (training["network"], training["seed"]) == (network, 5)
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_a_recipe_file_wins_over_the_defaults(command: Command, folder: Path) -> None:
+    """Its values count as the user's, and options override them."""
+    recipe = folder / "mine.toml"
+    recipe.write_text("latent_size = 3\nhidden_size = 8\nepochs = 1\n")
+    arguments = ("create", folder, "--model", "models/parts", "--recipe", recipe)
+
+    assert command(*arguments, "--latent-size", 5)[0] == 0
+
+    training = json.loads(Path("models/parts/model.json").read_text())["training"]
+    assert (training["latent_size"], training["hidden_size"]) == (5, 8)
+    assert training["network"] == "conv"
 
 
 def test_folders_of_pictures_are_told_from_mnists(tmp_path: Path) -> None:
