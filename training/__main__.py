@@ -3,6 +3,11 @@
 python -m training {train, export, classifier, evaluate, summary, demo}
 """
 
+# ruff: noqa: E402 - the other imports need the packages that are checked here
+from training.requirements import check_requirements, program_name
+
+check_requirements()
+
 from pathlib import Path
 
 import typer
@@ -252,7 +257,7 @@ def main(
     open_standard_streams()
     keep_freed_memory()
     try:
-        app(args=arguments, obj=source, prog_name="python -m training")
+        app(args=arguments, obj=source, prog_name=program_name())
     except USER_ERRORS as error:
         print_error(error)
         raise SystemExit(1) from None

@@ -239,7 +239,9 @@ class Metrics:
         cell = self._cell["batch",]
         counts = sums[cell : cell + len(BATCHES) + 1]
         total = sums[cell + len(BATCHES) + 1]
-        batch = HistogramMetricFamily("vae_batch_images", "Images of a request.")
+        batch = HistogramMetricFamily(
+            "vae_batch_images", "Images of each answered request."
+        )
         batch.add_metric([], buckets(BATCHES, counts), total)
         yield batch
 

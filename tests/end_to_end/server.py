@@ -126,7 +126,7 @@ def serve(
     ) as process:
         log = Log(process)
         try:
-            url = log.wait_for(r"http://127\.0\.0\.1:\d+")[0]
+            url = log.wait_for(r"http://[0-9.:\[\]]+:\d+")[0]
             yield Server(process, url, log)
         finally:
             process.terminate()

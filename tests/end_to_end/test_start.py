@@ -13,6 +13,7 @@ from tests.end_to_end.server import COMMAND, serve, serve_without_log
 from tests.samples import REPOSITORY, card_examples
 
 DIGIT = {"images": card_examples()[:1]}
+OPENAPI_PATHS = ("/openapi.json", "/docs/openapi.json")
 
 
 @pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
@@ -30,14 +31,21 @@ def test_a_home_folder_is_not_needed() -> None:
         assert client.post("/reconstruct", json=DIGIT).status_code == 200
 
 
-def test_assertions_and_docstrings_are_not_needed(tmp_path: Path) -> None:
-    """Python's -OO removes both."""
-    python, *module = COMMAND
-    command = [python, "-OO", *module]
+def test_python_may_remove_assertions_and_docstrings(tmp_path: Path) -> None:
+    """Python's -OO does; the OpenAPI documents, made of docstrings, are the same."""
     cache = str(tmp_path)
-    service = serve_without_log(*command, PYTHONPYCACHEPREFIX=cache)
-    with service as server, server.client() as client:
-        assert client.post("/reconstruct", json=DIGIT).status_code == 200
+    documents = []
+    for options in ([], ["-OO"]):
+        command = [sys.executable, *options, "-m", "service"]
+        service = serve_without_log(*command, PYTHONPYCACHEPREFIX=cache)
+        with service as server, server.client() as client:
+            assert client.post("/reconstruct", json=DIGIT).status_code == 200
+            responses = [client.get(path) for path in OPENAPI_PATHS]
+        assert [response.status_code for response in responses] == [200, 200]
+        documents.append([response.json() for response in responses])
+
+    plain, optimized = documents
+    assert optimized == plain
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
