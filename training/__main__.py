@@ -111,14 +111,13 @@ def export(
     test_size: options.ExportTestSize = None,
 ) -> None:
     """Export to ONNX with statistics and model card, after a check against PyTorch."""
-    train = context.obj.load("train", data)
-    test = context.obj.load("t10k", data)
-    test = test.first(test_size)
-    kl_divergence = check_trained(checkpoint, test)
-    difference = exporting.export(checkpoint, model, context.obj, train, test)
+    digits = context.obj.data_set(data, test_size)
+    kl_divergence = check_trained(checkpoint, digits.test)
+    difference = exporting.export(checkpoint, model, digits)
+    count = len(digits.calibration) + len(digits.test)
     typer.echo(
         f"{model}: largest difference from PyTorch {difference:.1e} "
-        f"over {len(test)} test digits"
+        f"over {count} test digits"
     )
     warn_if_collapsed(kl_divergence)
 
@@ -225,7 +224,7 @@ def evaluation_digits(
 ) -> tuple[LabelledImages, LabelledImages]:
     """Return the digits that a model was fitted to, and those to evaluate it on."""
     train = source.load("train", data)
-    fitted_count = exported.card["data"]["training_images"]
+    fitted_count = exported.card["data"]["images"]["train"]
     fitted = train.first(fitted_count)
     if held_out:
         return fitted, train.after(fitted_count)

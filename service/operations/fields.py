@@ -4,6 +4,7 @@ Named types appear once in the OpenAPI schema, where ``openapi`` adds the bounds
 loaded model and the settings.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Literal
 
@@ -32,6 +33,9 @@ from service.operations.limits import MAX_UPSCALED_PIXELS, limits_of
 
 DEFAULT_STEPS = 11
 MAX_SCALE = 16
+# Of a message.
+MAX_SHOWN_LABELS = 20
+MAX_SHOWN_CHARACTERS = 20
 FLOAT32 = np.dtype("<f4")
 
 Encoding = Literal["floats", "base64"]
@@ -56,20 +60,35 @@ def check_number(minimum: int, value: int, info: ValidationInfo) -> int:
     return value
 
 
-def check_digit(value: int, info: ValidationInfo) -> int:
+def numeral(value: object) -> object:
+    """Convert a whole number to its numeral, which may be the name of a class."""
+    number = whole_number(value)
+    return str(number) if type(number) is int else value
+
+
+def check_label(value: str, info: ValidationInfo) -> str:
     """Reject a class without latent statistics."""
     labels = limits_of(info).labels
     if not labels:
         raise PydanticCustomError(
-            "digit", "must be absent: the model has no statistics of its classes"
+            "label", "must be absent: the model has no statistics of classes"
         )
     if value not in labels:
         raise PydanticCustomError(
-            "digit",
+            "label",
             "must be one of {labels}; is {value}",
-            {"labels": ", ".join(map(str, labels)), "value": str(value)[:20]},
+            {"labels": first_labels(labels), "value": value[:MAX_SHOWN_CHARACTERS]},
         )
     return value
+
+
+def first_labels(labels: Sequence[str]) -> str:
+    """Return labels as text, and only the number of those after the first 20."""
+    shown = ", ".join(labels[:MAX_SHOWN_LABELS])
+    others = len(labels) - MAX_SHOWN_LABELS
+    if others > 0:
+        return f"{shown} or {others} others"
+    return shown
 
 
 def check_dimension(value: int, info: ValidationInfo) -> int:
@@ -191,8 +210,7 @@ LATENT_FORMS = {
 IMAGE_SCHEMA = {
     "type": "string",
     "contentEncoding": "base64",
-    "description": "Base64 PNG, JPEG, WebP, BMP or GIF (its first frame), of any mode, "
-    "converted to grey.",
+    "description": "Base64 PNG, JPEG, WebP, BMP or GIF (its first frame), of any mode.",
 }
 LATENT_SCHEMA = LATENT_FORMS | {
     "description": "A point of the latent space, whose prior is a standard normal."
@@ -249,21 +267,21 @@ Seed = TypeAliasType(
         BeforeValidator(whole_number),  # last, or the OpenAPI schema loses the bounds
     ],
 )
-Digit = TypeAliasType(
-    "Digit",
+Label = TypeAliasType(
+    "Label",
     Annotated[
-        int,
-        Field(description="A class of the model's data."),
-        AfterValidator(check_digit),
-        BeforeValidator(whole_number),
+        str,
+        Field(description="Name of a class of the model's data."),
+        AfterValidator(check_label),
+        BeforeValidator(numeral),
     ],
 )
-Digits = TypeAliasType(
-    "Digits",
-    Annotated[list[Digit], FailFast(), Field(description="Digits, used in turn.")],
+Labels = TypeAliasType(
+    "Labels",
+    Annotated[list[Label], FailFast(), Field(description="Classes, used in turn.")],
 )
-DigitOrDigits = Annotated[
-    Annotated[Digit, Tag(ONE)] | Annotated[Digits, Tag(SEVERAL)],
+LabelOrLabels = Annotated[
+    Annotated[Label, Tag(ONE)] | Annotated[Labels, Tag(SEVERAL)],
     Discriminator(one_or_several),
     DescribedAsList(),
 ]

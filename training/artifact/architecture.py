@@ -1,6 +1,6 @@
 """The dense layers of a model, read from its ONNX graphs."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import onnx
@@ -24,9 +24,19 @@ class DenseLayer:
         """Number of weights and biases."""
         return self.outputs * self.inputs + self.outputs
 
+    @property
+    def multiply_adds(self) -> int:
+        """Multiplications with additions for one input."""
+        return self.outputs * self.inputs
+
     def to_card(self) -> dict[str, Any]:
         """Return the layer's entry in the model card."""
-        return asdict(self) | {"parameters": self.parameters}
+        return {
+            "type": "dense",
+            "output_shape": [self.outputs],
+            "activation": self.activation,
+            "parameters": self.parameters,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,14 @@ class Architecture:
         sampler = [self.mean, self.log_variance]
         layers = self.encoder + sampler + self.decoder
         return sum(layer.parameters for layer in layers)
+
+    def multiply_adds(self) -> dict[str, int]:
+        """Return each graph's multiplications with additions for one image."""
+        encoder = [*self.encoder, self.mean, self.log_variance]
+        return {
+            "encoder": sum(layer.multiply_adds for layer in encoder),
+            "decoder": sum(layer.multiply_adds for layer in self.decoder),
+        }
 
     def to_card(self) -> dict[str, Any]:
         """Return the layers as the model card lists them."""
