@@ -36,5 +36,5 @@ def is_numeral(label: str) -> bool:
 def remove_labels(schemas: Json) -> None:
     """Remove the fields of labels, which a model without classes rejects."""
     for schema in schemas.values():
-        for name in ("label", "labels"):
-            schema.get("properties", {}).pop(name, None)
+        schema.get("properties", {}).pop("label", None)
+    del schemas["GenerateResponse"]["properties"]["labels"]
