@@ -1,6 +1,6 @@
 """TypeScript clients that others would generate from the OpenAPI document.
 
-openapi-generator, NSwag and Kiota are not tried: they need Java or .NET.
+NSwag and Kiota are not tried: they need .NET.
 """
 
 import json

@@ -49,11 +49,27 @@ def test_a_field_with_a_default_is_not_required(document: Json) -> None:
 def test_a_list_of_fixed_length_is_no_tuple(document: Json) -> None:
     """A plain list of numbers can be assigned to it."""
     lists = [schema for schema in schemas(document) if "items" in schema]
-    numbers, _ = document["components"]["schemas"]["Latent"]["anyOf"]
+    latent = document["components"]["schemas"]["Latent"]
 
-    assert numbers["description"] == "6 items."
+    assert latent["description"].endswith("standard normal. 6 items.")
     for schema in lists:
         assert schema.get("minItems", 0) != schema.get("maxItems")
+
+
+def test_latents_are_lists_of_numbers(document: Json) -> None:
+    """In requests and responses: nothing can ask for base64."""
+    components = document["components"]["schemas"]
+    latent, posterior = components["Latent"], components["PosteriorResponse"]
+    mean, samples = (posterior["properties"][name] for name in ("mean", "samples"))
+    drawn, nothing = samples["anyOf"]
+
+    assert latent["type"] == mean["type"] == drawn["items"]["type"] == "array"
+    assert latent["items"]["type"] == "number"
+    assert mean["items"] == drawn["items"]["items"] == {"type": "number"}
+    assert nothing == {"type": "null"}
+    for schema in schemas(document):
+        assert len(schema.get("anyOf", [])) in {0, 2}
+        assert "encoding" not in schema.get("properties", {})
 
 
 @pytest.mark.parametrize(
