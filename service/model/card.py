@@ -141,9 +141,9 @@ class Data(Part):
     name: str = Field(description="The data set's name.")
     source: str | None = Field(None, description="Origin of the data.")
     images: ImageCounts
-    sha256: str | dict[str, str] = Field(
-        description="SHA-256 of the list of files, or of each file's uncompressed "
-        "content."
+    sha256: dict[str, str] = Field(
+        description="SHA-256 of each file's uncompressed content, or of the list of "
+        "files."
     )
     licence: str | None = Field(None, description="Licence of the data; null: unknown.")
     skipped: list[str] = Field(

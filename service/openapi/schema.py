@@ -19,6 +19,7 @@ from service.imaging.errors import ImageError
 from service.model.autoencoder import Backend, Floats, unit_pixels
 from service.model.errors import ModelLoadError
 from service.model.labels import label_classes
+from service.openapi.labels import describe_labels
 from service.openapi.uploads import describe_uploads
 from service.operations.base import ExampleInputs
 from service.operations.limits import Limits
@@ -116,36 +117,7 @@ def set_bounds(schemas: Json, limits: Limits) -> None:
     schemas["Dimension"].update(minimum=0, maximum=limits.latent_size - 1)
     schemas["Offset"].update(minimum=-bound, maximum=bound)
     schemas["Count"].update(minimum=1, maximum=limits.max_items)
-    if limits.labels:
-        set_labels(schemas["Label"], limits.labels)
-    else:
-        remove_labels(schemas)
-
-
-def set_labels(schema: Json, labels: Sequence[str]) -> None:
-    """Set the names that a label may have. A numeral may also be sent as a number."""
-    names = {"type": "string", "enum": list(labels)}
-    del schema["type"]
-    numbers = [int(label) for label in labels if is_numeral(label)]
-    if numbers:
-        schema["anyOf"] = [names, {"type": "integer", "enum": numbers}]
-    else:
-        schema.update(names)
-
-
-def is_numeral(label: str) -> bool:
-    """Return whether a label is a whole number as JSON writes it."""
-    try:
-        return str(int(label)) == label
-    except ValueError:
-        return False
-
-
-def remove_labels(schemas: Json) -> None:
-    """Remove the fields of labels, which a model without classes rejects."""
-    for schema in schemas.values():
-        for name in ("label", "labels"):
-            schema.get("properties", {}).pop(name, None)
+    describe_labels(schemas, limits.labels)
 
 
 def describe_image(schema: Json, model: ServedModel) -> None:

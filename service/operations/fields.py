@@ -4,7 +4,6 @@ Named types appear once in the OpenAPI schema, where ``openapi`` adds the bounds
 loaded model and the settings.
 """
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Literal
 
@@ -33,9 +32,6 @@ from service.operations.limits import MAX_UPSCALED_PIXELS, limits_of
 
 DEFAULT_STEPS = 11
 MAX_SCALE = 16
-# Of a message.
-MAX_SHOWN_LABELS = 20
-MAX_SHOWN_CHARACTERS = 20
 FLOAT32 = np.dtype("<f4")
 
 Encoding = Literal["floats", "base64"]
@@ -58,37 +54,6 @@ def check_number(minimum: int, value: int, info: ValidationInfo) -> int:
             {"minimum": minimum, "limit": limit, "value": str(value)[:20]},
         )
     return value
-
-
-def numeral(value: object) -> object:
-    """Convert a whole number to its numeral, which may be the name of a class."""
-    number = whole_number(value)
-    return str(number) if type(number) is int else value
-
-
-def check_label(value: str, info: ValidationInfo) -> str:
-    """Reject a class without latent statistics."""
-    labels = limits_of(info).labels
-    if not labels:
-        raise PydanticCustomError(
-            "label", "must be absent: the model has no statistics of classes"
-        )
-    if value not in labels:
-        raise PydanticCustomError(
-            "label",
-            "must be one of {labels}; is {value}",
-            {"labels": first_labels(labels), "value": value[:MAX_SHOWN_CHARACTERS]},
-        )
-    return value
-
-
-def first_labels(labels: Sequence[str]) -> str:
-    """Return labels as text, and only the number of those after the first 20."""
-    shown = ", ".join(labels[:MAX_SHOWN_LABELS])
-    others = len(labels) - MAX_SHOWN_LABELS
-    if others > 0:
-        return f"{shown} or {others} others"
-    return shown
 
 
 def check_dimension(value: int, info: ValidationInfo) -> int:
@@ -267,24 +232,6 @@ Seed = TypeAliasType(
         BeforeValidator(whole_number),  # last, or the OpenAPI schema loses the bounds
     ],
 )
-Label = TypeAliasType(
-    "Label",
-    Annotated[
-        str,
-        Field(description="Name of a class of the model's data."),
-        AfterValidator(check_label),
-        BeforeValidator(numeral),
-    ],
-)
-Labels = TypeAliasType(
-    "Labels",
-    Annotated[list[Label], FailFast(), Field(description="Classes, used in turn.")],
-)
-LabelOrLabels = Annotated[
-    Annotated[Label, Tag(ONE)] | Annotated[Labels, Tag(SEVERAL)],
-    Discriminator(one_or_several),
-    DescribedAsList(),
-]
 Dimension = TypeAliasType(
     "Dimension",
     Annotated[

@@ -23,11 +23,11 @@ from service.operations.base import (
 )
 from service.operations.fields import (
     Count,
-    LabelOrLabels,
     LatentValues,
     Seed,
     latent_values,
 )
+from service.operations.label_fields import LabelOrLabels
 from service.operations.limits import field_error, limits_of
 
 MAX_TEMPERATURE = 3.0

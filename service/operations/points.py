@@ -12,7 +12,8 @@ from service.imaging.codec import DecodedImage
 from service.model.autoencoder import Autoencoder, Floats
 from service.model.labels import label_classes
 from service.operations.base import FitRequest, Location, Request, pixel_batch
-from service.operations.fields import Image, Label, Latent
+from service.operations.fields import Image, Latent
+from service.operations.label_fields import Label
 
 FORMS = ("image", "latent", "label")
 

@@ -186,6 +186,17 @@ class HttpProtocol(HttpToolsProtocol):
             self._client_address(),
             self.held_bytes(),
         )
+        self._state.metrics.add("cut", "memory")
+        self._socket.abort()
+
+    def _cut_unread(self) -> None:
+        log.warning(
+            "connection of %s cut: the client did not read the response within %g s "
+            "(VAE_REQUEST_TIMEOUT_SECONDS)",
+            self._client_address(),
+            self._settings.request_timeout_seconds,
+        )
+        self._state.metrics.add("cut", "unread")
         self._socket.abort()
 
     def _client_address(self) -> str:
@@ -306,7 +317,7 @@ class HttpProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._write_deadline = self.loop.call_later(
-            self._settings.request_timeout_seconds, self.transport.abort
+            self._settings.request_timeout_seconds, self._cut_unread
         )
         self._count_memory()
 

@@ -228,6 +228,7 @@ class Server(uvicorn.Server):
         for connection in connections:
             assert isinstance(connection, HttpProtocol)  # noqa: S101 - for the type
             connection.cut()
+            self._state.metrics.add("cut", "stop")
         for request in self.server_state.tasks:
             request.cancel()
         await asyncio.sleep(POLL_SECONDS)  # they are counted and logged meanwhile

@@ -47,7 +47,8 @@ def tensor(name: str, values: Floats) -> InferInput:
 def test_tritons_client_sends_images_of_three_channels(server: Server) -> None:
     """A batch of all classes is encoded and decoded exactly."""
     images = [np.asarray(color_image(color)) for color in LABELS.values()]
-    pixels = np.stack(images).transpose(0, 3, 1, 2).astype(np.float32) / 255
+    levels = np.stack(images).transpose(0, 3, 1, 2)
+    pixels = levels.astype(np.float32) / np.float32(255)
     with InferenceServerClient(server.url.removeprefix("http://")) as triton:
         config = triton.get_model_config("encoder")
         encoded = triton.infer("encoder", [tensor("pixels", pixels)])

@@ -73,6 +73,42 @@ def wait_until_blocked(process: int, number: signal.Signals) -> None:
         assert time.monotonic() < end
 
 
+# What Python has on Linux and not on macOS, among what a server may use.
+MACOS = """
+import os, runpy, signal, socket, sys
+MISSING = {
+    os: ("eventfd", "memfd_create", "pidfd_open", "pipe2", "sched_getaffinity"),
+    signal: ("pidfd_send_signal", "sigtimedwait", "sigwaitinfo"),
+    socket: ("SOCK_CLOEXEC", "SOCK_NONBLOCK", "TCP_DEFER_ACCEPT", "TCP_QUICKACK"),
+}
+for module, names in MISSING.items():
+    for name in names:
+        if hasattr(module, name):
+            delattr(module, name)
+import service.app  # with the libraries, which need files of macOS
+sys.platform = "darwin"
+sys.argv = ["service", *sys.argv[4:]]
+runpy.run_module("service", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_nothing_is_needed_that_only_linux_has(workers: str) -> None:
+    """A start, requests, a reload and a stop, as on macOS."""
+    macos = [sys.executable, "-c", MACOS]
+    with serve("--workers", workers, through=macos) as server:
+        with server.client() as client:
+            assert client.post("/reconstruct", json=DIGIT).status_code == 200
+        server.process.send_signal(signal.SIGHUP)
+        server.log.wait_for("model reloaded")
+        with server.client() as client:
+            assert client.post("/reconstruct", json=DIGIT).status_code == 200
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(timeout=30) == 0
+
+    assert "Traceback" not in "".join(server.log.lines)
+
+
 WINDOWS = """
 import runpy, sys
 sys.platform = "win32"

@@ -149,3 +149,4 @@ def test_a_model_without_classes_has_a_sampler_of_all_images(
     for name in ("GenerateRequest", "LatentPoint", "Term", "ImageScore"):
         assert "label" not in schemas[name]["properties"]
     assert "labels" not in schemas["GenerateResponse"]["properties"]
+    assert "labels" in schemas["ModelCard"]["properties"]
