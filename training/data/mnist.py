@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from training.data.cache_folder import cache_folder
 from training.data.download import DOWNLOAD_ERRORS, fetch
 from training.data.errors import DataError
 from training.data.idx import find_idx, gunzip, parse_idx
@@ -134,20 +135,3 @@ def fashion_mnist(folder: Path | None) -> LabelledImages | None:
         return None
     source = DataSource("Fashion-MNIST", FASHION_FILES, mirrors=())
     return source.load("t10k", folder or FASHION_FOLDER)
-
-
-def cache_folder() -> Path:
-    """Return the user's cache folder for this project (XDG base directory).
-
-    Raises DataError if the user has no home folder.
-    """
-    given = os.environ.get("XDG_CACHE_HOME")
-    if given:
-        return Path(given) / "vae-service"
-    try:
-        return Path.home() / ".cache" / "vae-service"
-    except RuntimeError as error:
-        raise DataError(
-            "there is no home folder to download to: "
-            "name a folder of the IDX files with --data or $MNIST_DIR"
-        ) from error

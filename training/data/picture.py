@@ -7,7 +7,7 @@ import struct
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageCms
 
 from training.data.image_format import ImageFormat
 
@@ -57,6 +57,7 @@ def fit_picture(image: Image.Image, image_format: ImageFormat) -> Pixels:
 
 def upright(image: Image.Image) -> Image.Image:
     """Return a picture turned and mirrored as its EXIF data say."""
+    image.load()  # the EXIF data of a PNG may come after its pixels
     orientation = read_orientation(image)
     transposition = TRANSPOSITIONS.get(orientation)
     return image if transposition is None else image.transpose(transposition)
@@ -67,7 +68,6 @@ def read_orientation(image: Image.Image) -> int:
 
     Pillow's `ImageOps.exif_transpose` would also follow XMP metadata.
     """
-    image.load()  # the EXIF data of a PNG may come after its pixels
     content = image.info.get("exif", b"")
     exif = Image.Exif()
     try:
@@ -93,6 +93,9 @@ def flatten(image: Image.Image, background: tuple[int, ...]) -> Image.Image:
         red, green, blue = background * (3 // len(background))
         paper = Image.new("RGBA", image.size, (red, green, blue))
         return Image.alpha_composite(paper, image.convert("RGBA"))
+    if image.mode == "LAB":
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        return ImageCms.buildTransform(lab, srgb, "LAB", "RGB").apply(image)
     if image.mode == "CMYK":
         return image.convert("RGB")
     return image
