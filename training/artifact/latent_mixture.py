@@ -34,9 +34,11 @@ class Mixture:
 
 def component_count(mean: Floats) -> int:
     """Return the number of Gaussians for posterior means (count, latent) of a class."""
-    count, latent_size = mean.shape
+    count = len(mean)
+    latent_size: int = mean.shape[1]
     fewest = max(MIN_IMAGES_PER_COMPONENT, IMAGES_PER_DIMENSION * latent_size)
-    return min(COMPONENTS, max(1, count // fewest))
+    enough = count // fewest
+    return min(COMPONENTS, max(1, enough))
 
 
 def pooled_covariance(mean: Floats, labels: Labels) -> Doubles:

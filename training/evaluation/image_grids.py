@@ -200,6 +200,7 @@ def draw(
 
 def displayed(image: Floats) -> Floats:
     """Return a grey image (height, width), or a colour image (height, width, 3)."""
+    shown: Floats = image.transpose(1, 2, 0)
     if len(image) == 1:
-        return image[0]
-    return image.transpose(1, 2, 0)
+        shown = image[0]
+    return shown
