@@ -47,10 +47,5 @@ COPY service service
 COPY models models
 USER 10001:10001
 EXPOSE 8000
-# urllib.request would use a proxy that the environment names; http.client does not.
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["python", "-c", \
-    "import http.client, os, sys; \
-    probe = http.client.HTTPConnection('127.0.0.1', int(os.environ['VAE_PORT']), timeout=2); \
-    probe.request('GET', '/readyz'); \
-    sys.exit(probe.getresponse().status != 200)"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["python", "-m", "service.healthcheck"]
 ENTRYPOINT ["python", "-m", "service"]

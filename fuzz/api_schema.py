@@ -37,7 +37,7 @@ def describe_latents(schemas: dict[str, Schema]) -> None:
 def describe_lists(schemas: dict[str, Schema]) -> None:
     """Allow one item without a list in fields that are described as lists only."""
     for name, field in (
-        ("GenerateRequest", "digit"),
+        ("GenerateRequest", "label"),
         ("TraverseRequest", "dimensions"),
     ):
         properties = schemas[name]["properties"]
@@ -54,10 +54,13 @@ def describe_spellings(operation: Schema) -> None:
         fields += body["schema"].get("properties", {}).values()
     for field in fields:
         if "items" not in field:
-            words = ["", *TRUE, *FALSE] if field.get("type") == "boolean" else [""]
+            spellings: list[str | int] = [""]
+            if field.get("type") == "boolean":
+                # As text, the numbers are spellings, too.
+                spellings += [*TRUE, *FALSE, 0, 1]
             described = dict(field)
             field.clear()
-            field["anyOf"] = [described, {"enum": words}]
+            field["anyOf"] = [described, {"enum": spellings}]
 
 
 def describe_inference(operation: Schema) -> None:

@@ -5,9 +5,11 @@ from service.server.process import check_system
 
 check_system()
 
+from service.server.docstrings import keep_docstrings
 from service.server.signals import hold_signals
 
 hold_signals()
+keep_docstrings()
 
 import logging
 import sys
@@ -34,6 +36,8 @@ from service.settings import Settings
 EXIT_NO_PORT = 1
 EXIT_BAD_SETTINGS = 2
 EXIT_BAD_MODEL = 3
+SECRETS = {"api_keys"}
+MAX_CHARACTERS = 100  # of a value in a message
 
 log = logging.getLogger(__name__)
 
@@ -68,10 +72,18 @@ def read_settings() -> Settings:
 
 
 def describe(error: ErrorDetails) -> str:
-    """Return a validation error as ``setting: message``."""
-    name = ".".join(map(str, error["loc"]))
+    """Return a validation error as ``setting: message``, with the value received.
+
+    The value of a secret is left out, and so is one that a message of ours contains.
+    """
+    location = error["loc"]
     message = error["msg"].removeprefix("Value error, ")
-    return f"{name}: {message}" if name else message
+    if not location:
+        return message
+    if location[0] not in SECRETS and error["type"] != "value_error":
+        message += f"; is {error['input']!r:.{MAX_CHARACTERS}}"
+    name = ".".join(map(str, location))
+    return f"{name}: {message}"
 
 
 def prepare(settings: Settings) -> tuple[RequestMiddleware, list[Listeners]]:

@@ -117,8 +117,8 @@ class Settings(BaseSettings):
         30,
         ge=1,
         allow_inf_nan=False,
-        description="Time after which a worker is replaced whose event loop does not "
-        "respond; with one worker there is nobody to replace it.",
+        description="A worker whose event loop does not respond for so long is "
+        "replaced. Only with two workers or more.",
     )
 
     drain_delay_seconds: float = Field(

@@ -3,7 +3,9 @@
 import os
 import shutil
 import subprocess
+import venv
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -37,8 +39,13 @@ EXTRAS = {
     "mnist_folder",
     "nginx",
     "node_modules",
+    "openapi_generator",
     "promtool",
 }
+GENERATOR_PACKAGES = (
+    *("openapi-generator-cli==7.26.0", "pydantic>=2.11,<3", "python-dateutil>=2.8,<3"),
+    *("typing-extensions>=4.7", "urllib3>=2.7,<3"),
+)
 CALLER = dict(os.environ)  # before pytest_configure hides some of it
 HIDDEN_VARIABLES = {"MNIST_DIR", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"}
 
@@ -125,6 +132,38 @@ def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if subprocess.run(command, cwd=folder, env=environment, check=False).returncode:
         pytest.skip("npm cannot install the packages")
     return folder / "node_modules"
+
+
+@dataclass(frozen=True)
+class OpenapiGenerator:
+    """openapi-generator, and what its clients need.
+
+    python: an interpreter with the packages that its Python clients import.
+    jar: the program, with the libraries that its Java clients import.
+    java, javac: of a JDK.
+    """
+
+    python: Path
+    jar: Path
+    java: str
+    javac: str
+
+
+@pytest.fixture(scope="session")
+def openapi_generator(tmp_path_factory: pytest.TempPathFactory) -> OpenapiGenerator:
+    """openapi-generator, as PyPI has it, in an environment of its own."""
+    package = "default-jdk-headless"
+    java, javac = (find_program(name, package) for name in ("java", "javac"))
+    folder = tmp_path_factory.mktemp("openapi-generator")
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    caller = {"HOME": CALLER.get("HOME", "")}  # pip's own settings are there
+    install = ("-m", "pip", "install", "--quiet", *GENERATOR_PACKAGES)
+    command = [str(python), *install]
+    if subprocess.run(command, env={**os.environ, **caller}, check=False).returncode:
+        pytest.skip("pip cannot install openapi-generator")
+    (jar,) = folder.rglob("openapi-generator.jar")
+    return OpenapiGenerator(python, jar, java, javac)
 
 
 @pytest.fixture(scope="session")

@@ -113,6 +113,24 @@ def store_weights_externally(folder: Path, location: str) -> bytes:
     return content
 
 
+def set_batch_axis(
+    folder: Path, name: str, *, length: int | None = None, axis: str = ""
+) -> None:
+    """Give the batch axis of a graph's inputs and outputs a length, a name or neither.
+
+    The graph's hash in the card is updated.
+    """
+    model = onnx.load(folder / f"{name}.onnx")
+    for tensor in (*model.graph.input, *model.graph.output):
+        dimension = tensor.type.tensor_type.shape.dim[0]
+        dimension.Clear()
+        if length is not None:
+            dimension.dim_value = length
+        elif axis:
+            dimension.dim_param = axis
+    write_graph(folder, name, model.SerializeToString())
+
+
 def write_statistics(folder: Path, content: bytes) -> None:
     """Replace the latent statistics, with their hash in the card."""
     (folder / "statistics.npz").write_bytes(content)
@@ -218,6 +236,10 @@ DAMAGES: list[tuple[Damage, str]] = [
     (
         lambda folder: edit_card(folder, lambda card: card["labels"].pop()),
         r"statistics\.npz: classes has 9, but the card has 9 labels",
+    ),
+    (
+        lambda folder: set_batch_axis(folder, "encoder", length=1),
+        r"encoder\.onnx has the inputs and outputs",
     ),
     (
         lambda folder: (folder / "statistics.npz").unlink(),

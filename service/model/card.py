@@ -58,7 +58,7 @@ class ImageFit(Part):
     resampling: Resampling = Field(description="Filter that scales images.")
 
 
-class Label(Part):
+class CardLabel(Part):
     """A class of the data."""
 
     name: str = Field(min_length=1, max_length=100, description="Name of the class.")
@@ -141,9 +141,9 @@ class Data(Part):
     name: str = Field(description="The data set's name.")
     source: str | None = Field(None, description="Origin of the data.")
     images: ImageCounts
-    sha256: str | dict[str, str] = Field(
-        description="SHA-256 of the list of files, or of each file's uncompressed "
-        "content."
+    sha256: dict[str, str] = Field(
+        description="SHA-256 of each file's uncompressed content, or of the list of "
+        "files."
     )
     licence: str | None = Field(None, description="Licence of the data; null: unknown.")
     skipped: list[str] = Field(
@@ -224,7 +224,7 @@ class ModelCard(Part):
     image: ImageDescription
     fit: ImageFit
     latent_size: PositiveInt = Field(description="Number of values in a latent.")
-    labels: list[Label] = Field(
+    labels: list[CardLabel] = Field(
         description="Classes of the data, in the order of the statistics' numbers; "
         "empty: no classes."
     )

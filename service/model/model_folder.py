@@ -77,10 +77,10 @@ def read_statistics(folder: Path, card: ModelCard) -> LatentStatistics:
 def check_classes(statistics: LatentStatistics, card: ModelCard) -> None:
     """Raise ModelLoadError at a class that the card has no label for."""
     count = max(1, len(card.labels))
-    for label in statistics.labels:
-        if not 0 <= label < count:
+    for number in statistics.class_numbers:
+        if not 0 <= number < count:
             raise ModelLoadError(
-                f"classes has {label}, but the card has {len(card.labels)} labels"
+                f"classes has {number}, but the card has {len(card.labels)} labels"
             )
 
 

@@ -24,7 +24,9 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-Shape = list[str | int]  # an axis of any length has a name
+# ONNX Runtime reports an axis of any length as its name, or None if it has none.
+Shape = list[str | int | None]
+BATCH = "batch"
 
 RUN_ERRORS = (
     ort_errors.EPFail,
@@ -70,8 +72,8 @@ class OnnxAutoencoder(Backend):
         says or does not compute.
         """
         card = read_card(folder)
-        image: Shape = ["batch", *card.image_shape]
-        latent: Shape = ["batch", card.latent_size]
+        image: Shape = [BATCH, *card.image_shape]
+        latent: Shape = [BATCH, card.latent_size]
         encoder = open_graph(
             folder,
             card.graphs.encoder,
@@ -148,9 +150,17 @@ def open_graph(
 
 
 def tensor_shapes(session: onnxruntime.InferenceSession) -> dict[str, Shape]:
-    """Return the shape of each input and output by its name."""
-    tensors = session.get_inputs() + session.get_outputs()
-    return {tensor.name: tensor.shape for tensor in tensors}
+    """Return the shape of each input and output by its name.
+
+    The first axis is called BATCH if it has any length: exporters name it as they like.
+    """
+    shapes: dict[str, Shape] = {}
+    for tensor in session.get_inputs() + session.get_outputs():
+        shape: Shape = list(tensor.shape)
+        if shape and not isinstance(shape[0], int):
+            shape[0] = BATCH
+        shapes[tensor.name] = shape
+    return shapes
 
 
 def create_session(path: Path, content: bytes) -> onnxruntime.InferenceSession:

@@ -34,6 +34,9 @@ SERVER_ERRORS = (500, 501, 503)
 STATUSES = SUCCESSES + CLIENT_ERRORS + SERVER_ERRORS
 STAGES = ("queue", "read", "infer", "write")
 RELOADS = ("ok", "refused")
+# Why connections are cut: their clients read too slowly; all of them hold too much
+# memory; there are as many as open files are allowed; the service stops.
+CUTS = ("unread", "memory", "descriptors", "stop")
 DECADES = [10.0**power for power in range(-4, 1)]
 SECONDS = tuple(factor * decade for decade in DECADES for factor in (1, 2.5, 5)) + (
     10.0,
@@ -56,6 +59,12 @@ COUNTERS = (
         "Time spent waiting, reading requests, in the model, writing responses.",
     ),
     ("reload", "vae_model_reloads", "result", "Reloads of the model."),
+    (
+        "cut",
+        "vae_connections_cut",
+        "reason",
+        "Connections that the service ended without their clients' consent.",
+    ),
 )
 # Counters without labels: key, metric, documentation.
 TOTALS = (
@@ -64,11 +73,6 @@ TOTALS = (
         "timeouts",
         "vae_worker_timeouts",
         "Workers killed because their event loop did not respond.",
-    ),
-    (
-        "closed_idle",
-        "vae_idle_connections_closed",
-        "Idle connections closed to make room for new ones.",
     ),
 )
 
@@ -115,6 +119,7 @@ class Metrics:
         keys += [("problem", name) for name in problems]
         keys += [("stage", stage) for stage in STAGES]
         keys += [("reload", result) for result in RELOADS]
+        keys += [("cut", reason) for reason in CUTS]
         widths = [cells(key) for key in keys]
         starts = accumulate(widths, initial=0)
         self._cell: dict[Key, int] = dict(zip(keys, starts, strict=False))
@@ -239,7 +244,9 @@ class Metrics:
         cell = self._cell["batch",]
         counts = sums[cell : cell + len(BATCHES) + 1]
         total = sums[cell + len(BATCHES) + 1]
-        batch = HistogramMetricFamily("vae_batch_images", "Images of a request.")
+        batch = HistogramMetricFamily(
+            "vae_batch_images", "Images of each answered request."
+        )
         batch.add_metric([], buckets(BATCHES, counts), total)
         yield batch
 

@@ -60,7 +60,13 @@ def subschemas(schema: Json) -> Iterator[Json]:
 
 
 def simplify(schema: Json) -> None:
-    """Say a default, and the length of a list if it is fixed, in words only."""
+    """Leave one type; say defaults, and a list's length if it is fixed, in words only.
+
+    Latents are numbers, not base64: the field that asks for base64 is left out. Labels
+    are text.
+    """
+    schema.get("properties", {}).pop("encoding", None)
+    keep_first_type(schema)
     words = [schema["description"]] if "description" in schema else []
     default = schema.pop("default", None)
     if default is not None:
@@ -71,3 +77,17 @@ def simplify(schema: Json) -> None:
         words.append(f"{length} items.")
     if words:
         schema["description"] = " ".join(words)
+
+
+def keep_first_type(schema: Json) -> None:
+    """Keep the first type of a choice, which a value may always have, and null."""
+    choices = schema.get("anyOf", [])
+    types = [choice for choice in choices if choice.get("type") != "null"]
+    if len(types) < 2:  # noqa: PLR2004 - a choice
+        return
+    if len(types) < len(choices):
+        schema["anyOf"] = [types[0], {"type": "null"}]
+    else:
+        del schema["anyOf"]
+        for name, value in types[0].items():
+            schema.setdefault(name, value)

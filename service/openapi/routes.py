@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import json
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from html import escape
 from importlib.resources import files
@@ -12,10 +14,10 @@ from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from service.api.state import AppState
+from service.api.state import AppState, ServedModel
 from service.api.static_files import ProblemStaticFiles
 from service.openapi.generators import for_generators
 from service.openapi.picture import interpolation_picture
@@ -44,6 +46,9 @@ FIGURE = (
 )
 INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
+# Returns an OpenAPI document as JSON, for a model and the prefix that a proxy adds.
+Document = Callable[[ServedModel, str], bytes]
+
 
 def documentation_routes(app: FastAPI, state: AppState) -> list[BaseRoute]:
     """Return the routes of both documents, the page, and the page's assets."""
@@ -56,21 +61,19 @@ def documentation_routes(app: FastAPI, state: AppState) -> list[BaseRoute]:
         content = await run_in_threadpool(picture_of, state.model)
         return Response(content, media_type="image/png")
 
-    async def schema(request: Request) -> Response:
-        document = await run_in_threadpool(generators_document)
-        return document_response(document, request)
+    # Kept as JSON: they take a tenth of a second to make.
+    @lru_cache(maxsize=1)
+    def complete(_: ServedModel, root: str) -> bytes:
+        return as_json(app.openapi(), root)
 
-    async def page_schema(request: Request) -> Response:
-        document = await run_in_threadpool(app.openapi)  # it takes a tenth of a second
-        return document_response(document, request)
-
-    def generators_document() -> dict[str, Any]:
-        return for_generators(app.openapi())
+    @lru_cache(maxsize=1)
+    def simplified(_: ServedModel, root: str) -> bytes:
+        return as_json(for_generators(app.openapi()), root)
 
     return [
         Route(PAGE, page),
-        Route(SCHEMA, schema),
-        Route(PAGE_SCHEMA, page_schema),
+        document_route(SCHEMA, simplified, state),
+        document_route(PAGE_SCHEMA, complete, state),
         Route(PICTURE, picture),
         Mount(ASSETS, ProblemStaticFiles(directory=str(ASSETS_FOLDER))),
     ]
@@ -93,12 +96,22 @@ def page_response(title: str, root: str) -> Response:
     return HTMLResponse(content, headers=policy)
 
 
-def document_response(document: dict[str, Any], request: Request) -> Response:
-    """Return an OpenAPI document with the prefix that a proxy adds."""
-    root = request.scope.get("root_path", "")
+def document_route(path: str, document: Document, state: AppState) -> Route:
+    """Return the route of an OpenAPI document."""
+
+    async def respond(request: Request) -> Response:
+        root = request.scope.get("root_path", "")
+        content = await run_in_threadpool(document, state.model, root)
+        return Response(content, media_type="application/json")
+
+    return Route(path, respond)
+
+
+def as_json(document: dict[str, Any], root: str) -> bytes:
+    """Return an OpenAPI document, with the prefix that a proxy adds, as JSON."""
     if root:
         document = document | {"servers": [{"url": root}]}
-    return JSONResponse(document)
+    return json.dumps(document, separators=(",", ":")).encode()
 
 
 def page_policy(page: bytes) -> str:

@@ -65,7 +65,7 @@ class ConnectionLimit:
         count = max(1, int(self._max_connections * CLOSED_AT_ONCE))
         for connection in nsmallest(count, idle, key=idle.__getitem__):
             connection.shutdown()
-            self._metrics.add("closed_idle")
+            self._metrics.add("cut", "descriptors")
         self._log()
 
     def _log(self) -> None:

@@ -55,6 +55,8 @@ class RequestMiddleware:
 
         try:
             await self.app(scope, receive, send_with_headers)
+        except asyncio.CancelledError:
+            pass  # the process stops: uvicorn would log a traceback
         except Exception:
             if not context.status:
                 response = problem_response(scope, internal_error())

@@ -37,7 +37,11 @@ from service.server.middleware import count_request, request_context, request_id
 from service.server.parser import RequestParser
 from service.server.problem_message import problem_body, problem_message
 from service.server.request_clock import RequestClock
-from service.server.request_head import RequestHeadError, check_head
+from service.server.request_head import (
+    RequestHeadError,
+    check_head,
+    check_protocol,
+)
 from service.server.sockets import end_output, has_unread_input
 from service.server.transport import ResponseTransport
 from service.server.unparsed_input import (
@@ -80,6 +84,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._input = UnparsedInput()
         self._arriving = False  # a request has begun and is not complete
         self._in_headers = True
+        self._line: Piece = b""  # input from a request's line on, until it is checked
         # Since the request began, or since a piece of its body: then of trailers.
         self._header_bytes = 0
         self._body_bytes = 0
@@ -181,6 +186,17 @@ class HttpProtocol(HttpToolsProtocol):
             self._client_address(),
             self.held_bytes(),
         )
+        self._state.metrics.add("cut", "memory")
+        self._socket.abort()
+
+    def _cut_unread(self) -> None:
+        log.warning(
+            "connection of %s cut: the client did not read the response within %g s "
+            "(VAE_REQUEST_TIMEOUT_SECONDS)",
+            self._client_address(),
+            self._settings.request_timeout_seconds,
+        )
+        self._state.metrics.add("cut", "unread")
         self._socket.abort()
 
     def _client_address(self) -> str:
@@ -223,6 +239,9 @@ class HttpProtocol(HttpToolsProtocol):
     def _parse(self, data: Piece) -> None:
         if not self._arriving:
             self._began_at = perf_counter()
+            self._line = data
+        elif self._in_headers and self._line and not self.headers:
+            self._line = b"".join((self._line, data))
         self._header_bytes += len(data)
         super().data_received(data)  # type: ignore[arg-type]  # it goes to our parser
         if not self._arriving or self._socket.is_closing():
@@ -298,7 +317,7 @@ class HttpProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._write_deadline = self.loop.call_later(
-            self._settings.request_timeout_seconds, self.transport.abort
+            self._settings.request_timeout_seconds, self._cut_unread
         )
         self._count_memory()
 
@@ -360,6 +379,9 @@ class HttpProtocol(HttpToolsProtocol):
         if max_size > self._settings.max_header_bytes:
             self._check_head_size()
         try:
+            if self._line:
+                check_protocol(self._line)
+                self._line = b""
             check_head(self.parser.get_http_version(), self.headers)
         except RequestHeadError as error:
             self._end(BAD_REQUEST, str(error))
@@ -415,11 +437,11 @@ class HttpProtocol(HttpToolsProtocol):
         context = self._context()
         context.status, context.problem = kind.status, kind.name
         body = problem_body(kind, detail, context.request_id)
+        context.bytes_out = len(body)
         self._socket.write(problem_message(kind, context.request_id, body))
         self._socket.flush()
         self._linger()
         if self._in_headers:
-            context.bytes_out = len(body)
             seconds = perf_counter() - self._began_at
             count_request(self._state, context, self._client_address(), "-", seconds)
 

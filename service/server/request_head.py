@@ -4,8 +4,12 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from typing_extensions import Buffer
+
 from service.server.parser import Header
 
+# Its third word is the protocol: the parser takes RTSP and ICE for HTTP.
+HTTP_LINE = re.compile(rb"[^ ]+ +[^ ]+ +HTTP/")
 VERSIONS = frozenset({"1.0", "1.1"})
 REGISTERED_NAME = rb"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+"
 IP_LITERAL = rb"\[[A-Za-z0-9.:_~%-]+\]"
@@ -35,6 +39,15 @@ def check_head(version: str, headers: Iterable[Header]) -> None:
         raise RequestHeadError("the request has more than one Host")
     if hosts == 0 and version == "1.1":
         raise RequestHeadError("the request has no Host")
+
+
+def check_protocol(line: Buffer) -> None:
+    """Check that a request's line is one of HTTP. Raises RequestHeadError.
+
+    line: at least the line, from its beginning.
+    """
+    if not HTTP_LINE.match(line):
+        raise RequestHeadError("the protocol must be HTTP")
 
 
 @lru_cache(maxsize=256)  # most requests name the same one

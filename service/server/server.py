@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 from asyncio import Task
@@ -192,9 +193,11 @@ class Server(uvicorn.Server):
             log.info("stopping")
             await self._wait_while(lambda: True, self._settings.drain_delay_seconds)
             await close_port(listeners, self.servers, self._new_connection)
-        await self._finish_connections()
+        was_cut = not await self._finish_connections()
         if self._state.access_log:
             self._state.access_log.flush()
+        if was_cut or self.force_exit:
+            os._exit(0)  # else Python would wait for the thread that computes
 
     def _new_connection(self) -> HttpProtocol:
         return self._protocol(
@@ -203,19 +206,32 @@ class Server(uvicorn.Server):
             app_state=self.lifespan.state,
         )
 
-    async def _finish_connections(self) -> None:
-        """Wait for open requests, close idle connections, cut what remains."""
+    async def _finish_connections(self) -> bool:
+        """Wait for open requests and close idle connections.
+
+        Return False if connections remain, which are cut.
+        """
         connections = self.server_state.connections
         await self._wait_while(lambda: connections, LINGER_SECONDS)
         grace_seconds = self._settings.drain_grace_seconds
         await self._wait_while(self._close_idle_connections, grace_seconds)
-        if not connections:
-            return
-        log.warning("cut %d connections: drain_grace_seconds is over", len(connections))
-        for connection in list(connections):
+        if connections:
+            await self._cut_connections()
+            return False
+        return True
+
+    async def _cut_connections(self) -> None:
+        """Reject the requests in progress, and count and log them."""
+        connections = list(self.server_state.connections)
+        reason = "second Ctrl-C" if self.force_exit else "drain_grace_seconds is over"
+        log.warning("cut %d connections: %s", len(connections), reason)
+        for connection in connections:
             assert isinstance(connection, HttpProtocol)  # noqa: S101 - for the type
             connection.cut()
-        await asyncio.sleep(POLL_SECONDS)  # their requests are cancelled meanwhile
+            self._state.metrics.add("cut", "stop")
+        for request in self.server_state.tasks:
+            request.cancel()
+        await asyncio.sleep(POLL_SECONDS)  # they are counted and logged meanwhile
 
     def _close_idle_connections(self) -> bool:
         """Close connections without a request; return whether any are open."""

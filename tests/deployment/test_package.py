@@ -95,6 +95,7 @@ def test_the_wheel_installs_both_commands(site: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
         assert "usage" in done.stdout.lower()
+    assert "Usage: vae-train" in done.stdout
 
 
 def test_the_installed_service_reconstructs_a_digit(service: str) -> None:

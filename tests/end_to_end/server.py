@@ -75,6 +75,13 @@ class UnloggedServer:
         """Return an HTTP client of the service."""
         return httpx.Client(base_url=self.url, timeout=30, **options)  # type: ignore[arg-type]  # httpx's own
 
+    def metric(self, series: str) -> float:
+        """Return the value of a metric, such as ``name{label="value"}``."""
+        with self.client() as client:
+            lines = client.get("/metrics").text.splitlines()
+        (value,) = [line.split()[-1] for line in lines if line.startswith(f"{series} ")]
+        return float(value)
+
     def wait_until_ready(self) -> None:
         """Wait until /readyz is 200."""
         end = time.monotonic() + START_SECONDS
@@ -126,7 +133,7 @@ def serve(
     ) as process:
         log = Log(process)
         try:
-            url = log.wait_for(r"http://127\.0\.0\.1:\d+")[0]
+            url = log.wait_for(r"http://[0-9.:\[\]]+:\d+")[0]
             yield Server(process, url, log)
         finally:
             process.terminate()

@@ -9,14 +9,16 @@ from collections import Counter
 from contextlib import AsyncExitStack
 
 import pytest
+from PIL import Image
 
 from tests.end_to_end.connection import Connection, connect, request
 from tests.end_to_end.load import Load
 from tests.end_to_end.server import serve
-from tests.samples import card_examples
+from tests.samples import card_examples, png
 
 DIGIT = request("POST", "/reconstruct", {"images": card_examples()[:1]})
 READY = request("GET", "/readyz")
+METRICS = request("GET", "/metrics")
 LIVE_ONCE = request("GET", "/livez", Connection="close")
 BATCH_ONCE = request(
     "POST", "/reconstruct", {"images": card_examples()[:1] * 64}, Connection="close"
@@ -207,6 +209,44 @@ def test_requests_that_outlast_the_grace_time_are_cut() -> None:
         asyncio.run(run())
         assert server.process.wait(timeout=30) == 0
         server.log.wait_for("cut 1 connections")
+
+
+@pytest.mark.parametrize("reason", ["drain_grace_seconds is over", "second Ctrl-C"])
+def test_a_computation_does_not_delay_the_end(reason: str) -> None:
+    """One that takes 10 s in a thread is left behind; its request is logged."""
+    limits = ("--max-image-pixels", "64000000", "--max-image-bytes", "2000000")
+    grace = "1" if "grace" in reason else "60"
+    with serve("--workers", "1", "--drain-grace-seconds", grace, *limits) as server:
+
+        async def run() -> float:
+            async with connect(server.port) as connection:
+                connection.writer.write(request("POST", "/encode", slow_images()))
+                await connection.writer.drain()
+                async with connect(server.port) as probe:
+                    metrics = b""
+                    while b"vae_requests_in_flight 2.0" not in metrics:
+                        metrics = (await probe.exchange(METRICS)).body
+                server.process.send_signal(signal.SIGINT)
+                await asyncio.to_thread(server.log.wait_for, "stopping")
+                started = time.monotonic()
+                if reason == "second Ctrl-C":
+                    server.process.send_signal(signal.SIGINT)
+                response = await connection.read_response()
+                assert response.status == 503
+                assert await asyncio.to_thread(server.process.wait, 30) == 0
+                return time.monotonic() - started
+
+        assert asyncio.run(run()) < 4
+        server.log.wait_for(f"cut 1 connections: {reason}")
+        server.log.wait_for('"route": "/encode", "status": 503')
+        assert "Traceback" not in "".join(server.log.lines)
+
+
+def slow_images() -> dict[str, list[str]]:
+    """Return a request whose images take 10 s to decode."""
+    paper = Image.new("RGBA", (7000, 7000), "white")
+    paper.paste("black", (1000, 1000, 3000, 6000))
+    return {"images": [png(paper)] * 6}
 
 
 async def begin(connection: Connection, probe: Connection) -> None:

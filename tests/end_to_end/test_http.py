@@ -143,6 +143,9 @@ def test_a_body_is_never_read_as_a_request(server: Server) -> None:
         b"GET /livez HTTP/0.9\r\nHost: a\r\n\r\n",
         b"GET /livez\r\nHost: a\r\n\r\n",
         b"GET /livez HTTP/2.0\r\nHost: a\r\n\r\n",
+        b"OPTIONS / RTSP/1.0\r\n\r\n",
+        b"\r\nGET /livez RTSP/1.0\r\nHost: a\r\nUser-Agent: a HTTP/1.1\r\n\r\n",
+        b"SOURCE /livez ICE/1.0\r\nHost: a\r\n\r\n",
         CHUNKED_HEAD.replace(b" chunked", b" gzip, chunked") + b"\r\n0\r\n\r\n",
     ],
     ids=[
@@ -159,6 +162,9 @@ def test_a_body_is_never_read_as_a_request(server: Server) -> None:
         "HTTP/0.9",
         "no version",
         "HTTP/2.0",
+        "RTSP",
+        "RTSP after an empty line",
+        "ICE",
         "an unknown transfer coding",
     ],
 )
@@ -174,6 +180,24 @@ def test_what_is_not_http_is_rejected(
         check_problem(response, 400, "bad-request")
         assert await connection.ended()
         server.log.wait_for(response.headers["x-request-id"])
+
+    with_connection(server.port, talk)
+
+
+def test_a_line_of_another_protocol_is_rejected_by_the_byte(server: Server) -> None:
+    """Its pieces are put together again."""
+
+    async def talk(connection: Connection) -> None:
+        for byte in b"\r\nGET /livez RTSP/1.0\r\nHost: a\r\n\r\n":
+            connection.writer.write(bytes([byte]))
+            await asyncio.sleep(0.002)
+        check_problem(await connection.read_response(), 400, "bad-request")
+        assert await connection.ended()
+        async with connect(server.port) as other:
+            for byte in b"\r\n" + READY:
+                other.writer.write(bytes([byte]))
+                await asyncio.sleep(0.002)
+            assert (await other.read_response()).status == 200
 
     with_connection(server.port, talk)
 

@@ -91,7 +91,10 @@ def test_single_bytes_do_not_restart_the_clock(server: Server) -> None:
 
 
 def test_a_body_that_stops_arriving_times_out_before_its_time() -> None:
-    """A client holds its memory for seconds, not for all the time of a request."""
+    """A client holds its memory for seconds, not for all the time of a request.
+
+    The rejection is counted and logged once.
+    """
     unfinished = encode_head(20_000) + bytes(19_999)
 
     async def talk(connection: Connection) -> None:
@@ -103,6 +106,8 @@ def test_a_body_that_stops_arriving_times_out_before_its_time() -> None:
 
     with serve("--workers", "1") as server:
         with_connection(server.port, talk)
+        assert server.metric('vae_refusals_total{type="request-timeout"}') == 1
+    assert sum('"status": 408' in line for line in server.log.lines) == 1
 
 
 def test_each_request_has_its_own_time(server: Server) -> None:
@@ -118,7 +123,10 @@ def test_each_request_has_its_own_time(server: Server) -> None:
 
 
 def test_a_client_that_reads_no_responses_is_cut(server: Server) -> None:
-    """It cannot hold memory without end: it asks again and again until it is cut."""
+    """It cannot hold memory without end: it asks again and again until it is cut.
+
+    This is counted and logged.
+    """
 
     async def talk(connection: Connection) -> None:
         connection.writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is a transport that reads
@@ -128,6 +136,8 @@ def test_a_client_that_reads_no_responses_is_cut(server: Server) -> None:
                 await connection.writer.drain()
 
     with_connection(server.port, talk)
+    server.log.wait_for("did not read the response within 0.5 s")
+    assert server.metric('vae_connections_cut_total{reason="unread"}') == 1
 
 
 def test_responses_that_nobody_reads_are_bounded() -> None:
@@ -155,8 +165,11 @@ def test_responses_that_nobody_reads_are_bounded() -> None:
         server.log.wait_for("connection of 127.0.0.1 dropped")
         with_connection(server.port, partial(read_all, asked("last")))
         after = resident_kilobytes(server.process.pid)
+        dropped = server.metric('vae_connections_cut_total{reason="memory"}')
 
     assert after - before < 40_000
+    lines = [line for line in server.log.lines if "dropped: it held" in line]
+    assert len(lines) == dropped > 0
 
 
 async def read_all(content: bytes, connection: Connection) -> None:

@@ -188,6 +188,29 @@ def test_reloads_are_coalesced_and_end_with_the_service(workers: str) -> None:
     assert len(reloads) <= 5
 
 
+def test_requests_that_outlast_the_grace_time_of_a_reload_are_cut() -> None:
+    """Their number is counted and logged."""
+    grace = ("--drain-grace-seconds", "0.5")
+    with serve("--workers", "2", *grace) as server:
+        wait_for_workers(server, 2)
+        retiring = server.workers()
+
+        async def run() -> int:
+            async with connect(server.port) as connection:
+                connection.writer.write(DIGIT[:-1])
+                await connection.writer.drain()
+                async with connect(server.port) as other:
+                    assert (await other.exchange(DIGIT)).status == 200
+                server.process.send_signal(signal.SIGHUP)
+                return (await connection.read_response()).status
+
+        assert asyncio.run(run()) == 503
+        for worker in retiring:
+            wait_for_workers(server, 2, gone=worker)
+        assert server.metric('vae_connections_cut_total{reason="stop"}') == 1
+        server.log.wait_for("cut 1 connections")
+
+
 def test_the_endpoint_exists_only_if_enabled(folder: Path) -> None:
     """It needs a key; without the setting it is 404."""
     with serve(

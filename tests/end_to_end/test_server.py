@@ -236,10 +236,15 @@ def test_help_lists_all_settings() -> None:
 @pytest.mark.parametrize(
     ("flags", "variables", "message"),
     [
-        (["--port", "many"], {}, "port: "),
-        (["--workers", "0"], {}, "workers: "),
+        (["--port", "many"], {}, "parse string as an integer; is 'many'"),
+        (
+            ["--workers", "0"],
+            {},
+            "workers: Input should be greater than or equal to 1; is '0'",
+        ),
         (["--prot", "1"], {}, "--prot"),
-        ([], {"VAE_MAX_ITEMS": "-1"}, "max_items: "),
+        ([], {"VAE_MAX_ITEMS": "-1"}, "equal to 11; is '-1'"),
+        ([], {"VAE_HOST": "a b" * 99}, "is '" + "a b" * 33 + "\n"),
         ([], {"VAE_MAX_ITEM": "20"}, "no such setting: VAE_MAX_ITEM"),
         ([], {"VAE_API_KEYS": "short"}, "api_keys.0: an API key must have 16"),
         (
@@ -254,11 +259,11 @@ def test_help_lists_all_settings() -> None:
 def test_an_invalid_setting_is_one_line_and_exit_code_2(
     flags: list[str], variables: dict[str, str], message: str
 ) -> None:
-    """The line names the setting but no key; there is no traceback."""
+    """The line has the setting and the value, but no key; there is no traceback."""
     ended = run_service(*flags, **variables)
 
     assert ended.returncode == 2
-    assert message in ended.stderr.splitlines()[-1]
+    assert message in ended.stderr.splitlines(keepends=True)[-1]
     assert "short" not in ended.stderr
     assert "Traceback" not in ended.stderr
 

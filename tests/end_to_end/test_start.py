@@ -13,6 +13,7 @@ from tests.end_to_end.server import COMMAND, serve, serve_without_log
 from tests.samples import REPOSITORY, card_examples
 
 DIGIT = {"images": card_examples()[:1]}
+OPENAPI_PATHS = ("/openapi.json", "/docs/openapi.json")
 
 
 @pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
@@ -30,14 +31,21 @@ def test_a_home_folder_is_not_needed() -> None:
         assert client.post("/reconstruct", json=DIGIT).status_code == 200
 
 
-def test_assertions_and_docstrings_are_not_needed(tmp_path: Path) -> None:
-    """Python's -OO removes both."""
-    python, *module = COMMAND
-    command = [python, "-OO", *module]
+def test_python_may_remove_assertions_and_docstrings(tmp_path: Path) -> None:
+    """Python's -OO does; the OpenAPI documents, made of docstrings, are the same."""
     cache = str(tmp_path)
-    service = serve_without_log(*command, PYTHONPYCACHEPREFIX=cache)
-    with service as server, server.client() as client:
-        assert client.post("/reconstruct", json=DIGIT).status_code == 200
+    documents = []
+    for options in ([], ["-OO"]):
+        command = [sys.executable, *options, "-m", "service"]
+        service = serve_without_log(*command, PYTHONPYCACHEPREFIX=cache)
+        with service as server, server.client() as client:
+            assert client.post("/reconstruct", json=DIGIT).status_code == 200
+            responses = [client.get(path) for path in OPENAPI_PATHS]
+        assert [response.status_code for response in responses] == [200, 200]
+        documents.append([response.json() for response in responses])
+
+    plain, optimized = documents
+    assert optimized == plain
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -63,6 +71,42 @@ def wait_until_blocked(process: int, number: signal.Signals) -> None:
         if mask & 1 << (number - 1):
             return
         assert time.monotonic() < end
+
+
+# What Python has on Linux and not on macOS, among what a server may use.
+MACOS = """
+import os, runpy, signal, socket, sys
+MISSING = {
+    os: ("eventfd", "memfd_create", "pidfd_open", "pipe2", "sched_getaffinity"),
+    signal: ("pidfd_send_signal", "sigtimedwait", "sigwaitinfo"),
+    socket: ("SOCK_CLOEXEC", "SOCK_NONBLOCK", "TCP_DEFER_ACCEPT", "TCP_QUICKACK"),
+}
+for module, names in MISSING.items():
+    for name in names:
+        if hasattr(module, name):
+            delattr(module, name)
+import service.app  # with the libraries, which need files of macOS
+sys.platform = "darwin"
+sys.argv = ["service", *sys.argv[4:]]
+runpy.run_module("service", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_nothing_is_needed_that_only_linux_has(workers: str) -> None:
+    """A start, requests, a reload and a stop, as on macOS."""
+    macos = [sys.executable, "-c", MACOS]
+    with serve("--workers", workers, through=macos) as server:
+        with server.client() as client:
+            assert client.post("/reconstruct", json=DIGIT).status_code == 200
+        server.process.send_signal(signal.SIGHUP)
+        server.log.wait_for("model reloaded")
+        with server.client() as client:
+            assert client.post("/reconstruct", json=DIGIT).status_code == 200
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(timeout=30) == 0
+
+    assert "Traceback" not in "".join(server.log.lines)
 
 
 WINDOWS = """

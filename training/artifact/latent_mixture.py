@@ -34,8 +34,9 @@ class Mixture:
 
 def component_count(mean: Floats) -> int:
     """Return the number of Gaussians for posterior means (count, latent) of a class."""
-    count = len(mean)
-    latent_size: int = mean.shape[1]
+    count: int
+    latent_size: int
+    count, latent_size = mean.shape
     fewest = max(MIN_IMAGES_PER_COMPONENT, IMAGES_PER_DIMENSION * latent_size)
     enough = count // fewest
     return min(COMPONENTS, max(1, enough))

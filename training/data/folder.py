@@ -31,6 +31,7 @@ from training.data.picture_files import PictureFiles, find_pictures
 from training.data.placement import find_groups, place_pictures, with_normal
 
 MIN_TRAINING_PICTURES = 10
+LIST_OF_FILES = "list of files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +118,7 @@ class FolderReader:
                 f"{self.folder} has {different} different pictures to train on; "
                 f"at least {MIN_TRAINING_PICTURES} are needed"
             )
-        by_path = {self.folder / name: fact for name, fact in self.facts.items()}
-        training_paths = [self.folder / name for name in train]
-        image_format = choose_format(by_path, training_paths, self.options)
+        image_format = choose_format(self.folder, self.facts, train, self.options)
         return Plan(names, splits, image_format)
 
     def _images(self, plan: Plan) -> Images | None:
@@ -162,6 +161,7 @@ class FolderReader:
         name = self.folder.resolve().name
         return DataSet(
             name=name,
+            title=name,
             source=f"folder {name}",
             format=plan.format,
             class_names=class_names,
@@ -169,7 +169,7 @@ class FolderReader:
             calibration=parts["calibration"],
             test=parts["test"],
             normal=self.layout.normal,
-            sha256=list_hash(self.facts),
+            sha256={LIST_OF_FILES: list_hash(self.facts)},
             skipped=tuple(printable(name) for name in self.broken),
         )
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from training.data.cache_folder import cache_folder
+from training.data.data_set import DataSet
 from training.data.download import DOWNLOAD_ERRORS, fetch
 from training.data.errors import DataError
 from training.data.idx import find_idx, gunzip, parse_idx
@@ -71,6 +72,29 @@ class DataSource:
         return LabelledImages(
             images=torch.from_numpy(images).unsqueeze(1),
             labels=torch.from_numpy(labels).long(),
+        )
+
+    def data_set(
+        self, folder: Path | None = None, test_size: int | None = None
+    ) -> DataSet:
+        """Read both splits; every second test image is for calibration.
+
+        test_size: use only the first test images. Raises DataError as ``load`` does.
+        """
+        train = self.load("train", folder)
+        tests = self.load("t10k", folder).first(test_size)
+        calibration, test = tests.halves()
+        return DataSet(
+            name=self.name,
+            title=self.title,
+            source=self.origin,
+            format=self.format,
+            class_names=self.class_names,
+            train=train,
+            calibration=calibration,
+            test=test,
+            normal=None,
+            sha256=dict(self.files),
         )
 
     def _read(self, name: str, folder: Path | None) -> NDArray[np.uint8]:

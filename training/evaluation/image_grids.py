@@ -200,7 +200,5 @@ def draw(
 
 def displayed(image: Floats) -> Floats:
     """Return a grey image (height, width), or a colour image (height, width, 3)."""
-    shown: Floats = image.transpose(1, 2, 0)
-    if len(image) == 1:
-        shown = image[0]
-    return shown
+    picture: Floats = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+    return picture

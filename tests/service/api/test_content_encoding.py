@@ -2,7 +2,10 @@
 
 import gzip
 import json
+import sys
+import tracemalloc
 import zlib
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -12,9 +15,23 @@ from service.api.errors import ProblemError
 from tests.samples import FIRST
 from tests.service.conftest import Client
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 BODY = json.dumps({"images": [FIRST]}).encode()
+ZSTD = zstd.compress(BODY)
+EMPTY_FRAMES = zstd.compress(b"") * 100
 RAW = zlib.compressobj(wbits=-15)
 JSON = {"Content-Type": "application/json"}
+
+
+def with_window(log: int) -> bytes:
+    """Return the body as a zstd frame whose window has 2 to the power ``log`` bytes."""
+    options: dict[int, int] = {zstd.CompressionParameter.window_log: log}
+    compressor = zstd.ZstdCompressor(options=options)
+    return compressor.compress(BODY) + compressor.flush()
 
 
 def send(client: Client, content: bytes, encoding: str) -> httpx.Response:
@@ -31,6 +48,8 @@ def send(client: Client, content: bytes, encoding: str) -> httpx.Response:
         ("x-gzip", gzip.compress(BODY)),
         ("gzip, identity", gzip.compress(BODY)),
         ("deflate", zlib.compress(BODY)),
+        ("zstd", ZSTD),
+        ("zstd", zstd.compress(BODY, level=19)),
         ("identity", BODY),
         ("Identity", BODY),
         ("", BODY),
@@ -46,7 +65,9 @@ def test_a_body_may_be_compressed(
     assert (response.status_code, response.json()) == (200, expected.json())
 
 
-@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "x", "gzip;q=1"])
+@pytest.mark.parametrize(
+    "encoding", ["br", "gzip, zstd", "gzip, gzip", "x", "gzip;q=1"]
+)
 def test_another_encoding_is_rejected_with_those_accepted(
     client: Client, encoding: str
 ) -> None:
@@ -54,9 +75,9 @@ def test_another_encoding_is_rejected_with_those_accepted(
     response = send(client, BODY, encoding)
 
     assert response.status_code == 415
-    assert response.headers["accept-encoding"] == "gzip, deflate, identity"
+    assert response.headers["accept-encoding"] == "gzip, deflate, zstd, identity"
     assert response.json()["detail"] == (
-        f"Content-Encoding must be gzip, deflate or identity; is {encoding}"
+        f"Content-Encoding must be gzip, deflate, zstd or identity; is {encoding}"
     )
 
 
@@ -90,6 +111,13 @@ def test_a_body_that_unpacks_to_more_than_the_limit_is_too_large(
         ("gzip", zlib.compress(BODY), "not gzip: "),
         ("gzip", gzip.compress(b"no JSON"), "not JSON"),
         ("deflate", gzip.compress(BODY), "not deflate: "),
+        ("zstd", BODY, "not zstd: "),
+        ("zstd", b"", "not zstd: it has no end"),
+        ("zstd", ZSTD[:-1], "not zstd: it has no end"),
+        ("zstd", ZSTD + b"x", "not zstd: data follow its end"),
+        ("zstd", EMPTY_FRAMES, "not zstd: data follow its end"),
+        ("zstd", with_window(24), "not zstd: "),
+        ("zstd", zstd.compress(b"no JSON"), "not JSON"),
         ("deflate", RAW.compress(BODY) + RAW.flush(), "not deflate: "),
     ],
 )
@@ -116,10 +144,29 @@ def test_an_unpacked_body_counts_in_the_budget(client: Client) -> None:
     assert state.body_budget.bytes == 16 * 4096 - 3000
 
 
-def test_no_more_than_the_limit_is_unpacked() -> None:
+@pytest.mark.parametrize(
+    ("encoding", "compress"), [(b"gzip", gzip.compress), (b"zstd", zstd.compress)]
+)
+def test_no_more_than_the_limit_is_unpacked(
+    encoding: bytes, compress: Callable[[bytes], bytes]
+) -> None:
     """A bomb costs as little as the limit."""
-    bomb = gzip.compress(bytes(2**26))
+    bomb = compress(bytes(2**26))
+    tracemalloc.start()
     with pytest.raises(ProblemError, match="more than 1000 bytes"):
-        decompress(bomb, b"gzip", 1000)
-    assert decompress(gzip.compress(bytes(1000)), b"gzip", 1000) == bytes(1000)
+        decompress(bomb, encoding, 1000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 1_000_000
+    assert decompress(compress(bytes(1000)), encoding, 1000) == bytes(1000)
+
+
+def test_a_window_of_8_megabytes_is_accepted(client: Client) -> None:
+    """RFC 9659 asks clients for no larger one."""
+    assert send(client, with_window(23), "zstd").status_code == 200
+
+
+def test_no_encoding_is_one() -> None:
+    """Neither are empty names."""
     assert check_encoding(b" identity , ") == b""

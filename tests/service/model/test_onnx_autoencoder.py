@@ -11,7 +11,13 @@ import pytest
 from service.model.autoencoder import Floats, check_inference
 from service.model.errors import InferenceError, ModelLoadError
 from service.model.onnx_autoencoder import OnnxAutoencoder
-from tests.models import DAMAGES, Damage, edit_card, store_weights_externally
+from tests.models import (
+    DAMAGES,
+    Damage,
+    edit_card,
+    set_batch_axis,
+    store_weights_externally,
+)
 from tests.samples import MODEL, REPOSITORY, FakeAutoencoder
 
 WEIGHTS_FILE = "weights.data"
@@ -90,6 +96,19 @@ def test_an_invalid_folder_is_refused_in_one_line(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("axis", ["N", "batch_size", "s77", ""])
+def test_the_batch_axis_may_have_any_name_or_none(
+    folder: Path, model: OnnxAutoencoder, axis: str
+) -> None:
+    """Exporters other than ours name it as they like."""
+    for name in ("encoder", "decoder"):
+        set_batch_axis(folder, name, axis=axis)
+    other = OnnxAutoencoder.load(folder)
+    latents = np.ones((3, 32), np.float32)
+
+    assert np.array_equal(other.decode(latents), model.decode(latents))
+
+
 @pytest.mark.parametrize("place", ["working folder", "beside the model"])
 @pytest.mark.parametrize("relative", [False, True])
 def test_external_data_is_refused_although_its_file_exists(
@@ -156,7 +175,7 @@ def test_a_folder_without_statistics_is_a_model(folder: Path) -> None:
     edit_card(folder, lambda card: card.pop("statistics"))
     (folder / "statistics.npz").unlink()
 
-    assert OnnxAutoencoder.load(folder).statistics.labels == []
+    assert OnnxAutoencoder.load(folder).statistics.class_numbers == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from service.openapi.generators import subschemas
 from tests.service.conftest import Client
@@ -49,17 +50,33 @@ def test_a_field_with_a_default_is_not_required(document: Json) -> None:
 def test_a_list_of_fixed_length_is_no_tuple(document: Json) -> None:
     """A plain list of numbers can be assigned to it."""
     lists = [schema for schema in schemas(document) if "items" in schema]
-    numbers, _ = document["components"]["schemas"]["Latent"]["anyOf"]
+    latent = document["components"]["schemas"]["Latent"]
 
-    assert numbers["description"] == "6 items."
+    assert latent["description"].endswith("standard normal. 6 items.")
     for schema in lists:
         assert schema.get("minItems", 0) != schema.get("maxItems")
+
+
+def test_latents_are_lists_of_numbers(document: Json) -> None:
+    """In requests and responses: nothing can ask for base64."""
+    components = document["components"]["schemas"]
+    latent, posterior = components["Latent"], components["PosteriorResponse"]
+    mean, samples = (posterior["properties"][name] for name in ("mean", "samples"))
+    drawn, nothing = samples["anyOf"]
+
+    assert latent["type"] == mean["type"] == drawn["items"]["type"] == "array"
+    assert latent["items"]["type"] == "number"
+    assert mean["items"] == drawn["items"]["items"] == {"type": "number"}
+    assert nothing == {"type": "null"}
+    for schema in schemas(document):
+        assert len(schema.get("anyOf", [])) in {0, 2}
+        assert "encoding" not in schema.get("properties", {})
 
 
 @pytest.mark.parametrize(
     ("request_name", "field", "items"),
     [
-        ("GenerateRequest", "digit", "Digits"),
+        ("GenerateRequest", "label", "Labels"),
         ("TraverseRequest", "dimensions", "Dimensions"),
     ],
 )
@@ -71,6 +88,23 @@ def test_one_value_or_several_are_described_as_a_list(
     described = fields[field].get("anyOf", [fields[field]])[0]
 
     assert described["$ref"] == f"#/components/schemas/{items}"
+
+
+@pytest.mark.parametrize("path", OPERATIONS)
+def test_the_examples_fit_the_simpler_schemas(document: Json, path: str) -> None:
+    """Of requests and of responses."""
+    operation = document["paths"][path]["post"]
+    for described in (operation["requestBody"], operation["responses"]["200"]):
+        content = described["content"]["application/json"]
+        schema = content["schema"] | {"components": document["components"]}
+        for example in content["examples"].values():
+            Draft202012Validator(schema).validate(example["value"])
+
+
+def test_the_description_has_no_picture(document: Json) -> None:
+    """Generators copy it into every file."""
+    assert "base64," not in document["info"]["description"]
+    assert len(document["info"]["description"]) < 1000
 
 
 def test_the_other_document_is_left_as_it_is(client: Client) -> None:

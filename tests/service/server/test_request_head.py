@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.server.request_head import RequestHeadError, check_head
+from service.server.request_head import RequestHeadError, check_head, check_protocol
 
 GOOD_HOSTS = (
     b"a",
@@ -80,3 +80,28 @@ def test_only_chunked_is_a_known_transfer_coding(codings: list[bytes]) -> None:
     with pytest.raises(RequestHeadError, match="Transfer-Encoding"):
         check_head("1.1", headers)
     check_head("1.1", [(b"host", b"a"), (b"transfer-encoding", b"Chunked")])
+
+
+@pytest.mark.parametrize(
+    "line", [b"GET / HTTP/1.1\r\n", b"\r\nGET / HTTP/1.0\r\n", b"GET  /a%20b  HTTP/1.1"]
+)
+def test_a_line_of_http_is_accepted(line: bytes) -> None:
+    """With empty lines before it and several spaces in it, as the parser allows."""
+    check_protocol(line)
+    check_protocol(memoryview(line))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"GET / RTSP/1.0\r\n",
+        b"GET / RTSP/1.0\r\nA: b HTTP/1.1\r\n",
+        b"GET /HTTP/ ICE/1.0\r\nHTTP/1.1",
+        b"GET / http/1.1\r\n",
+        b"GET /\r\n",
+    ],
+)
+def test_a_line_of_another_protocol_is_rejected(line: bytes) -> None:
+    """Even if HTTP is named elsewhere."""
+    with pytest.raises(RequestHeadError, match="the protocol must be HTTP"):
+        check_protocol(line)
