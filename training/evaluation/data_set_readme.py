@@ -70,7 +70,7 @@ def readme_text(card: Card, pictures: list[Path]) -> str:
         parts.append(picture("Latent map", MAP_FILE))
         parts.append("Latents of test images, laid out in two dimensions by t-SNE.")
     parts.append("## Limits")
-    parts.extend(f"- {limit}" for limit in limits(card))
+    parts.append("\n".join(f"- {limit}" for limit in limits(card)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -194,16 +194,16 @@ def limits(card: Card) -> Iterator[str]:
 
 
 def sample_limit(images: dict[str, Quality]) -> str:
-    """Return a sentence that compares samples with reconstructions."""
+    """Return sentences on the quality of samples beside that of reconstructions."""
     real = images[TRAINING_IMAGES]["frechet_distance"]
     names = [RECONSTRUCTIONS, MIXTURE_SAMPLES, PRIOR_SAMPLES]
     reconstructions, mixture, prior = (
         images[name]["frechet_distance"] / real for name in names
     )
     return (
-        "Samples are further from real images than reconstructions are: in real-versus-"
-        f"real distances, reconstructions {reconstructions:.1f}, samples from the mixture "
-        f"{mixture:.1f}, samples from the prior {prior:.1f}."
+        "A larger Fréchet distance means less resemblance to real images. In real-versus-"
+        f"real distances it is {reconstructions:.1f} for reconstructions, {mixture:.1f} for "
+        f"samples from the mixture, and {prior:.1f} for samples from the prior."
     )
 
 
