@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from training.artifact.export import export
+from training.artifact.export import COMPARED_IMAGES, export
 from training.data.data_set import DataSet
 from training.data.images import LabelledImages
 from training.fitting.checkpoint import trained_model
@@ -21,7 +21,8 @@ def export_checked(checkpoint: Path, model: Path, data: DataSet) -> None:
     """
     kl_divergence = check_trained(checkpoint, data.test)
     difference = export(checkpoint, model, data)
-    count = len(data.calibration) + len(data.test)
+    parts = (data.calibration, data.test)
+    count = sum(min(len(part), COMPARED_IMAGES) for part in parts)
     typer.echo(
         f"{model}: largest difference from PyTorch {difference:.1e} "
         f"over {count} test images"
