@@ -207,7 +207,7 @@ def card_of(graphs: dict[str, Any], statistics: dict[str, str]) -> dict[str, Any
             "name": "colors",
             "source": None,
             "images": {"train": 100, "calibration": 10, "test": 10},
-            "sha256": "0" * 64,
+            "sha256": {"list of files": "0" * 64},
             "licence": None,
             "skipped": ["broken.png"],
         },

@@ -43,7 +43,7 @@ from training.fitting.recipe import Recipe, RecipeError
 from training.fitting.run import choose_device, run, warn_if_collapsed
 from training.fitting.run import resume as resume_run
 from training.fitting.tensorboard import epoch_log
-from training.fitting.trainer import Trainer
+from training.fitting.trainers import make_trainer
 
 # Errors that the user can correct.
 USER_ERRORS = (
@@ -93,7 +93,7 @@ def train(  # noqa: PLR0913 - one parameter an option
     digits = context.obj.load("train", data)
     digits = digits.first(train_size)
     create_writable_folder(checkpoint.parent)
-    trainer = Trainer(digits, recipe, choose_device(device))
+    trainer = make_trainer(digits, recipe, choose_device(device))
     if checkpoint.exists():
         resume_run(trainer, checkpoint)
     with epoch_log(tensorboard) as log:

@@ -9,23 +9,12 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
-    WithJsonSchema,
     model_validator,
 )
 
 FitMethod = Literal["ink", "stretch", "pad", "crop"]
 Resampling = Literal["hamming", "lanczos"]
 ObjectiveName = Literal["squared-error", "gaussian", "bernoulli", "importance-weighted"]
-# Described as any value: generators of clients handle no choice in a response.
-FileHashes = Annotated[
-    str | dict[str, str],
-    WithJsonSchema(
-        {
-            "description": "SHA-256 of the list of files, as text, or of each file's "
-            "uncompressed content, by its name."
-        }
-    ),
-]
 Level = Annotated[int, Field(ge=0, le=255)]
 
 
@@ -152,7 +141,10 @@ class Data(Part):
     name: str = Field(description="The data set's name.")
     source: str | None = Field(None, description="Origin of the data.")
     images: ImageCounts
-    sha256: FileHashes
+    sha256: dict[str, str] = Field(
+        description="SHA-256 of each file's uncompressed content, or of the list of "
+        "files."
+    )
     licence: str | None = Field(None, description="Licence of the data; null: unknown.")
     skipped: list[str] = Field(
         default_factory=list, description="Files that were left out."

@@ -18,6 +18,7 @@ from training.evaluation.classifier import Classifier
 from training.evaluation.classifier_training import train_classifier
 from training.fitting.recipe import Recipe
 from training.fitting.trainer import Trainer
+from training.network.mlp import VAE
 
 SMALL = Recipe(
     epochs=3,
@@ -30,6 +31,12 @@ SMALL = Recipe(
 )
 MUON = replace(SMALL, optimizer="muon", learning_rate=5e-2)
 CPU = torch.device("cpu")
+
+
+def mlp_of(trainer: Trainer) -> VAE:
+    """Return the network of a run whose recipe names ``mlp``."""
+    assert isinstance(trainer.model, VAE)
+    return trainer.model
 
 
 def saved(value: object) -> bytes:

@@ -29,9 +29,8 @@ from training.artifact.readme import NOT_MEASURED, write_measures
 from training.data.data_set import DataSet
 from training.data.images import LabelledImages
 from training.files import create_writable_folder, write_file
-from training.fitting.checkpoint import trained_model
-from training.network.mlp import VAE
-from training.network.objective import Objective
+from training.fitting.checkpoint import objective_of, trained_model
+from training.network.build import Network
 
 Files = dict[str, bytes]  # content by name
 State = dict[str, Any]  # of a checkpoint
@@ -78,7 +77,7 @@ def export(
 
 
 def check_parity(
-    model: VAE,
+    model: Network,
     encoder: onnx.ModelProto,
     decoder: onnx.ModelProto,
     data: DataSet,
@@ -100,26 +99,26 @@ def check_parity(
 
 
 def fit_statistics(
-    model: VAE,
+    model: Network,
     state: State,
     fitted: LabelledImages,
     calibration: LabelledImages,
 ) -> LatentStatistics:
     """Fit the latent mixtures to training images and calibrate the anomaly score."""
-    recipe = state["recipe"]
-    objective = Objective(recipe.objective, recipe.c)
-    autoencoder = TorchAutoencoder(model, objective)
+    autoencoder = TorchAutoencoder(model, objective_of(state))
     return fit_calibrated(autoencoder, fitted, calibration)
 
 
 def describe_model(
     name: str,
-    model: VAE,
+    model: Network,
     layers: Architecture,
     state: State,
 ) -> Card:
     """Return the card's description of the network and of its training."""
     recipe = asdict(state["recipe"])
+    if recipe["network"] != "conv":
+        del recipe["channels"]
     return {
         "format_version": FORMAT_VERSION,
         "name": name,
@@ -128,7 +127,7 @@ def describe_model(
         "latent_size": model.latent_size,
         "parameters": layers.parameters,
         "layers": layers.to_card(),
-        "objective": pop_objective(recipe),
+        "objective": pop_objective(recipe, state["variance"]),
         "training": recipe,
         "cost": {
             "multiply_adds": layers.multiply_adds(),
@@ -137,7 +136,7 @@ def describe_model(
     }
 
 
-def pop_objective(recipe: dict[str, Any]) -> Card:
+def pop_objective(recipe: dict[str, Any], variance: float) -> Card:
     """Remove the objective's fields from a recipe; return those that it uses."""
     name = recipe.pop("objective")
     c = recipe.pop("c")
@@ -145,6 +144,8 @@ def pop_objective(recipe: dict[str, Any]) -> Card:
     objective = {"name": name, "c": None}
     if name == "squared-error":
         objective["c"] = c
+    if name == "gaussian":
+        objective["variance"] = variance
     if name == "importance-weighted":
         objective["importance_samples"] = importance_samples
     return objective

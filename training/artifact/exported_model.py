@@ -52,6 +52,8 @@ class ExportedModel:
     def objective(self) -> Objective:
         """The objective that training minimised."""
         objective = self.card["objective"]
+        if objective["name"] == "gaussian":
+            return Objective("gaussian", variance=objective["variance"])
         if objective["c"] is None:
             return Objective(objective["name"])
         return Objective(objective["name"], objective["c"])

@@ -34,6 +34,8 @@ class Mixture:
 
 def component_count(mean: Floats) -> int:
     """Return the number of Gaussians for posterior means (count, latent) of a class."""
+    count: int
+    latent_size: int
     count, latent_size = mean.shape
     fewest = max(MIN_IMAGES_PER_COMPONENT, IMAGES_PER_DIMENSION * latent_size)
     return min(COMPONENTS, max(1, count // fewest))

@@ -35,7 +35,7 @@ def jitter(pixels: Tensor, generator: torch.Generator) -> Tensor:
         pixels, grid, padding_mode="border", align_corners=False
     )
     factors = 1 + light * JITTER_LIGHT
-    lightened = moved * factors.reshape(-1, 1, 1, 1)
+    lightened: Tensor = moved * factors.reshape(-1, 1, 1, 1)
     return lightened.clamp(0, 1)
 
 

@@ -22,7 +22,7 @@ class DataSet:
         test: Images that are only measured.
         normal: Name of the class without defects: train and calibration have no other.
             None if no class has this role.
-        sha256: Of the list of files, or of each file by its name.
+        sha256: Of each file by its name, or of the list of all files.
         licence: Of the images; None if unknown.
         skipped: Names of files that could not be read.
     """
@@ -36,6 +36,6 @@ class DataSet:
     calibration: LabelledImages
     test: LabelledImages
     normal: str | None
-    sha256: str | dict[str, str]
+    sha256: dict[str, str]
     licence: str | None = None
     skipped: tuple[str, ...] = ()

@@ -31,6 +31,7 @@ from training.data.picture_files import PictureFiles, find_pictures
 from training.data.placement import find_groups, place_pictures, with_normal
 
 MIN_TRAINING_PICTURES = 10
+LIST_OF_FILES = "list of files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ class FolderReader:
             calibration=parts["calibration"],
             test=parts["test"],
             normal=self.layout.normal,
-            sha256=list_hash(self.facts),
+            sha256={LIST_OF_FILES: list_hash(self.facts)},
             skipped=tuple(printable(name) for name in self.broken),
         )
 

@@ -200,6 +200,5 @@ def draw(
 
 def displayed(image: Floats) -> Floats:
     """Return a grey image (height, width), or a colour image (height, width, 3)."""
-    if len(image) == 1:
-        return image[0]
-    return image.transpose(1, 2, 0)
+    picture: Floats = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+    return picture

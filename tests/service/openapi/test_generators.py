@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from service.openapi.generators import subschemas
 from tests.service.conftest import Client
@@ -87,6 +88,23 @@ def test_one_value_or_several_are_described_as_a_list(
     described = fields[field].get("anyOf", [fields[field]])[0]
 
     assert described["$ref"] == f"#/components/schemas/{items}"
+
+
+@pytest.mark.parametrize("path", OPERATIONS)
+def test_the_examples_fit_the_simpler_schemas(document: Json, path: str) -> None:
+    """Of requests and of responses."""
+    operation = document["paths"][path]["post"]
+    for described in (operation["requestBody"], operation["responses"]["200"]):
+        content = described["content"]["application/json"]
+        schema = content["schema"] | {"components": document["components"]}
+        for example in content["examples"].values():
+            Draft202012Validator(schema).validate(example["value"])
+
+
+def test_the_description_has_no_picture(document: Json) -> None:
+    """Generators copy it into every file."""
+    assert "base64," not in document["info"]["description"]
+    assert len(document["info"]["description"]) < 1000
 
 
 def test_the_other_document_is_left_as_it_is(client: Client) -> None:

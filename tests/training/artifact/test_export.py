@@ -67,6 +67,9 @@ def test_the_card_describes_the_training(
     """It holds objective, hyperparameters, seed and data."""
     assert card["objective"] == {"name": "squared-error", "c": 16.0}
     assert card["training"] == {
+        "network": "mlp",
+        "jitter": False,
+        "flip": "none",
         "binarize": False,
         "epochs": 3,
         "optimizer": "adam",
