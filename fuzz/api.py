@@ -127,7 +127,7 @@ def is_valid(case: schemathesis.Case) -> bool:
 
 def resolve_contradictions(fields: dict[str, Any]) -> None:
     """Remove what contradicts another field of a request, and limit its size."""
-    if fields.get("digit") is not None:
+    if fields.get("label") is not None:
         fields.pop("source", None)
     if fields.get("waypoints") is not None:
         fields.pop("start", None)

@@ -37,7 +37,7 @@ def describe_latents(schemas: dict[str, Schema]) -> None:
 def describe_lists(schemas: dict[str, Schema]) -> None:
     """Allow one item without a list in fields that are described as lists only."""
     for name, field in (
-        ("GenerateRequest", "digit"),
+        ("GenerateRequest", "label"),
         ("TraverseRequest", "dimensions"),
     ):
         properties = schemas[name]["properties"]

@@ -18,9 +18,12 @@ from service.api.routes import operation_routes
 from service.api.state import AppState, ServedModel
 from service.api.status import METRICS_PATH, probe_router, status_router
 from service.imaging.codec import ImageCodec, ImageLimits
-from service.imaging.pixels import ImageShape
+from service.imaging.pixels import BLACK, RESAMPLING_FILTERS, ImageShape
+from service.imaging.preprocessing import ModelFit
 from service.model.autoencoder import Backend
 from service.model.batching import BatchScheduler
+from service.model.card import ModelCard
+from service.model.labels import label_classes
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from service.observability.logs import AccessLog
 from service.observability.metrics import Metrics
@@ -120,12 +123,22 @@ def served_model(settings: Settings, backend: Backend) -> ServedModel:
         max_items=settings.max_items,
         max_body_bytes=settings.max_body_bytes,
         max_latent=settings.max_latent,
-        labels=tuple(backend.statistics.labels),
+        labels=tuple(label_classes(backend)),
+        has_sampler=bool(backend.statistics.class_numbers),
     )
     codec = ImageCodec(
-        shape, ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
+        shape,
+        ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
+        model_fit(card),
     )
     return ServedModel(backend, limits, codec, example_inputs(backend, codec))
+
+
+def model_fit(card: ModelCard) -> ModelFit:
+    """Return the way of a model card to fit images."""
+    fit = card.fit
+    background = fit.background or (BLACK,)
+    return ModelFit(fit.method, tuple(background), RESAMPLING_FILTERS[fit.resampling])
 
 
 def load_model(settings: Settings) -> ServedModel:

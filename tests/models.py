@@ -160,7 +160,7 @@ DAMAGES: list[tuple[Damage, str]] = [
         r"model\.json is not a model card",
     ),
     (
-        lambda folder: edit_card(folder, lambda card: card.update(format_version=2)),
+        lambda folder: edit_card(folder, lambda card: card.update(format_version=1)),
         "format_version",
     ),
     (
@@ -197,9 +197,45 @@ DAMAGES: list[tuple[Damage, str]] = [
     ),
     (
         lambda folder: edit_card(
-            folder, lambda card: card.update(image_shape=[1, 14, 56])
+            folder, lambda card: card["image"].update(height=14, width=56)
         ),
         "has the inputs and outputs",
+    ),
+    (
+        lambda folder: edit_card(folder, lambda card: card["image"].update(channels=3)),
+        "image: Value error, 3 channels are not grey",
+    ),
+    (
+        lambda folder: edit_card(
+            folder, lambda card: card["image"].update(channels=3, color="sRGB")
+        ),
+        "the fit ink needs grey images",
+    ),
+    (
+        lambda folder: edit_card(
+            folder, lambda card: card["fit"].update(background=[0, 0, 0])
+        ),
+        "the fit's background needs 1 levels",
+    ),
+    (
+        lambda folder: edit_card(
+            folder, lambda card: card["labels"][1].update(name="0")
+        ),
+        "labels has two classes of one name",
+    ),
+    (
+        lambda folder: edit_card(folder, lambda card: card["objective"].update(c=None)),
+        "objective: Value error, squared-error needs c",
+    ),
+    (
+        lambda folder: edit_card(
+            folder, lambda card: card["objective"].update(name="gaussian")
+        ),
+        "objective: Value error, gaussian needs variance",
+    ),
+    (
+        lambda folder: edit_card(folder, lambda card: card["labels"].pop()),
+        r"statistics\.npz: classes has 9, but the card has 9 labels",
     ),
     (
         lambda folder: set_batch_axis(folder, "encoder", length=1),

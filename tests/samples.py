@@ -18,7 +18,12 @@ DATA = Path(__file__).parent / "data"
 REPOSITORY = Path(__file__).parent.parent
 MODEL = REPOSITORY / "models" / "mnist"
 
-LAYER = {"inputs": 6, "outputs": 6, "activation": "Identity", "parameters": 42}
+LAYER = {
+    "type": "dense",
+    "output_shape": [6],
+    "activation": "Identity",
+    "parameters": 42,
+}
 HEIGHT, WIDTH, LATENT_SIZE = 2, 3, 6
 
 
@@ -64,20 +69,39 @@ def fake_card() -> ModelCard:
     graph = {"file": "graph.onnx", "sha256": "0" * 64}
     return ModelCard.model_validate(
         {
-            "format_version": 1,
+            "format_version": 2,
             "name": "fake",
-            "image_shape": [1, HEIGHT, WIDTH],
+            "title": "Shades",
+            "version": "1",
+            "licence": None,
+            "image": {
+                "channels": 1,
+                "height": HEIGHT,
+                "width": WIDTH,
+                "color": "grey",
+            },
+            "fit": {"method": "ink", "background": None, "resampling": "hamming"},
             "latent_size": LATENT_SIZE,
+            "labels": [{"name": name, "images": 1} for name in "0123"],
             "parameters": 168,
-            "architecture": {
+            "layers": {
                 "encoder": [LAYER],
                 "sampler": {"mean": LAYER, "log_variance": LAYER},
                 "decoder": [LAYER],
             },
-            "objective": {"name": "squared-error", "c": 16.0},
+            "objective": {"name": "squared-error", "c": 16.0, "variance": None},
             "training": {"seed": 0},
-            "data": {"name": "none", "training_images": 1, "sha256": {}},
+            "data": {
+                "name": "none",
+                "source": None,
+                "images": {"train": 4, "calibration": 0, "test": 0},
+                "sha256": {},
+                "licence": None,
+                "skipped": [],
+            },
             "quality": None,
+            "cost": None,
+            "statistics": None,
             "graphs": {"encoder": graph, "decoder": graph},
             "examples": [FIRST, SECOND],
         }

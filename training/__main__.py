@@ -43,7 +43,7 @@ from training.fitting.recipe import Recipe, RecipeError
 from training.fitting.run import choose_device, run, warn_if_collapsed
 from training.fitting.run import resume as resume_run
 from training.fitting.tensorboard import epoch_log
-from training.fitting.trainer import Trainer
+from training.fitting.trainers import make_trainer
 
 # Errors that the user can correct.
 USER_ERRORS = (
@@ -93,7 +93,7 @@ def train(  # noqa: PLR0913 - one parameter an option
     digits = context.obj.load("train", data)
     digits = digits.first(train_size)
     create_writable_folder(checkpoint.parent)
-    trainer = Trainer(digits, recipe, choose_device(device))
+    trainer = make_trainer(digits, recipe, choose_device(device))
     if checkpoint.exists():
         resume_run(trainer, checkpoint)
     with epoch_log(tensorboard) as log:
@@ -111,14 +111,13 @@ def export(
     test_size: options.ExportTestSize = None,
 ) -> None:
     """Export to ONNX with statistics and model card, after a check against PyTorch."""
-    train = context.obj.load("train", data)
-    test = context.obj.load("t10k", data)
-    test = test.first(test_size)
-    kl_divergence = check_trained(checkpoint, test)
-    difference = exporting.export(checkpoint, model, context.obj, train, test)
+    digits = context.obj.data_set(data, test_size)
+    kl_divergence = check_trained(checkpoint, digits.test)
+    difference = exporting.export(checkpoint, model, digits)
+    count = len(digits.calibration) + len(digits.test)
     typer.echo(
         f"{model}: largest difference from PyTorch {difference:.1e} "
-        f"over {len(test)} test digits"
+        f"over {count} test digits"
     )
     warn_if_collapsed(kl_divergence)
 
@@ -225,7 +224,7 @@ def evaluation_digits(
 ) -> tuple[LabelledImages, LabelledImages]:
     """Return the digits that a model was fitted to, and those to evaluate it on."""
     train = source.load("train", data)
-    fitted_count = exported.card["data"]["training_images"]
+    fitted_count = exported.card["data"]["images"]["train"]
     fitted = train.first(fitted_count)
     if held_out:
         return fitted, train.after(fitted_count)

@@ -1,9 +1,15 @@
-"""Messages on standard error, and standard streams that are closed."""
+"""Messages and progress on standard error, and standard streams that are closed."""
 
 import contextlib
 import os
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import typer
+from rich.console import Console
+from rich.progress import track
+
+Item = TypeVar("Item")
 
 STANDARD_STREAMS = (0, 1, 2)
 
@@ -35,3 +41,24 @@ def print_message(message: str) -> None:
     """Print a line to standard error, if it can be written to."""
     with contextlib.suppress(OSError):
         typer.echo(message, err=True)
+
+
+def progress(items: Sequence[Item], description: str) -> Iterable[Item]:
+    """Yield items, with a bar on a terminal until the last one."""
+    console = Console(stderr=True)
+    return track(
+        items,
+        description,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def printable(name: str) -> str:
+    """Return a file's name with escapes for what cannot be printed or encoded."""
+    text = name.encode("utf-8", "backslashreplace").decode()
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1]
+        for character in text
+    )

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 from typer import Option
 
-from training.artifact.export import EXAMPLE_COUNT
 from training.fitting.recipe import MAX_SEED, Recipe, read_recipe
 from training.fitting.run import DeviceName
 
@@ -19,6 +18,7 @@ CLASSIFIER = RUNS / "classifier.pt"
 MODEL = Path("models/mnist")
 DEMO = Path("demo")
 DEMO_SEED = 4
+MIN_TEST_DIGITS = 2  # one to calibrate with, one to test
 
 
 def load_recipe(context: typer.Context, path: Path | None) -> Path | None:
@@ -53,7 +53,7 @@ ExportTestSize = Annotated[
     int | None,
     Option(
         "--test-size",
-        min=EXAMPLE_COUNT,
+        min=MIN_TEST_DIGITS,
         metavar="N",
         help="Use only the first N test digits.",
     ),

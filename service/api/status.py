@@ -76,7 +76,12 @@ def status_router(state: AppState, *, reload_endpoint: bool) -> APIRouter:
     if reload_endpoint:
         add_reload(router, state)
 
-    @router.get("/model", operation_id="model", summary="Model card")
+    @router.get(
+        "/model",
+        operation_id="model",
+        summary="Model card",
+        response_model_exclude_unset=True,  # the fields of the file, no others
+    )
     async def model_card() -> ModelCard:
         """Architecture, objective, data, measured quality, hashes."""
         return state.model.backend.card

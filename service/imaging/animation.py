@@ -1,4 +1,6 @@
-"""Lossless animations of frames uint8 (count, channels, height, width).
+"""Animations of frames uint8 (count, channels, height, width), lossless but for GIF.
+
+A GIF of frames in color has at most 256 colors a frame.
 
 ``duration_ms`` is the time of one frame; ``loop`` is the number of times that all
 frames are played, 0 for forever. GIF and APNG are written here, and each frame is
@@ -10,15 +12,20 @@ import io
 import struct
 
 import numpy as np
-from PIL import WebPImagePlugin
+from PIL import Image, WebPImagePlugin
 
 from service.imaging.pixels import Pixels, images_from_pixels
 from service.imaging.plain_png import END, chunk, compress_rows, plain_header
 
+PALETTE_COLORS = 256
+PALETTE_BYTES = 3 * PALETTE_COLORS
 GREY_LEVELS = np.arange(256, dtype=np.uint8)
 GREY_PALETTE = GREY_LEVELS.repeat(3).tobytes()
-# Global palette, 8 bits a colour, not sorted, 256 colours.
-GIF_SCREEN_FLAGS = 0b1_111_0_111
+# A palette of 256 colors, 8 bits each, not sorted: of all frames, or of a frame.
+GIF_GLOBAL_PALETTE = 0b1_111_0_111
+GIF_LOCAL_PALETTE = 0b1_0_0_00_111
+# Colors of 8 bits, no global palette.
+GIF_NO_PALETTE = 0b0_111_0_000
 GIF_CODE_BITS = 8  # of a pixel, before compression
 MS_PER_GIF_DELAY = 10  # GIF counts in hundredths of a second
 MS_PER_SECOND = 1000
@@ -29,40 +36,59 @@ def write_gif(
     duration_ms: int,
     loop: int,
 ) -> bytes:
-    """Return grey frames as a GIF (W3C, "Graphics Interchange Format, Version 89a").
+    """Return frames as a GIF (W3C, "Graphics Interchange Format, Version 89a").
 
-    The duration is rounded to hundredths of a second. Raises ValueError for frames of
-    more than one channel.
+    The duration is rounded to hundredths of a second. Frames in color have a palette
+    each.
     """
     _, channels, height, width = frames.shape
-    if channels > 1:
-        raise ValueError("a GIF is written of grey frames only")
+    is_grey = channels == 1
     control = gif_control(duration_ms)
-    descriptor = gif_descriptor(width, height)
-    parts = [
-        b"GIF89a",
-        gif_screen(width, height),
-        GREY_PALETTE,
-        gif_loop(loop),
-    ]
+    parts = [b"GIF89a"]
+    if is_grey:
+        parts.append(gif_screen(width, height, GIF_GLOBAL_PALETTE))
+        parts.append(GREY_PALETTE)
+    else:
+        parts.append(gif_screen(width, height, GIF_NO_PALETTE))
+    parts.append(gif_loop(loop))
     for image in images_from_pixels(frames):
-        data = image.tobytes("gif", "L", GIF_CODE_BITS, 0)
         parts.append(control)
-        parts.append(descriptor)
-        parts.append(data)
-        parts.append(b"\0")
+        parts.append(gif_grey_frame(image) if is_grey else gif_color_frame(image))
     parts.append(b";")
     return b"".join(parts)
 
 
-def gif_screen(width: int, height: int) -> bytes:
+def gif_grey_frame(image: Image.Image) -> bytes:
+    """Return a grey frame, whose levels are indices of the global palette."""
+    descriptor = gif_descriptor(image.width, image.height, 0)
+    data = gif_data(image)
+    return descriptor + data
+
+
+def gif_color_frame(image: Image.Image) -> bytes:
+    """Return a frame in color with the palette that suits it best."""
+    reduced = image.quantize(PALETTE_COLORS, dither=Image.Dither.NONE)
+    colors = bytes(reduced.getpalette() or ())
+    palette = colors.ljust(PALETTE_BYTES, b"\0")
+    descriptor = gif_descriptor(image.width, image.height, GIF_LOCAL_PALETTE)
+    data = gif_data(reduced)
+    return descriptor + palette + data
+
+
+def gif_data(image: Image.Image) -> bytes:
+    """Return the compressed indices of a frame's pixels."""
+    data = image.tobytes("gif", image.mode, GIF_CODE_BITS, 0)
+    return bytes((GIF_CODE_BITS,)) + data + b"\0"
+
+
+def gif_screen(width: int, height: int, flags: int) -> bytes:
     """Return the logical screen descriptor."""
     return struct.pack(
         "<HHBBB",
         width,
         height,
-        GIF_SCREEN_FLAGS,
-        0,  # background colour
+        flags,
+        0,  # background color
         0,  # aspect ratio of a pixel: not given
     )
 
@@ -93,16 +119,15 @@ def gif_control(duration_ms: int) -> bytes:
     return b"!\xf9\x04" + fields
 
 
-def gif_descriptor(width: int, height: int) -> bytes:
+def gif_descriptor(width: int, height: int, flags: int) -> bytes:
     """Return the descriptor of a frame that fills the screen."""
     fields = struct.pack(
-        "<HHHHBB",
+        "<HHHHB",
         0,  # left
         0,  # top
         width,
         height,
-        0,  # flags: no palette of its own, not interlaced
-        GIF_CODE_BITS,
+        flags,
     )
     return b"," + fields
 

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from service.imaging.errors import ImageError
 from service.imaging.pixels import WHITE, ImageShape, Pixels
 from service.imaging.plain_png import PlainPngReader, write_pngs
-from service.imaging.preprocessing import UNCHANGED, Fit, Preprocessing, fit_image
+from service.imaging.preprocessing import (
+    INK_FIT,
+    UNCHANGED,
+    Fit,
+    ModelFit,
+    Preprocessing,
+    fit_image,
+)
 from service.imaging.reader import DECODING_ERRORS, measure, read_image
 
 LARGEST_IMAGES = 8  # images of the largest size that a request may have
@@ -54,11 +61,23 @@ class DecodedImage(NamedTuple):
 
 
 class ImageCodec:
-    """Decoder of PNG, JPEG, WebP, BMP and GIF, of any mode, to one shape."""
+    """Decoder of PNG, JPEG, WebP, BMP and GIF, of any mode, to one shape.
 
-    def __init__(self, shape: ImageShape, limits: ImageLimits) -> None:
+    Attributes:
+        shape: Of all decoded images.
+        limits: Bounds on the files.
+        model_fit: The way to fit an image if ``fit`` is "auto".
+    """
+
+    def __init__(
+        self,
+        shape: ImageShape,
+        limits: ImageLimits,
+        model_fit: ModelFit = INK_FIT,
+    ) -> None:
         self.shape = shape
         self.limits = limits
+        self.model_fit = model_fit
         self._plain_png_reader = PlainPngReader(shape)
 
     def are_plain(self, contents: Sequence[object]) -> bool:
@@ -140,7 +159,9 @@ class ImageCodec:
         if plain is not None:
             return DecodedImage(plain, UNCHANGED, 0)
         image, oriented = read_image(file, self.limits.max_pixels)
-        pixels, preprocessing = fit_image(image, self.shape, fit, oriented=oriented)
+        pixels, preprocessing = fit_image(
+            image, self.shape, fit, oriented=oriented, model_fit=self.model_fit
+        )
         return DecodedImage(pixels, preprocessing, image.width * image.height)
 
 

@@ -7,6 +7,8 @@ from PIL import Image
 ORIENTATION = 0x0112  # TIFF 6.0's tag
 STORED_UPRIGHT = 1
 ENTRY_BYTES = 12
+VALUE_OFFSET = 8  # in an entry
+INTEGERS = {3: "H", 4: "I"}  # of 16 and 32 bits, by TIFF's number of the type
 BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 # From the image as stored to the image upright; there is none for STORED_UPRIGHT.
 TRANSPOSITIONS = {
@@ -39,10 +41,21 @@ def read_orientation(exif: bytes) -> int:
         first = directory + 2
         end = first + ENTRY_BYTES * count
         for position in range(first, end, ENTRY_BYTES):
-            entry = struct.unpack_from(f"{order}HHIH", exif, position)
-            tag, _, _, value = entry
+            tag, kind = struct.unpack_from(f"{order}HH", exif, position)
             if tag == ORIENTATION:
-                return int(value)
+                return read_integer(exif, position + VALUE_OFFSET, order, kind)
     except struct.error:  # past the end
         pass
     return STORED_UPRIGHT
+
+
+def read_integer(exif: bytes, position: int, order: str, kind: int) -> int:
+    """Return an entry's value; 1, upright, if its type is no unsigned integer.
+
+    Raises struct.error past the end.
+    """
+    code = INTEGERS.get(kind)
+    if code is None:
+        return STORED_UPRIGHT
+    (value,) = struct.unpack_from(f"{order}{code}", exif, position)
+    return int(value)

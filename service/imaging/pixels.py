@@ -13,9 +13,14 @@ WHITE = 255
 MODES = {1: "L", 3: "RGB"}  # Pillow's, by the number of channels
 # Averages pixels when it reduces an image, and causes no ringing around ink.
 RESAMPLING = Image.Resampling.HAMMING
+RESAMPLING_FILTERS = {
+    "hamming": Image.Resampling.HAMMING,
+    "lanczos": Image.Resampling.LANCZOS,
+}
 GREY_STEP = 257  # 65535 / 255: levels of 16 bits for one of 8 bits
 
 Pixels = NDArray[np.uint8]  # (channels, height, width) or (count, channels, ...)
+Color = tuple[int, ...]  # level of each channel, 0 to 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +43,35 @@ def images_from_pixels(pixels: Pixels) -> list[Image.Image]:
 
 def pixels_from_image(image: Image.Image, channels: int) -> Pixels:
     """Return an image's pixels (channels, height, width), transparency over black."""
-    opaque = flatten(image)
-    converted = opaque.convert(MODES[channels])
+    converted = convert(image, channels, (BLACK,))
     pixels = np.asarray(converted)
     pixels = pixels.reshape(image.height, image.width, channels)
     return pixels.transpose(2, 0, 1)
 
 
-def flatten(image: Image.Image, background: int = BLACK) -> Image.Image:
+def convert(image: Image.Image, channels: int, background: Color) -> Image.Image:
+    """Return an image of any mode as grey or RGB, by the number of channels.
+
+    Transparent parts show the background. Raises ImageError as ``flatten`` does.
+    """
+    opaque = flatten(image, *background)
+    return opaque.convert(MODES[channels])
+
+
+def flatten(image: Image.Image, *background: int) -> Image.Image:
     """Return an image of any mode with 8 bits a channel and no transparency.
 
-    Transparent parts show ``background``, a grey level. Raises ImageError for an image
-    with palette indices and no palette.
+    Transparent parts show ``background``: one grey level, or red, green and blue; by
+    default black. Raises ImageError for an image with palette indices and no palette.
     """
     if image.mode.startswith("I"):
         return reduce_depth(image)
     if image.mode == "P" and image.palette is None:
         raise ImageError("a palette image without its palette")
     if image.has_transparency_data:
-        colour = (background, background, background)
-        paper = Image.new("RGBA", image.size, colour)
+        levels = background or (BLACK,)
+        red, green, blue = levels * (3 // len(levels))
+        paper = Image.new("RGBA", image.size, (red, green, blue))
         return Image.alpha_composite(paper, image.convert("RGBA"))
     if image.mode == "CMYK":
         return image.convert("RGB")

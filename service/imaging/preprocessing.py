@@ -1,4 +1,8 @@
-"""Fit an image of any size to the model's size."""
+"""Fit an image of any size to the model's size.
+
+Training brings the pictures of a folder to the model's images by the same steps, so
+that the model sees in service exactly what it was trained on.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
@@ -8,18 +12,40 @@ from PIL import Image
 from pydantic import Field
 
 from service.imaging.errors import ImageError
-from service.imaging.ink import centre_ink, crop_ink, find_ink, ink_box
+from service.imaging.ink import Box, centre_ink, crop_ink, find_ink, ink_box
 from service.imaging.pixels import (
-    MODES,
+    BLACK,
     RESAMPLING,
+    Color,
     ImageShape,
     Pixels,
-    flatten,
+    convert,
     pixels_from_image,
 )
 
-# auto: crop, scale and centre the ink; resize: scale the whole image; none: reject.
+# auto: the model's own fit; resize: scale the whole image; none: reject.
 Fit = Literal["auto", "resize", "none"]
+FitMethod = Literal["ink", "stretch", "pad", "crop"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFit:
+    """The model's own way to fit images.
+
+    Attributes:
+        method: ink: crop, scale and center the ink, of grey images only; stretch: scale
+            the whole image; pad: scale it to fit inside, over the background; crop:
+            scale its central part.
+        background: Levels around padded images and under transparent ones.
+        resampling: Filter that scales images.
+    """
+
+    method: FitMethod
+    background: Color
+    resampling: Image.Resampling
+
+
+INK_FIT = ModelFit("ink", (BLACK,), RESAMPLING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +65,14 @@ class Preprocessing:
     cropped: Annotated[
         tuple[int, int, int, int] | None,
         Field(
-            description="The part with the ink: its left, top, right and bottom edge, "
-            "in pixels of the image. Absent: not cropped."
+            description="The part that was kept: its left, top, right and bottom "
+            "edge, in pixels of the image. Absent: not cropped."
         ),
     ] = None
     scaled: Annotated[
         tuple[int, int] | None,
         Field(
-            description="Width and height that this part was scaled to. "
-            "Absent: not scaled."
+            description="Width and height that it was scaled to. Absent: not scaled."
         ),
     ] = None
 
@@ -61,24 +86,28 @@ def fit_image(
     fit: Fit,
     *,
     oriented: bool,
+    model_fit: ModelFit = INK_FIT,
 ) -> tuple[Pixels, Preprocessing]:
     """Return an image's pixels in the shape given, and the changes that were made.
 
     An image of this size is only converted to the shape's channels. Others are changed
-    as ``fit`` says. Ink is located in grey only: for a shape in colour, "auto" is the
-    same as "resize". Raises ImageError.
+    as ``fit`` says. Raises ImageError.
     """
     changes = Preprocessing(oriented=oriented)
     size = (shape.width, shape.height)
     if image.size == size:
-        return pixels_from_image(image, shape.channels), changes
+        converted = convert(image, shape.channels, model_fit.background)
+        return pixels_from_image(converted, shape.channels), changes
     if fit == "none":
         given = f"{image.width} x {image.height} pixels"
         expected = f"{shape.width} x {shape.height} (width x height)"
         raise ImageError(f"{given}; the model takes {expected}")
-    if fit == "resize" or shape.channels > 1:
-        return resize(image, shape), replace(changes, scaled=size)
-    return fit_ink(image, shape, changes)
+    method = "stretch" if fit == "resize" else model_fit.method
+    if method == "ink":
+        return fit_ink(image, shape, changes)
+    converted = convert(image, shape.channels, model_fit.background)
+    scaled, changes = scale(converted, size, method, model_fit, changes)
+    return pixels_from_image(scaled, shape.channels), changes
 
 
 def fit_ink(
@@ -104,10 +133,49 @@ def fit_ink(
     return pixels[np.newaxis], changes
 
 
-def resize(image: Image.Image, shape: ImageShape) -> Pixels:
-    """Return an image's pixels, scaled to the shape; the aspect ratio may change."""
-    mode = MODES[shape.channels]
-    size = (shape.width, shape.height)
-    converted = flatten(image).convert(mode)
-    resized = converted.resize(size, RESAMPLING)
-    return pixels_from_image(resized, shape.channels)
+def scale(
+    image: Image.Image,
+    size: tuple[int, int],
+    method: FitMethod,
+    model_fit: ModelFit,
+    changes: Preprocessing,
+) -> tuple[Image.Image, Preprocessing]:
+    """Return an image of another size in this size, and all changes so far."""
+    if method == "pad":
+        return pad(image, size, model_fit, changes)
+    box = None
+    if method == "crop":
+        box = central_part(image, size)
+    scaled = image.resize(size, model_fit.resampling, box)
+    return scaled, replace(changes, cropped=box, scaled=size)
+
+
+def pad(
+    image: Image.Image,
+    size: tuple[int, int],
+    model_fit: ModelFit,
+    changes: Preprocessing,
+) -> tuple[Image.Image, Preprocessing]:
+    """Return an image scaled to fit in the size, in the middle of the background."""
+    width, height = size
+    factor = min(width / image.width, height / image.height)
+    inner_width = max(1, round(factor * image.width))
+    inner_height = max(1, round(factor * image.height))
+    inner_size = (inner_width, inner_height)
+    scaled = image.resize(inner_size, model_fit.resampling)
+    left = (width - inner_width) // 2
+    top = (height - inner_height) // 2
+    paper = Image.new(image.mode, size, model_fit.background)
+    paper.paste(scaled, (left, top))
+    return paper, replace(changes, scaled=inner_size)
+
+
+def central_part(image: Image.Image, size: tuple[int, int]) -> Box:
+    """Return the largest box in the middle of an image with the size's aspect ratio."""
+    width, height = size
+    factor = max(width / image.width, height / image.height)
+    part_width = max(1, round(width / factor))
+    part_height = max(1, round(height / factor))
+    left = (image.width - part_width) // 2
+    top = (image.height - part_height) // 2
+    return left, top, left + part_width, top + part_height

@@ -6,7 +6,7 @@ import numpy as np
 
 from service.model.autoencoder import Floats, Posterior
 from service.model.noise import Doubles, normals, uniforms
-from service.model.statistics import Labels, LatentStatistics
+from service.model.statistics import Classes, LatentStatistics
 
 # Radius of the data, in units of the square root of the latent size. 99.9 % of the test
 # images of the model in this repository lie within it.
@@ -52,17 +52,17 @@ def mixture_samples(
     statistics: LatentStatistics,
     seed: int,
     count: int,
-    labels: Labels | None,
+    classes: Classes | None,
     temperature: float,
 ) -> Floats:
     """Draw from the classes' mixtures: float32 (count, latent).
 
     Draw i depends on the seed and i alone; ``LatentStatistics.draw`` explains
-    ``labels`` and ``temperature``.
+    ``classes`` and ``temperature``.
     """
     latent_size = statistics.means.shape[1]
     uniform = uniforms(seed, count, 1 + 2 * latent_size)
-    return statistics.draw(uniform, labels, temperature)
+    return statistics.draw(uniform, classes, temperature)
 
 
 def weighted_sum(latents: Floats, weights: Doubles) -> Floats:

@@ -25,7 +25,7 @@ def read_card(folder: Path) -> ModelCard:
     except ValidationError as error:
         reason = first_reason(error)
         raise ModelLoadError(
-            f"{path} is not a model card of format version 1: {reason}"
+            f"{path} is not a model card of format version 2: {reason}"
         ) from error
 
 
@@ -58,17 +58,30 @@ def read_verified(folder: Path, file: CardFile) -> bytes:
 def read_statistics(folder: Path, card: ModelCard) -> LatentStatistics:
     """Return the latent statistics that the card names; empty ones if it names none.
 
-    Raises ModelLoadError, naming the file.
+    Raises ModelLoadError, naming the file. A card without labels has the statistics of
+    all its images as class 0.
     """
     file = card.statistics
     if file is None:
         return LatentStatistics.unknown(card.latent_size)
     content = read_verified(folder, file)
     try:
-        return LatentStatistics.read(content, card.latent_size)
+        statistics = LatentStatistics.read(content, card.latent_size)
+        check_classes(statistics, card)
     except ModelLoadError as error:
         path = folder / file.file
         raise ModelLoadError(f"{path}: {error}") from error
+    return statistics
+
+
+def check_classes(statistics: LatentStatistics, card: ModelCard) -> None:
+    """Raise ModelLoadError at a class that the card has no label for."""
+    count = max(1, len(card.labels))
+    for number in statistics.class_numbers:
+        if not 0 <= number < count:
+            raise ModelLoadError(
+                f"classes has {number}, but the card has {len(card.labels)} labels"
+            )
 
 
 def read_bytes(path: Path) -> bytes:

@@ -1,5 +1,6 @@
 """Scores of images: reconstruction, evidence lower bound, anomaly, classification."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,10 +26,10 @@ class Scores:
     squared_error: (batch,), summed over pixels in [0, 1].
     kl_divergence: (batch,), from the prior, in nats.
     elbo: (batch,), in nats; with squared error, without the Gaussian's constant.
-    anomaly_percentile: (batch,), in [0, 100], the share of new digits with a lower
+    anomaly_percentile: (batch,), in [0, 100], the share of new images with a lower
         anomaly score; None if the model was not calibrated.
-    probabilities: (batch, classes), in the order of the statistics' ``labels``; no
-        columns if the classes are not known.
+    probabilities: (batch, classes), in the order of the statistics'
+        ``class_numbers``; no columns if there are no statistics.
     """
 
     squared_error: Doubles
@@ -78,11 +79,15 @@ def reconstruction_loss(
     """Return -log p(x|z) in nats, (batch,), by the objective of training.
 
     With ``squared-error``, p(x|z) is a Gaussian of variance 1 / (2C), without its
-    constant. Otherwise each pixel is a Bernoulli variable, and this is the binary
-    cross-entropy: Kingma & Welling 2014, arXiv:1312.6114, appendix C.
+    constant; with ``gaussian``, one of the variance in the card. Otherwise each pixel
+    is a Bernoulli variable, and this is the binary cross-entropy: Kingma & Welling
+    2014, arXiv:1312.6114, appendix C.
     """
     if objective.c is not None:
         return objective.c * squared_error(pixels, decoded)
+    if objective.variance is not None:
+        errors = squared_error(pixels, decoded)
+        return gaussian_loss(errors, decoded[0].size, objective.variance)
     probabilities = decoded.astype(np.float64)
     white = probabilities.clip(PROBABILITY_EPSILON, 1 - PROBABILITY_EPSILON)
     if_white = pixels * np.log(white)
@@ -90,6 +95,15 @@ def reconstruction_loss(
     log_likelihoods = if_white + if_black
     losses: Doubles = -log_likelihoods.sum(axis=pixel_axes(log_likelihoods))
     return losses
+
+
+def gaussian_loss(squared_errors: Doubles, size: int, variance: float) -> Doubles:
+    """Return -log N(x; y, variance) in nats, (batch,), of ``size`` numbers an image.
+
+    Rybkin et al. 2021, arXiv:2006.13202, equation 4.
+    """
+    constant = size * math.log(2 * math.pi * variance)
+    return (squared_errors / variance + constant) / 2
 
 
 def pixel_axes(images: Floats | Doubles) -> tuple[int, ...]:
@@ -111,7 +125,7 @@ def percentiles(
     statistics: LatentStatistics,
     anomaly_scores: Doubles,
 ) -> Doubles | None:
-    """Return the share of new digits with lower anomaly scores, (batch,), in percent.
+    """Return the share of new images with lower anomaly scores, (batch,), in percent.
 
     An anomaly score is -log p(x|z) - log p(z) in nats. Its p(z) is the density of all
     classes' mixtures together, which describe where the data lies better than the prior

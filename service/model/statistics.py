@@ -20,7 +20,7 @@ from service.model.errors import ModelLoadError
 from service.model.noise import Doubles, normals
 
 Floats = NDArray[np.float32]
-Labels = NDArray[np.int64]
+Classes = NDArray[np.int64]  # a class's number is its index in the card's labels
 
 BLOCK = 16  # latents whose densities are computed at a time, to stay in the CPU's cache
 MIXTURE_ARRAYS = ("weights", "classes", "means", "cholesky")
@@ -61,18 +61,18 @@ class LatentStatistics:
     A model whose classes are not known has none.
 
     weights: float32 (count,), positive.
-    classes: int64 (count,), each Gaussian's label, ascending.
+    classes: int64 (count,), each Gaussian's class, ascending.
     means: float32 (count, latent).
     cholesky: float32 (count, latent, latent), the lower Cholesky factors of the
         covariances.
     anomaly_quantiles: float32 (quantiles,), ascending: anomaly scores that divide new
-        digits into equal shares; empty where not measured. ``score`` defines them.
+        images into equal shares; empty where not measured. ``score`` defines them.
     class_temperature: float32 (), positive: divides log-densities before they become
         probabilities of the classes.
     """
 
     weights: Floats
-    classes: Labels
+    classes: Classes
     means: Floats
     cholesky: Floats
     anomaly_quantiles: Floats = field(default_factory=no_quantiles)
@@ -142,18 +142,18 @@ class LatentStatistics:
             if found.any():
                 raise ModelLoadError(fault)
 
-    @property
-    def labels(self) -> list[int]:
+    @cached_property
+    def class_numbers(self) -> list[int]:
         """The classes that have a mixture, ascending."""
         classes = set(self.classes.tolist())  # np.unique would import numpy.ma, 1 MB
-        labels: list[int] = sorted(classes)
-        return labels
+        numbers: list[int] = sorted(classes)
+        return numbers
 
-    def class_means(self, labels: Iterable[int]) -> Floats:
-        """Return the mean of each of these classes' mixtures, float32 (labels, latent)."""
+    def class_means(self, classes: Iterable[int]) -> Floats:
+        """Return the mean of each of these classes' mixtures, float32 (classes, latent)."""
         class_means = []
-        for label in labels:
-            in_class = self.classes == label
+        for number in classes:
+            in_class = self.classes == number
             means = self.means[in_class]
             weights = self.weights[in_class]
             class_mean = np.average(means, axis=0, weights=weights)
@@ -163,16 +163,16 @@ class LatentStatistics:
     def draw(
         self,
         uniform: Doubles,
-        labels: Labels | None,
+        classes: Classes | None,
         temperature: float,
     ) -> Floats:
         """Map uniform numbers (count, 1 + 2 latent) to new latents (count, latent).
 
-        ``labels`` (count,) gives each latent's class; with None the weights of all
+        ``classes`` (count,) gives each latent's class; with None the weights of all
         Gaussians decide. ``temperature`` scales the noise within each Gaussian. Sums
         are computed in a fixed order, in float64, to be bit-identical on every machine.
         """
-        chosen = self._choose(uniform[:, 0], labels)
+        chosen = self._choose(uniform[:, 0], classes)
         noise = temperature * normals(uniform[:, 1:])
         means = self.means[chosen]
         latents = means.astype(np.float64)
@@ -181,19 +181,19 @@ class LatentStatistics:
             latents += columns * coordinate[:, np.newaxis]
         return latents.astype(np.float32)
 
-    def _choose(self, uniform: Doubles, labels: Labels | None) -> Labels:
+    def _choose(self, uniform: Doubles, classes: Classes | None) -> Classes:
         """Choose a Gaussian for each uniform number, by the weights within its class.
 
         Returns their indices, (count,).
         """
-        first: Labels | int
-        last: Labels | int
-        if labels is None:
+        first: Classes | int
+        last: Classes | int
+        if classes is None:
             first = 0
             last = len(self.classes)
         else:
-            first = np.searchsorted(self.classes, labels, side="left")
-            last = np.searchsorted(self.classes, labels, side="right")
+            first = np.searchsorted(self.classes, classes, side="left")
+            last = np.searchsorted(self.classes, classes, side="right")
         edges = np.zeros(len(self.weights) + 1)
         np.cumsum(self.weights, dtype=np.float64, out=edges[1:])
         lowest = edges[first]
@@ -207,14 +207,14 @@ class LatentStatistics:
     def class_log_densities(self, latents: Floats) -> Doubles:
         """Return log p(class) p(z|class) in nats of latents (batch, latent).
 
-        Shape (batch, classes), the classes in the order of ``labels``.
+        Shape (batch, classes), the classes in the order of ``class_numbers``.
         """
         by_block = []
         for start in range(0, len(latents), BLOCK):
             block = latents[start : start + BLOCK]
             by_block.append(self._log_densities(block))
         by_gaussian = np.concatenate(by_block)
-        first_of_class = np.searchsorted(self.classes, self.labels)
+        first_of_class = np.searchsorted(self.classes, self.class_numbers)
         by_class: Doubles = np.logaddexp.reduceat(
             by_gaussian,
             first_of_class,

@@ -62,7 +62,8 @@ def subschemas(schema: Json) -> Iterator[Json]:
 def simplify(schema: Json) -> None:
     """Leave one type; say defaults, and a list's length if it is fixed, in words only.
 
-    Latents are numbers, not base64: the field that asks for base64 is left out.
+    Latents are numbers, not base64: the field that asks for base64 is left out. Labels
+    are text.
     """
     schema.get("properties", {}).pop("encoding", None)
     keep_first_type(schema)

@@ -18,6 +18,8 @@ from service.imaging.codec import ImageCodec
 from service.imaging.errors import ImageError
 from service.model.autoencoder import Backend, Floats, unit_pixels
 from service.model.errors import ModelLoadError
+from service.model.labels import label_classes
+from service.openapi.labels import describe_labels
 from service.openapi.uploads import describe_uploads
 from service.operations.base import ExampleInputs
 from service.operations.limits import Limits
@@ -29,6 +31,13 @@ Rejected requests get an `application/problem+json`, which names the invalid fie
 body. `GET /model` returns the model card. Clients are best generated from
 `/openapi.json`, which describes JSON only.
 """
+# The card's fit of an image that is not of the model's size.
+FIT_METHODS = {
+    "ink": "the ink on it is cropped, scaled, centered by mass, and white on black",
+    "stretch": "another size is scaled as a whole",
+    "pad": "another size is scaled to fit inside",
+    "crop": "of another size, the central part is scaled",
+}
 TAGS = {
     "Operations": "Operations of the model on images and latents.",
     "Open Inference Protocol": "Encoder and decoder on tensors, for the clients of "
@@ -77,7 +86,9 @@ def customize_openapi(
             {"name": name, "description": description}
             for name, description in TAGS.items()
         ]
-        set_bounds(schema["components"]["schemas"], model.limits)
+        schemas = schema["components"]["schemas"]
+        set_bounds(schemas, model.limits)
+        describe_image(schemas["Image"], model)
         with_keys = bool(state.api_keys)
         describe_responses(schema, open_paths, with_keys=with_keys)
         set_examples(schema["paths"], operations, model)
@@ -95,13 +106,8 @@ def customize_openapi(
 
 def set_bounds(schemas: Json, limits: Limits) -> None:
     """Set the limits in the schemas of the types that they bound."""
-    for name in ("Images", "Latents", "Digits", "Terms", "Dimensions"):
+    for name in ("Images", "Latents", "Labels", "Terms", "Dimensions"):
         schemas[name].update(minItems=1, maxItems=limits.max_items)
-    shape = limits.image_shape
-    schemas["Image"]["description"] += (
-        f" It is converted to {shape.width} x {shape.height} pixels, white ink on "
-        "black; fit selects the preprocessing."
-    )
     numbers, _ = schemas["Latent"]["anyOf"]
     numbers.update(minItems=limits.latent_size, maxItems=limits.latent_size)
     bound = limits.max_latent
@@ -111,8 +117,18 @@ def set_bounds(schemas: Json, limits: Limits) -> None:
     schemas["Dimension"].update(minimum=0, maximum=limits.latent_size - 1)
     schemas["Offset"].update(minimum=-bound, maximum=bound)
     schemas["Count"].update(minimum=1, maximum=limits.max_items)
-    if limits.labels:
-        schemas["Digit"].update(enum=limits.labels)
+    describe_labels(schemas, limits.labels)
+
+
+def describe_image(schema: Json, model: ServedModel) -> None:
+    """Describe the images that requests have."""
+    card = model.backend.card
+    color = card.image.color
+    shape = model.limits.image_shape
+    schema["description"] += (
+        f" It is converted to {shape.width} x {shape.height} pixels in {color}; "
+        f"{FIT_METHODS[card.fit.method]}. The field fit selects another way."
+    )
 
 
 def describe_model(model: ServedModel) -> str:
@@ -121,9 +137,10 @@ def describe_model(model: ServedModel) -> str:
     shape = model.limits.image_shape
     return (
         f"**{card.name}**, a variational autoencoder of {card.parameters:,} "
-        f"parameters, encodes an image of {shape.width} x {shape.height} pixels to a "
-        f"point of a latent space of {card.latent_size} dimensions, and decodes it. It "
-        f"was trained on {card.data.training_images:,} images of {card.data.name}."
+        f"parameters, encodes an image of {shape.width} x {shape.height} pixels in "
+        f"{card.image.color} to a point of a latent space of {card.latent_size} "
+        f"dimensions, and decodes it. It was trained on {card.data.images.train:,} "
+        f"images of {card.data.name}: {card.title}."
     )
 
 
@@ -193,12 +210,13 @@ def example_inputs(backend: Backend, codec: ImageCodec) -> ExampleInputs:
     pixels = np.stack([image.pixels for image in decoded])
     means = backend.encode(pixels).mean
     rows = unit_pixels(pixels).reshape(len(images), -1)
-    return ExampleInputs(images, rounded(rows, 2), rounded(means, 3))
+    labels = list(label_classes(backend))
+    return ExampleInputs(images, rounded(rows, 2), rounded(means, 3), labels)
 
 
-def rounded(values: Floats, digits: int) -> list[list[float]]:
+def rounded(values: Floats, decimals: int) -> list[list[float]]:
     """Return rows of numbers, rounded for readers."""
-    return [[round(value, digits) for value in row] for row in values.tolist()]
+    return [[round(value, decimals) for value in row] for row in values.tolist()]
 
 
 def set_examples(

@@ -80,21 +80,24 @@ class ArithmeticRequest(EncodingRequest, ImageOutputRequest, PointsRequest):
     @override
     def examples(cls, inputs: ExampleInputs) -> dict[str, object]:
         first, second = inputs.images[:2]
-        return {
+        examples: dict[str, object] = {
             "Mean of two images": {
                 "terms": [
                     {"weight": 0.5, "image": first},
                     {"weight": 0.5, "image": second},
                 ]
-            },
-            "An image, minus zero, plus one": {
+            }
+        }
+        if len(inputs.labels) > 1:
+            one, other = inputs.labels[:2]
+            examples[f"An image, minus {one}, plus {other}"] = {
                 "terms": [
                     {"weight": 1, "image": first},
-                    {"weight": -1, "digit": 0},
-                    {"weight": 1, "digit": 1},
+                    {"weight": -1, "label": one},
+                    {"weight": 1, "label": other},
                 ]
-            },
-        }
+            }
+        return examples
 
 
 class ArithmeticResponse(ImagesResponse, PreprocessedResponse):
@@ -111,8 +114,8 @@ async def arithmetic(
 ) -> ArithmeticResponse:
     """Add points of the latent space, each with a weight.
 
-    A four, minus the mean of all fours, plus the mean of all nines, is a nine in the
-    same handwriting. A sum outside the data's region decodes badly: it is scaled
+    An image, minus the mean of its class, plus the mean of another class, is an image
+    of that class in the same style. A sum outside the data's region decodes badly: it is scaled
     towards the origin, unless clip is false.
     """
     fitted = preprocessing_of(images, request)

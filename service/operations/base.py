@@ -41,11 +41,13 @@ class ExampleInputs(NamedTuple):
     images: base64 PNGs, two or more, in the card's order.
     pixels: numbers in [0, 1] of each image, row by row, rounded.
     latents: posterior mean of each image, rounded.
+    labels: names of the classes that the model has statistics of.
     """
 
     images: list[str]
     pixels: list[list[float]]
     latents: list[list[float]]
+    labels: list[str]
 
 
 class Request(BaseModel):
@@ -138,8 +140,8 @@ class FitRequest(Request):
     fit: Fit = Field(
         "auto",
         description="Preprocessing of an image that is not of the model's size. "
-        "auto: as for MNIST, ink is separated from paper, cropped, scaled, and "
-        "centered by mass; resize: the image is only scaled; none: it is rejected.",
+        "auto: as the fit in the model card says; resize: the whole image is scaled; "
+        "none: it is rejected.",
     )
     explain: bool = Field(
         default=False,
@@ -325,7 +327,7 @@ def check_image_count(count: int, name: str, info: ValidationInfo) -> None:
 OutputImages = Annotated[
     InstanceOf[ImageGrid],
     PlainSerializer(base64_pngs, return_type=list[str]),
-    Field(description="Base64 PNG, 8-bit grey, white ink on black."),
+    Field(description="Base64 PNG of 8 bits a channel."),
 ]
 
 

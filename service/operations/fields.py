@@ -56,22 +56,6 @@ def check_number(minimum: int, value: int, info: ValidationInfo) -> int:
     return value
 
 
-def check_digit(value: int, info: ValidationInfo) -> int:
-    """Reject a class without latent statistics."""
-    labels = limits_of(info).labels
-    if not labels:
-        raise PydanticCustomError(
-            "digit", "must be absent: the model has no statistics of its classes"
-        )
-    if value not in labels:
-        raise PydanticCustomError(
-            "digit",
-            "must be one of {labels}; is {value}",
-            {"labels": ", ".join(map(str, labels)), "value": str(value)[:20]},
-        )
-    return value
-
-
 def check_dimension(value: int, info: ValidationInfo) -> int:
     """Reject a dimension that the latent space does not have."""
     size = limits_of(info).latent_size
@@ -191,8 +175,7 @@ LATENT_FORMS = {
 IMAGE_SCHEMA = {
     "type": "string",
     "contentEncoding": "base64",
-    "description": "Base64 PNG, JPEG, WebP, BMP or GIF (its first frame), of any mode, "
-    "converted to grey.",
+    "description": "Base64 PNG, JPEG, WebP, BMP or GIF (its first frame), of any mode.",
 }
 LATENT_SCHEMA = LATENT_FORMS | {
     "description": "A point of the latent space, whose prior is a standard normal."
@@ -249,24 +232,6 @@ Seed = TypeAliasType(
         BeforeValidator(whole_number),  # last, or the OpenAPI schema loses the bounds
     ],
 )
-Digit = TypeAliasType(
-    "Digit",
-    Annotated[
-        int,
-        Field(description="A class of the model's data."),
-        AfterValidator(check_digit),
-        BeforeValidator(whole_number),
-    ],
-)
-Digits = TypeAliasType(
-    "Digits",
-    Annotated[list[Digit], FailFast(), Field(description="Digits, used in turn.")],
-)
-DigitOrDigits = Annotated[
-    Annotated[Digit, Tag(ONE)] | Annotated[Digits, Tag(SEVERAL)],
-    Discriminator(one_or_several),
-    DescribedAsList(),
-]
 Dimension = TypeAliasType(
     "Dimension",
     Annotated[

@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from service.imaging.codec import DecodedImage, image_grid
 from service.model.autoencoder import Autoencoder, Floats
+from service.model.labels import label_classes
 from service.model.latent_space import mixture_samples, prior_samples
 from service.model.noise import SEED_BITS
 from service.operations.base import (
@@ -22,11 +23,11 @@ from service.operations.base import (
 )
 from service.operations.fields import (
     Count,
-    DigitOrDigits,
     LatentValues,
     Seed,
     latent_values,
 )
+from service.operations.label_fields import LabelOrLabels
 from service.operations.limits import field_error, limits_of
 
 MAX_TEMPERATURE = 3.0
@@ -35,16 +36,16 @@ MAX_TEMPERATURE = 3.0
 class GenerateRequest(EncodingRequest, ImageOutputRequest):
     """Number, class and variety of new images."""
 
-    item_lists: ClassVar = {"digit": 1}
+    item_lists: ClassVar = {"label": 1}
 
     count: Count | None = Field(
         None,
-        description="Number of images. By default one for each digit given, or one.",
+        description="Number of images. By default one for each label given, or one.",
     )
-    digit: DigitOrDigits | None = Field(
+    label: LabelOrLabels | None = Field(
         None,
-        description="Digits to use in turn; a single one may be without a list. Any "
-        "digits by default.",
+        description="Classes to use in turn; a single one may be without a list. Any "
+        "classes by default.",
     )
     temperature: float = Field(
         1.0,
@@ -60,22 +61,22 @@ class GenerateRequest(EncodingRequest, ImageOutputRequest):
     source: Literal["sampler", "prior"] = Field(
         "sampler",
         description="Distribution of the latents. sampler: mixtures of Gaussians "
-        "fitted to the data's digits at export; prior: the standard normal, which has "
-        "no classes.",
+        "fitted to the data at export, one for each class; prior: the standard normal, "
+        "which has no classes.",
     )
 
     @model_validator(mode="after")
     def check_source(self, info: ValidationInfo) -> Self:
-        """Reject digits with the prior, and the sampler without statistics."""
-        if self.source == "prior" and self.digit is not None:
+        """Reject labels with the prior, and the sampler without statistics."""
+        if self.source == "prior" and self.label is not None:
             raise field_error(
-                ("source",), "source", "must be sampler if a digit is given"
+                ("source",), "source", "must be sampler if a label is given"
             )
-        if self.source == "sampler" and not limits_of(info).labels:
+        if self.source == "sampler" and not limits_of(info).has_sampler:
             raise field_error(
                 ("source",),
                 "source",
-                "must be prior: the model has no statistics of its classes",
+                "must be prior: the model has no latent statistics",
             )
         return self
 
@@ -84,23 +85,27 @@ class GenerateRequest(EncodingRequest, ImageOutputRequest):
     def image_count(self) -> int:
         if self.count is not None:
             return self.count
-        return len(self.digit) if isinstance(self.digit, list) else 1
+        return len(self.label) if isinstance(self.label, list) else 1
 
-    def digits(self) -> list[int] | None:
-        """Return the digit of each image, or None if no digit is given."""
-        if self.digit is None:
+    def labels(self) -> list[str] | None:
+        """Return the label of each image, or None if no label is given."""
+        if self.label is None:
             return None
-        given = self.digit if isinstance(self.digit, list) else [self.digit]
+        given = self.label if isinstance(self.label, list) else [self.label]
         return list(islice(cycle(given), self.image_count))
 
     @classmethod
     @override
     def examples(cls, inputs: ExampleInputs) -> dict[str, object]:
-        return {
-            "Two new digits": {"count": 2, "seed": 1},
-            "A typical three": {"digit": [3], "temperature": 0.5, "seed": 1},
-            "From the prior": {"source": "prior", "seed": 1},
-        }
+        examples: dict[str, object] = {"Two new images": {"count": 2, "seed": 1}}
+        for label in inputs.labels[-1:]:
+            examples[f"A typical image of the class {label}"] = {
+                "label": [label],
+                "temperature": 0.5,
+                "seed": 1,
+            }
+        examples["From the prior"] = {"source": "prior", "seed": 1}
+        return examples
 
 
 class GenerateResponse(Response):
@@ -110,8 +115,8 @@ class GenerateResponse(Response):
         description="Seed, which reproduces the noise on any machine. The noise of an "
         "item does not depend on the count."
     )
-    digits: list[int] | None = Field(
-        None, description="Digit of each image, if digits were given."
+    labels: list[str] | None = Field(
+        None, description="Label of each image, if labels were given."
     )
     latents: list[LatentValues] = Field(description="Latent of each image.")
     images: OutputImages
@@ -122,27 +127,30 @@ async def generate(
 ) -> GenerateResponse:
     """Generate new images.
 
-    Latents are drawn from mixtures fitted to each digit, or from the prior, and
+    Latents are drawn from mixtures fitted to each class, or from the prior, and
     decoded. The response's seed reproduces the latents.
     """
-    digits = request.digits()
-    latents = draw_latents(request, digits, model)
+    labels = request.labels()
+    latents = draw_latents(request, labels, model)
     pixels = await model.decode(latents)
-    columns = len(request.digit) if isinstance(request.digit, list) else None
+    columns = len(request.label) if isinstance(request.label, list) else None
     return GenerateResponse(
         seed=request.seed,
-        digits=digits,
+        labels=labels,
         latents=latent_values(latents, request.encoding),
         images=image_grid(pixels, columns, scale=request.scale),
     )
 
 
 def draw_latents(
-    request: GenerateRequest, digits: list[int] | None, model: Autoencoder
+    request: GenerateRequest, labels: list[str] | None, model: Autoencoder
 ) -> Floats:
     """Draw latents, float32 (count, latent), from the request's source."""
     count, seed = request.image_count, request.seed
     if request.source == "prior":
         return prior_samples(model.card.latent_size, seed, count, request.temperature)
-    labels = None if digits is None else np.array(digits)
-    return mixture_samples(model.statistics, seed, count, labels, request.temperature)
+    classes = None
+    if labels is not None:
+        numbers = label_classes(model)
+        classes = np.array([numbers[label] for label in labels])
+    return mixture_samples(model.statistics, seed, count, classes, request.temperature)

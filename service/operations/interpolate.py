@@ -97,7 +97,7 @@ class InterpolateRequest(EncodingRequest, AnimationRequest, PointsRequest):
     @override
     def examples(cls, inputs: ExampleInputs) -> dict[str, object]:
         first, second = inputs.images[:2]
-        return {
+        examples: dict[str, object] = {
             "From one image to another": {
                 "start": {"image": first},
                 "end": {"image": second},
@@ -109,18 +109,21 @@ class InterpolateRequest(EncodingRequest, AnimationRequest, PointsRequest):
                 "steps": 5,
                 "scale": 4,
             },
-            "From one digit to another, in even steps": {
-                "start": {"digit": 0},
-                "end": {"digit": 1},
+        }
+        labels = inputs.labels[:3]
+        if len(labels) > 1:
+            examples["From one class to another, in even steps"] = {
+                "start": {"label": labels[0]},
+                "end": {"label": labels[1]},
                 "steps": 5,
                 "path": "even",
-            },
-            "Through three digits and back": {
-                "waypoints": [{"digit": 0}, {"digit": 1}, {"digit": 3}],
+            }
+            examples["Through several classes and back"] = {
+                "waypoints": [{"label": label} for label in labels],
                 "closed": True,
                 "steps": 4,
-            },
-        }
+            }
+        return examples
 
 
 class InterpolateResponse(PreprocessedResponse):
@@ -139,7 +142,7 @@ async def interpolate(
 ) -> InterpolateResponse:
     """Interpolate between points of the latent space.
 
-    Each point is an image's posterior mean, a latent, or the mean of a digit's class.
+    Each point is an image's posterior mean, a latent, or the mean of a class.
     The frame at an image's point is its reconstruction, as from `/reconstruct`.
     """
     fitted = preprocessing_of(images, request)

@@ -16,7 +16,8 @@ MAX_UPSCALED_PIXELS = 16  # output pixels for each pixel of ``max_items`` images
 class Limits:
     """Bounds that requests are validated with.
 
-    labels: classes that the model has latent statistics of.
+    labels: names of the classes that the model has latent statistics of.
+    has_sampler: whether the model has latent statistics, with or without classes.
     """
 
     image_shape: ImageShape
@@ -24,7 +25,8 @@ class Limits:
     max_items: int
     max_body_bytes: int
     max_latent: float
-    labels: tuple[int, ...] = ()
+    labels: tuple[str, ...] = ()
+    has_sampler: bool = False
 
 
 # Returns the limits that a request is validated with.

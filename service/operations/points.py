@@ -1,4 +1,4 @@
-"""Points of the latent space, given as an image, a latent or a digit."""
+"""Points of the latent space, given as an image, a latent or a label."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,10 +10,12 @@ from typing_extensions import override
 
 from service.imaging.codec import DecodedImage
 from service.model.autoencoder import Autoencoder, Floats
+from service.model.labels import label_classes
 from service.operations.base import FitRequest, Location, Request, pixel_batch
-from service.operations.fields import Digit, Image, Latent
+from service.operations.fields import Image, Latent
+from service.operations.label_fields import Label
 
-FORMS = ("image", "latent", "digit")
+FORMS = ("image", "latent", "label")
 
 
 def describe_one_form(schema: dict[str, Any]) -> None:
@@ -33,7 +35,7 @@ class LatentPoint(Request):
 
     image: Image | None = Field(None, description="Its posterior mean is the point.")
     latent: Latent | None = Field(None, description="The point itself.")
-    digit: Digit | None = Field(None, description="The mean of its class.")
+    label: Label | None = Field(None, description="The mean of the class.")
 
     @model_validator(mode="before")
     @classmethod
@@ -44,7 +46,7 @@ class LatentPoint(Request):
             given = [form for form in FORMS if value.get(form) is not None]
         if len(given) != 1:
             raise PydanticCustomError(
-                "point", "must have an image, a latent or a digit, and only one"
+                "point", "must have an image, a latent or a label, and only one"
             )
         return value
 
@@ -81,6 +83,15 @@ def located(
     return [((name, index), point) for index, point in enumerate(points)]
 
 
+def means_of(labels: list[str], model: Autoencoder) -> Sequence[Floats]:
+    """Return the mean of each label's class, (latent,)."""
+    if not labels:
+        return ()
+    classes = label_classes(model)
+    numbers = [classes[label] for label in labels]
+    return list(model.statistics.class_means(numbers))
+
+
 async def resolve_points(
     points: Sequence[LatentPoint], images: list[DecodedImage], model: Autoencoder
 ) -> Floats:
@@ -92,8 +103,8 @@ async def resolve_points(
     if images:
         posterior = await model.encode(pixel_batch(images))
         posterior_means = iter(posterior.mean)
-    digits = [point.digit for point in points if point.digit is not None]
-    class_means = iter(model.statistics.class_means(digits))
+    labels = [point.label for point in points if point.label is not None]
+    class_means = iter(means_of(labels, model))
     latents: list[Floats | list[float]] = []
     for point in points:
         if point.image is not None:

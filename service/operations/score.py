@@ -5,6 +5,7 @@ from pydantic import Field
 
 from service.imaging.codec import DecodedImage
 from service.model.autoencoder import Autoencoder
+from service.model.labels import label_classes
 from service.model.score import Scores, score
 from service.operations.base import (
     ImagesRequest,
@@ -35,21 +36,18 @@ class ImageScore(Response):
     )
     anomaly_percentile: float | None = Field(
         None,
-        description="Percentage of held-out digits with a lower anomaly score; above "
+        description="Percentage of held-out images with a lower anomaly score; above "
         "99 the image is likely out-of-distribution.",
     )
-    digit: int | None = Field(None, description="The most likely digit.")
-    probabilities: list[float] | None = Field(
-        None, description="Probability of each digit, in the order of classes."
+    label: str | None = Field(None, description="The most likely class.")
+    probabilities: dict[str, float] | None = Field(
+        None, description="Probability of each class, by its name."
     )
 
 
 class ScoreResponse(PreprocessedResponse):
     """Scores of images."""
 
-    classes: list[int] | None = Field(
-        None, description="Digits that the model has latent statistics of."
-    )
     scores: list[ImageScore] = Field(
         description="Scores of each image, in the request's order."
     )
@@ -60,33 +58,33 @@ async def score_images(
 ) -> ScoreResponse:
     """Score images: likelihood, anomaly, label.
 
-    Reconstruction error, ELBO, anomaly percentile and the probability of each digit,
+    Reconstruction error, ELBO, anomaly percentile and the probability of each class,
     from densities in the latent space at the posterior's mean.
     """
     fitted = preprocessing_of(images, request)
     scores = await score(model, pixel_batch(images))
-    labels = model.statistics.labels
+    labels = list(label_classes(model))
     return ScoreResponse(
-        classes=labels or None,
         scores=[image_score(scores, index, labels) for index in range(len(images))],
         fitted=fitted,
     )
 
 
-def image_score(scores: Scores, index: int, labels: list[int]) -> ImageScore:
+def image_score(scores: Scores, index: int, labels: list[str]) -> ImageScore:
     """Return the scores of one image of a batch."""
     percentile = None
     if scores.anomaly_percentile is not None:
         percentile = scores.anomaly_percentile[index]
-    digit = probabilities = None
+    label = probabilities = None
     if labels:
         row = scores.probabilities[index]
-        digit, probabilities = labels[np.argmax(row)], row.tolist()
+        label = labels[np.argmax(row)]
+        probabilities = dict(zip(labels, row.tolist(), strict=True))
     return ImageScore(
         squared_error=scores.squared_error[index],
         kl_divergence=scores.kl_divergence[index],
         elbo=scores.elbo[index],
         anomaly_percentile=percentile,
-        digit=digit,
+        label=label,
         probabilities=probabilities,
     )

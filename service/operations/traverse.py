@@ -73,18 +73,20 @@ class TraverseRequest(EncodingRequest, ImageOutputRequest, PointsRequest):
     @classmethod
     @override
     def examples(cls, inputs: ExampleInputs) -> dict[str, object]:
-        return {
+        examples: dict[str, object] = {
             "Two dimensions of an image": {
                 "start": {"image": inputs.images[0]},
                 "dimensions": [0, 1],
                 "steps": 5,
             },
-            "One dimension of a digit": {
-                "start": {"digit": 3},
-                "dimensions": [2],
-                "steps": 5,
-            },
         }
+        for label in inputs.labels[-1:]:
+            examples["One dimension of the mean of a class"] = {
+                "start": {"label": label},
+                "dimensions": [0],
+                "steps": 5,
+            }
+        return examples
 
 
 class TraverseResponse(ImagesResponse, PreprocessedResponse):

@@ -53,7 +53,7 @@ def test_a_seed_gives_the_same_latents_on_any_worker(server: Server) -> None:
     workers: set[str] = set()
     latents = []
     for count in range(1, MAX_TRIES):
-        body = {"digit": 7, "count": count, "seed": 5}
+        body = {"label": 7, "count": count, "seed": 5}
         with server.client() as client:
             response = client.post("/generate", json=body)
         workers.add(response.headers["X-Request-ID"].split("-")[1])
@@ -94,7 +94,7 @@ def test_a_path_passes_through_the_reconstructions(
 ) -> None:
     """Within one grey level: sums may be computed in another order."""
     first, second = card_examples()[:2]
-    waypoints = [{"image": first}, {"image": second}, {"digit": 3}, {"image": first}]
+    waypoints = [{"image": first}, {"image": second}, {"label": 3}, {"image": first}]
     response = post(client, "/interpolate", waypoints=waypoints, path=path, steps=5)
     frames = grey_levels(response)
     expected = grey_levels(post(client, "/reconstruct", images=[first, second, first]))
@@ -121,17 +121,17 @@ def test_arithmetic_changes_the_class_of_a_digit(client: httpx.Client) -> None:
     seven = card_examples()[0]
     terms = [
         {"weight": 1, "image": seven},
-        {"weight": -1, "digit": 7},
-        {"weight": 1, "digit": 9},
+        {"weight": -1, "label": 7},
+        {"weight": 1, "label": 9},
     ]
     response = post(client, "/arithmetic", terms=terms)
     (nine,) = response["images"]
 
-    digits = []
+    labels = []
     for image in (seven, nine):
         (score,) = post(client, "/score", images=[image])["scores"]
-        digits.append(score["digit"])
-    assert digits == [7, 9]
+        labels.append(score["label"])
+    assert labels == ["7", "9"]
     assert response["clipped"] == 1
 
 

@@ -69,14 +69,14 @@ def test_the_card_has_the_shipped_recipe(card: dict[str, Any]) -> None:
     assert card["objective"] == {"name": "squared-error", "c": 16.0}
     assert card["data"] == {
         "name": "MNIST",
-        "training_images": 60_000,
+        "source": DataSource().origin,
+        "images": {"train": 60_000, "calibration": 5_000, "test": 5_000},
         "sha256": dict(DataSource().files),
+        "licence": None,
+        "skipped": [],
     }
-    assert (card["image_shape"], card["latent_size"], card["parameters"]) == (
-        [1, 28, 28],
-        32,
-        427_344,
-    )
+    assert card["image"] == {"channels": 1, "height": 28, "width": 28, "color": "grey"}
+    assert (card["latent_size"], card["parameters"]) == (32, 427_344)
 
 
 def test_the_measured_quality_is_as_promised(card: dict[str, Any]) -> None:

@@ -7,15 +7,24 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
+from tests.color_model import write_color_model
 from tests.end_to_end.server import serve
+from tests.samples import MODEL
 
 Json = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
+@pytest.fixture(scope="module", params=["the shipped model", "a model in color"])
+def client(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
     """Client of a server with default settings."""
-    with serve("--workers", "1") as server, server.client() as client:
+    folder = MODEL
+    if request.param == "a model in color":
+        folder = tmp_path_factory.mktemp("models") / "colors"
+        write_color_model(folder)
+    flags = ("--workers", "1", "--model", str(folder))
+    with serve(*flags) as server, server.client() as client:
         yield client
 
 

@@ -31,9 +31,9 @@ const digit = process.argv[2]!;
 const encoded = await encode({ images: [digit] });
 const decoded = await decode({ latents: [encoded.latents[0]!.mean] });
 const reconstructed = await reconstruct({ images: [digit], fit: "none" });
-const generated = await generate({ digit: [3], count: 2, seed: 1 });
-const traversed = await traverse({ start: { digit: 3 }, dimensions: [1, 2], steps: 3 });
-const walk = await interpolate({ start: { image: digit }, end: { digit: 3 }, steps: 4 });
+const generated = await generate({ label: ["3"], count: 2, seed: 1 });
+const traversed = await traverse({ start: { label: "3" }, dimensions: [1, 2], steps: 3 });
+const walk = await interpolate({ start: { image: digit }, end: { label: "3" }, steps: 4 });
 console.log(JSON.stringify({
   decoded: decoded.images[0],
   reconstructed: reconstructed.images[0],

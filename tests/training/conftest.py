@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.conftest import SAMPLE
 from tests.samples import DATA
 from training.artifact.export import export
 from training.artifact.exported_model import ExportedModel
+from training.data.data_set import DataSet
 from training.data.images import LabelledImages
+from training.data.mnist import DataSource
 from training.evaluation.classifier import Classifier
 from training.evaluation.classifier_training import train_classifier
 from training.fitting.recipe import Recipe
 from training.fitting.trainer import Trainer
+from training.network.mlp import VAE
 
 SMALL = Recipe(
     epochs=3,
@@ -29,6 +31,12 @@ SMALL = Recipe(
 )
 MUON = replace(SMALL, optimizer="muon", learning_rate=5e-2)
 CPU = torch.device("cpu")
+
+
+def mlp_of(trainer: Trainer) -> VAE:
+    """Return the network of a run whose recipe names ``mlp``."""
+    assert isinstance(trainer.model, VAE)
+    return trainer.model
 
 
 def saved(value: object) -> bytes:
@@ -64,16 +72,18 @@ def checkpoint(
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Path:
+def digits(source: DataSource) -> DataSet:
+    """The sample of MNIST in three splits."""
+    return source.data_set(DATA)
+
+
+@pytest.fixture(scope="session")
+def exported(
+    tmp_path_factory: pytest.TempPathFactory, checkpoint: Path, digits: DataSet
+) -> Path:
     """The exported small model, not to be changed."""
     folder = tmp_path_factory.mktemp("models") / "small"
-    export(
-        checkpoint,
-        folder,
-        SAMPLE,
-        SAMPLE.load("train", DATA),
-        SAMPLE.load("t10k", DATA),
-    )
+    export(checkpoint, folder, digits)
     return folder
 
 

@@ -342,7 +342,7 @@ def test_the_summary_is_read_from_the_graphs_and_the_card_agrees() -> None:
     """Both have the same layers and parameters for the shipped model."""
     model = ExportedModel(MODEL)
 
-    assert model.layers().to_card() == model.card["architecture"]
+    assert model.layers().to_card() == model.card["layers"]
     assert model.layers().parameters == model.card["parameters"] == 427_344
 
 

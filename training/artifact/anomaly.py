@@ -1,8 +1,8 @@
-"""Anomaly score and class probabilities, calibrated on digits outside the training set.
+"""Anomaly score and class probabilities, calibrated on images outside the training set.
 
 The score is -log p(x|z) - log p(z) at the posterior mean z, in nats: the reconstruction
 loss of the model's objective, and the latent's density under the mixtures of
-``latent_statistics``, which describe the digits' latents better than the prior does.
+``latent_statistics``, which describe the images' latents better than the prior does.
 Class probabilities follow from the same densities by Bayes' rule.
 """
 
@@ -12,7 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.artifact.latent_statistics import LatentStatistics
+from training.artifact.inference import (
+    TrainedAutoencoder,
+    encode_images,
+    posterior_means,
+    reconstruction_losses,
+)
+from training.artifact.latent_statistics import LatentStatistics, fit
+from training.data.images import LabelledImages
 
 QUANTILES = 1001  # from 0 % to 100 % in steps of 0.1 %
 # Neighbouring candidates differ by 2.3 %.
@@ -28,6 +35,19 @@ def anomaly_scores(reconstruction_loss: Tensor, log_densities: Tensor) -> Tensor
     return reconstruction_loss - log_densities.logsumexp(dim=1)
 
 
+def fit_calibrated(
+    model: TrainedAutoencoder,
+    train: LabelledImages,
+    calibration: LabelledImages,
+) -> LatentStatistics:
+    """Fit a model's latent mixtures to training images; calibrate them on others."""
+    mean, log_variance = encode_images(model, train)
+    statistics = fit(mean.numpy(), log_variance.numpy(), train.labels.numpy())
+    latents = posterior_means(model, calibration)
+    loss = reconstruction_losses(model, calibration, latents)
+    return calibrate(statistics, loss, latents, calibration.labels)
+
+
 def calibrate(
     statistics: LatentStatistics,
     reconstruction_loss: Tensor,
@@ -36,13 +56,13 @@ def calibrate(
 ) -> LatentStatistics:
     """Return statistics with the score's quantiles and the classes' temperature.
 
-    Both are fitted to digits outside the training set, given by their reconstruction
+    Both are fitted to images outside the training set, given by their reconstruction
     losses (batch,), posterior means (batch, latent) and labels (batch,).
 
     anomaly_quantiles: float32 (1001,), the scores that 0 %, 0.1 % ... 100 % of these
-        digits do not exceed.
+        images do not exceed, interpolated between the scores of single images.
     class_temperature: float32 (), the divisor of log-densities that gives calibrated
-        class probabilities.
+        class probabilities; 1 where there is one class, or no image of a known one.
     """
     log_densities = statistics.class_log_densities(latents)
     scores = anomaly_scores(reconstruction_loss, log_densities)
@@ -64,6 +84,8 @@ def fit_temperature(log_densities: Tensor, targets: Tensor) -> float:
 
     targets: bool (batch, classes), True at each latent's class.
     """
+    if targets.shape[1] == 1 or not targets.any():
+        return 1.0
     losses = []
     for temperature in TEMPERATURES.tolist():
         log_probabilities = class_log_probabilities(log_densities, temperature)

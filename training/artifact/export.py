@@ -1,19 +1,21 @@
 """Export of a checkpoint to the model's folder, which the service reads."""
 
-import base64
-import io
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import onnx
-import torch
-from PIL import Image
-from torch import Tensor
 
-from training.artifact.anomaly import calibrate
+from training.artifact.anomaly import fit_calibrated
 from training.artifact.architecture import Architecture, read_architecture
-from training.artifact.latent_statistics import STATISTICS_FILE, LatentStatistics, fit
+from training.artifact.data_card import (
+    describe_data,
+    describe_examples,
+    describe_images,
+    describe_labels,
+)
+from training.artifact.inference import TorchAutoencoder
+from training.artifact.latent_statistics import STATISTICS_FILE, LatentStatistics
 from training.artifact.model_card import (
     FORMAT_VERSION,
     Card,
@@ -24,12 +26,11 @@ from training.artifact.model_card import (
 from training.artifact.onnx_graphs import decoder_graph, encoder_graph
 from training.artifact.parity import max_difference
 from training.artifact.readme import NOT_MEASURED, write_measures
+from training.data.data_set import DataSet
 from training.data.images import LabelledImages
-from training.data.mnist import DataSource
 from training.files import create_writable_folder, write_file
-from training.fitting.checkpoint import trained_model
-from training.network.mlp import VAE
-from training.network.objective import Objective
+from training.fitting.checkpoint import objective_of, trained_model
+from training.network.build import Network
 
 Files = dict[str, bytes]  # content by name
 State = dict[str, Any]  # of a checkpoint
@@ -37,28 +38,27 @@ State = dict[str, Any]  # of a checkpoint
 ENCODER_FILE = "encoder.onnx"
 DECODER_FILE = "decoder.onnx"
 PARITY_TOLERANCE = 1e-5
-EXAMPLE_COUNT = 2
+VERSION = "1"  # of a model that is exported for the first time
 
 
 def export(
     checkpoint: Path,
     folder: Path,
-    source: DataSource,
-    train: LabelledImages,
-    test: LabelledImages,
+    data: DataSet,
 ) -> float:
     """Export the averaged weights of a checkpoint to ``folder``.
 
     Write encoder.onnx, decoder.onnx, statistics.npz and model.json. Return the largest
-    difference between the graphs and PyTorch over ``test``. Raise TrainingError for a
-    bad checkpoint, and ModelError, before anything is written, if the difference
-    exceeds ``PARITY_TOLERANCE``.
+    difference between the graphs and PyTorch over the images that training does not
+    use. Raise TrainingError for a bad checkpoint, and ModelError, before anything is
+    written, if the difference exceeds ``PARITY_TOLERANCE``.
     """
     model, state = trained_model(checkpoint)
     encoder, decoder = encoder_graph(model), decoder_graph(model)
-    difference = check_parity(model, encoder, decoder, test)
+    difference = check_parity(model, encoder, decoder, data)
     create_writable_folder(folder)
-    statistics = fit_statistics(model, state, train, test)
+    fitted = data.train.first(state["images"])
+    statistics = fit_statistics(model, state, fitted, data.calibration)
     files = {
         ENCODER_FILE: encoder.SerializeToString(),
         DECODER_FILE: decoder.SerializeToString(),
@@ -67,24 +67,29 @@ def export(
     layers = read_architecture(encoder, decoder)
     name = folder.resolve().name
     card = describe_model(name, model, layers, state)
-    card |= describe_data(source, state)
+    card |= describe_images(data.format)
+    card |= describe_labels(data.class_names, fitted)
+    card |= describe_data(data, fitted)
     card |= describe_files(files)
-    card |= describe_examples(test)
+    card |= describe_examples(data)
     write_model(folder, files, card)
     return difference
 
 
 def check_parity(
-    model: VAE,
+    model: Network,
     encoder: onnx.ModelProto,
     decoder: onnx.ModelProto,
-    test: LabelledImages,
+    data: DataSet,
 ) -> float:
     """Return the largest difference between the graphs and PyTorch.
 
     Raise ModelError if it exceeds ``PARITY_TOLERANCE`` or is NaN.
     """
-    difference = max_difference(model, encoder, decoder, test.pixels())
+    parts = (data.calibration, data.test)
+    difference = max(
+        max_difference(model, encoder, decoder, part.pixels()) for part in parts
+    )
     if not difference <= PARITY_TOLERANCE:
         raise ModelError(
             f"the graphs differ from PyTorch by {difference:.1e}, "
@@ -94,55 +99,44 @@ def check_parity(
 
 
 def fit_statistics(
-    model: VAE,
+    model: Network,
     state: State,
-    train: LabelledImages,
-    test: LabelledImages,
+    fitted: LabelledImages,
+    calibration: LabelledImages,
 ) -> LatentStatistics:
-    """Fit the latent mixtures and calibrate the anomaly score.
-
-    The mixtures are fitted to those digits of ``train`` that the model was fitted to,
-    the calibration to every second digit of ``test``.
-    """
-    recipe = state["recipe"]
-    objective = Objective(recipe.objective, recipe.c)
-    fitted = train.first(state["images"])
-    calibration, _ = test.halves()
-    pixels = calibration.pixels()
-    with torch.inference_mode():
-        mean, log_variance = model.encoder(fitted.pixels())
-        latents, _ = model.encoder(pixels)
-        decoded = model.decoder(latents)
-        loss = objective.loss_of_decoded(pixels, decoded)
-    statistics = fit(
-        mean.numpy(),
-        log_variance.numpy(),
-        fitted.labels.numpy(),
-    )
-    return calibrate(statistics, loss, latents, calibration.labels)
+    """Fit the latent mixtures to training images and calibrate the anomaly score."""
+    autoencoder = TorchAutoencoder(model, objective_of(state))
+    return fit_calibrated(autoencoder, fitted, calibration)
 
 
 def describe_model(
     name: str,
-    model: VAE,
+    model: Network,
     layers: Architecture,
     state: State,
 ) -> Card:
     """Return the card's description of the network and of its training."""
     recipe = asdict(state["recipe"])
+    if recipe["network"] != "conv":
+        del recipe["channels"]
     return {
         "format_version": FORMAT_VERSION,
         "name": name,
-        "image_shape": list(model.image_shape),
+        "version": VERSION,
+        "licence": None,
         "latent_size": model.latent_size,
         "parameters": layers.parameters,
-        "architecture": layers.to_card(),
-        "objective": pop_objective(recipe),
+        "layers": layers.to_card(),
+        "objective": pop_objective(recipe, state["variance"]),
         "training": recipe,
+        "cost": {
+            "multiply_adds": layers.multiply_adds(),
+            "milliseconds_per_image": None,
+        },
     }
 
 
-def pop_objective(recipe: dict[str, Any]) -> Card:
+def pop_objective(recipe: dict[str, Any], variance: float) -> Card:
     """Remove the objective's fields from a recipe; return those that it uses."""
     name = recipe.pop("objective")
     c = recipe.pop("c")
@@ -150,19 +144,11 @@ def pop_objective(recipe: dict[str, Any]) -> Card:
     objective = {"name": name, "c": None}
     if name == "squared-error":
         objective["c"] = c
+    if name == "gaussian":
+        objective["variance"] = variance
     if name == "importance-weighted":
         objective["importance_samples"] = importance_samples
     return objective
-
-
-def describe_data(source: DataSource, state: State) -> Card:
-    """Return the card's description of the data; the quality is not yet measured."""
-    data = {
-        "name": source.name,
-        "training_images": state["images"],
-        "sha256": dict(source.files),
-    }
-    return {"data": data, "quality": None}
 
 
 def describe_files(files: Files) -> Card:
@@ -177,12 +163,6 @@ def describe_files(files: Files) -> Card:
     }
 
 
-def describe_examples(digits: LabelledImages) -> Card:
-    """Return the card's example images: the first digits, as base64 PNGs."""
-    images = digits.images[:EXAMPLE_COUNT, 0]
-    return {"examples": [png_base64(image) for image in images]}
-
-
 def write_model(
     folder: Path,
     files: Files,
@@ -194,12 +174,3 @@ def write_model(
     # Last: until then the hashes in an earlier card show that the folder is incomplete.
     write_card(folder, card)
     write_measures(folder, NOT_MEASURED)
-
-
-def png_base64(image: Tensor) -> str:
-    """Return a uint8 image (height, width) as a base64 PNG."""
-    content = io.BytesIO()
-    picture = Image.fromarray(image.numpy())
-    picture.save(content, format="PNG", optimize=True)
-    encoded = base64.b64encode(content.getvalue())
-    return encoded.decode("ascii")

@@ -3,11 +3,11 @@
 Files in the model's folder:
 
 encoder.onnx
-    pixels float32 (batch, 1, 28, 28) in [0, 1]
+    pixels float32 (batch, channels, height, width) in [0, 1]
     -> mean, log_variance float32 (batch, latent)
 decoder.onnx
     latent float32 (batch, latent)
-    -> pixels float32 (batch, 1, 28, 28) in [0, 1]
+    -> pixels float32 (batch, channels, height, width) in [0, 1]
 statistics.npz
     latent statistics, written by ``training.artifact.latent_statistics``
 model.json
@@ -52,21 +52,43 @@ class ExportedModel:
     def objective(self) -> Objective:
         """The objective that training minimised."""
         objective = self.card["objective"]
+        if objective["name"] == "gaussian":
+            return Objective("gaussian", variance=objective["variance"])
         if objective["c"] is None:
             return Objective(objective["name"])
         return Objective(objective["name"], objective["c"])
 
+    @property
+    def latent_size(self) -> int:
+        """Number of latent dimensions."""
+        size: int = self.card["latent_size"]
+        return size
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes, which the statistics' numbers index."""
+        return [label["name"] for label in self.card["labels"]]
+
+    @property
+    def binarized(self) -> bool:
+        """Return whether training drew each pixel black or white."""
+        binarized: bool = self.card["training"]["binarize"]
+        return binarized
+
     def encode(self, pixels: Floats) -> tuple[Floats, Floats]:
         """Return the posterior's mean and log-variance, each (batch, latent).
 
-        ``pixels``: (batch, 1, 28, 28) in [0, 1].
+        ``pixels``: (batch, channels, height, width) in [0, 1].
         """
         outputs = ["mean", "log_variance"]
         mean, log_variance = self._encoder.run(outputs, {"pixels": pixels})
         return mean, log_variance
 
     def decode(self, latent: Floats) -> Floats:
-        """Return pixels (batch, 1, 28, 28) in [0, 1] of latents (batch, latent)."""
+        """Return pixels in [0, 1] of latents (batch, latent).
+
+        Their shape is (batch, channels, height, width).
+        """
         (pixels,) = self._decoder.run(["pixels"], {"latent": latent})
         return pixels  # type: ignore[no-any-return]  # onnxruntime's run is not typed
 

@@ -1,9 +1,10 @@
 """Latent statistics: a Gaussian mixture for each class, to sample and score latents.
 
-Each mixture is fitted to draws from the posteriors of a class's training digits, its
-aggregated posterior, not to the posterior means alone: a single Gaussian would have the
+Each mixture is fitted to draws from the posteriors of a class's training images, its
+aggregated posterior, not to the posterior means alone: a single Gaussian has the
 covariance Cov(mean) + diag(mean of the variance). All mixtures together, weighted by
-the frequency of each class, model latents of any class.
+the frequency of each class, model latents of any class. Images without classes have one
+label, and one mixture.
 """
 
 import io
@@ -11,26 +12,23 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.progress import track
-from sklearn.mixture import GaussianMixture
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
 from training.artifact.exported_model import ExportedModel, Floats
+from training.artifact.latent_mixture import (
+    Labels,
+    component_count,
+    draw_posteriors,
+    fit_gaussian,
+    fit_mixture,
+    pooled_covariance,
+)
 from training.artifact.model_card import ModelError, read_file
 
 STATISTICS_FILE = "statistics.npz"
-COMPONENTS = 20  # Gaussians a class
-# At least: a covariance of 32 dimensions needs three times as many digits.
-DIGITS_PER_COMPONENT = 100
-DRAWS = 3  # from the posterior of each digit
-TOLERANCE = 1e-2  # nats a draw: expectation-maximisation ends when a step gains less
-# Added to each variance: a class of few digits has a singular covariance.
-MIN_VARIANCE = 1e-4
-SEED = 0
-
-Labels = NDArray[np.int64]
+DRAWS_SEED = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +49,11 @@ class LatentStatistics:
     cholesky: Floats
     anomaly_quantiles: Floats | None = None
     class_temperature: Floats | None = None
+
+    @property
+    def has_classes(self) -> bool:
+        """Return whether the Gaussians are of more than one class."""
+        return len(np.unique(self.classes)) > 1
 
     def of_class(self, label: int) -> "LatentStatistics":
         """Return the mixture of one class."""
@@ -126,21 +129,25 @@ def fit(
     log_variance: Floats,
     labels: Labels,
 ) -> LatentStatistics:
-    """Fit a mixture for each class to the posteriors (count, latent) of its digits."""
-    random = np.random.default_rng(SEED)
+    """Fit a mixture for each class to the posteriors (count, latent) of its images."""
+    random = np.random.default_rng(DRAWS_SEED)
+    pooled = pooled_covariance(mean, labels)
     parts = []
     classes_present = np.unique(labels)
     for label in track(classes_present, description="fitting the mixtures"):
         members = labels == label
-        draws = draw_posteriors(mean[members], log_variance[members], random)
-        mixture = fit_mixture(draws)
-        weights = mixture.weights_ * np.mean(members)
+        class_mean, class_log_variance = mean[members], log_variance[members]
+        if component_count(class_mean) == 1:
+            mixture = fit_gaussian(class_mean, class_log_variance, pooled)
+        else:
+            draws = draw_posteriors(class_mean, class_log_variance, random)
+            mixture = fit_mixture(draws, component_count(class_mean))
         parts.append(
             (
-                weights,
-                np.full(len(weights), label),
-                mixture.means_,
-                np.linalg.cholesky(mixture.covariances_),
+                mixture.weights * np.mean(members),
+                np.full(len(mixture.weights), label),
+                mixture.means,
+                np.linalg.cholesky(mixture.covariances),
             )
         )
     weights, classes, means, cholesky = (
@@ -152,33 +159,6 @@ def fit(
         means.astype(np.float32),
         cholesky.astype(np.float32),
     )
-
-
-def draw_posteriors(
-    mean: Floats,
-    log_variance: Floats,
-    random: np.random.Generator,
-) -> Floats:
-    """Draw ``DRAWS`` latents from each posterior (count, latent)."""
-    means = np.repeat(mean, DRAWS, axis=0)
-    noise = random.standard_normal(means.shape, dtype=np.float32)
-    deviations = np.exp(0.5 * np.repeat(log_variance, DRAWS, axis=0))
-    draws: Floats = means + deviations * noise
-    return draws
-
-
-def fit_mixture(draws: Floats) -> GaussianMixture:
-    """Fit Gaussians of full covariance to latents (count, latent).
-
-    The algorithm is expectation-maximisation; a class of few digits gets fewer
-    Gaussians than ``COMPONENTS``.
-    """
-    enough = len(draws) // (DRAWS * DIGITS_PER_COMPONENT)
-    components = min(COMPONENTS, max(1, enough))
-    mixture = GaussianMixture(
-        components, tol=TOLERANCE, reg_covar=MIN_VARIANCE, random_state=SEED
-    )
-    return mixture.fit(draws)
 
 
 def read_statistics(model: ExportedModel) -> LatentStatistics:

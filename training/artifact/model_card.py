@@ -10,7 +10,7 @@ from training.files import write_file
 Card = dict[str, Any]
 Entry = dict[str, str]  # of a file: its name and its SHA-256
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 CARD_FILE = "model.json"
 # The keys that this package reads.
 REQUIRED_KEYS = (
@@ -19,6 +19,7 @@ REQUIRED_KEYS = (
     "training",
     "data",
     "quality",
+    "cost",
     "graphs",
 )
 

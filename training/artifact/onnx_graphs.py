@@ -8,18 +8,18 @@ import torch
 from torch import Tensor, nn
 
 from training.artifact.model_card import ModelError
-from training.network.mlp import VAE
+from training.network.build import Network
 
 EXAMPLE_BATCH = 2  # with a batch of 1, tracing would fix the batch size
 
 
-def encoder_graph(model: VAE) -> onnx.ModelProto:
+def encoder_graph(model: Network) -> onnx.ModelProto:
     """Return the encoder as an ONNX graph."""
     pixels = torch.zeros(EXAMPLE_BATCH, *model.image_shape)
     return to_onnx(model.encoder, pixels, "pixels", ["mean", "log_variance"])
 
 
-def decoder_graph(model: VAE) -> onnx.ModelProto:
+def decoder_graph(model: Network) -> onnx.ModelProto:
     """Return the decoder as an ONNX graph."""
     latent = torch.zeros(EXAMPLE_BATCH, model.latent_size)
     return to_onnx(model.decoder, latent, "latent", ["pixels"])

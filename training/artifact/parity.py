@@ -7,13 +7,13 @@ from rich.progress import track
 from torch import Tensor
 
 from training.artifact.exported_model import Floats, open_session
-from training.network.mlp import VAE
+from training.network.build import Network
 
 BATCH_SIZES = (1, 2, 7, 64, 1000)
 
 
 def max_difference(
-    model: VAE,
+    model: Network,
     encoder: onnx.ModelProto,
     decoder: onnx.ModelProto,
     pixels: Tensor,

@@ -1,6 +1,6 @@
 """The architecture as text, as ``python -m training summary`` prints it."""
 
-from training.artifact.architecture import Architecture, DenseLayer
+from training.artifact.architecture import Architecture, Layer, Shape
 
 TITLE = " VARIATIONAL AUTOENCODER (VAE) ".center(71, "-")
 
@@ -25,7 +25,7 @@ def heading(text: str) -> str:
     return f"{line}\n#   {text}   #\n{line}"
 
 
-def numbered(layers: list[DenseLayer]) -> list[str]:
+def numbered(layers: list[Layer]) -> list[str]:
     """Return one block for each layer, numbered from 1."""
     return [
         describe(f"{number}. Layer", layer)
@@ -33,9 +33,12 @@ def numbered(layers: list[DenseLayer]) -> list[str]:
     ]
 
 
-def describe(name: str, layer: DenseLayer) -> str:
+def describe(name: str, layer: Layer) -> str:
     """Return one layer's sizes, activation, parameters and shapes."""
-    title = f"DENSE {layer.inputs} -> {layer.outputs} [{layer.activation}]"
+    sizes = (
+        f"{describe_shape(layer.input_shape)} -> {describe_shape(layer.output_shape)}"
+    )
+    title = f"{layer.type.upper()} {sizes} [{layer.activation}]"
     line = "-" * (len(title) + 1)
     lines = [
         f"*** {name}: ***",
@@ -43,8 +46,13 @@ def describe(name: str, layer: DenseLayer) -> str:
         title,
         line,
         f"Total parameters: {layer.parameters}",
-        f"---> WEIGHTS: ({layer.outputs}, {layer.inputs})",
-        f"---> BIASES: ({layer.outputs},)",
+        f"---> WEIGHTS: {layer.weights}",
+        f"---> BIASES: {layer.biases}",
         line,
     ]
     return "\n".join(lines)
+
+
+def describe_shape(shape: Shape) -> str:
+    """Return a shape as channels x height x width, or as one number."""
+    return "x".join(map(str, shape)) or "constant"

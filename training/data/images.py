@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from training.data.errors import DataError
 from training.network.mlp import ImageShape
 
 MAX_LEVEL = 255  # of a uint8 pixel
+SUBSET_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,11 @@ class LabelledImages:
         channels, height, width = self.images.shape[1:]
         return channels, height, width
 
+    @property
+    def has_classes(self) -> bool:
+        """Return whether the images are of more than one class."""
+        return len(self.labels.unique()) > 1
+
     def first(self, count: int | None) -> "LabelledImages":
         """Return the first ``count`` images, or all if it is None.
 
@@ -51,6 +58,14 @@ class LabelledImages:
             )
         return self._part(slice(count, None))
 
+    def random_part(self, count: int) -> "LabelledImages":
+        """Return ``count`` random images; all, in their order, if there are no more."""
+        if len(self) <= count:
+            return self
+        generator = torch.Generator().manual_seed(SUBSET_SEED)
+        order = torch.randperm(len(self), generator=generator)
+        return self.select(order[:count])
+
     def halves(self) -> tuple["LabelledImages", "LabelledImages"]:
         """Return the images at even and at odd positions.
 
@@ -60,6 +75,10 @@ class LabelledImages:
         even = self._part(slice(0, None, 2))
         odd = self._part(slice(1, None, 2))
         return even, odd
+
+    def select(self, indices: Tensor) -> "LabelledImages":
+        """Return the images at the indices."""
+        return LabelledImages(self.images[indices], self.labels[indices])
 
     def pixels(self) -> Tensor:
         """Return the images as float32 in [0, 1], in the same shape."""

@@ -10,9 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from training.data.cache_folder import cache_folder
+from training.data.data_set import DataSet
 from training.data.download import DOWNLOAD_ERRORS, fetch
 from training.data.errors import DataError
 from training.data.idx import find_idx, gunzip, parse_idx
+from training.data.image_format import ImageFormat
 from training.data.images import LabelledImages
 from training.files import write_file
 
@@ -23,6 +26,7 @@ MNIST_FILES = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+MNIST_FORMAT = ImageFormat(channels=1, height=28, width=28, fit="ink")
 MNIST_MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -42,11 +46,19 @@ class DataSource:
 
     files: name and SHA-256 of the uncompressed content of each.
     mirrors: addresses of folders to download from, tried in order.
+    title: kind of images, for people.
+    origin: publication of the data set.
+    format: shape of the images.
+    class_names: indexed by the labels.
     """
 
     name: str = "MNIST"
     files: Mapping[str, str] = field(default_factory=lambda: MNIST_FILES)
     mirrors: tuple[str, ...] = MNIST_MIRRORS
+    title: str = "Handwritten digits"
+    origin: str = "LeCun, Cortes & Burges 1998, http://yann.lecun.com/exdb/mnist"
+    format: ImageFormat = MNIST_FORMAT
+    class_names: tuple[str, ...] = tuple("0123456789")
 
     def load(self, split: str, folder: Path | None = None) -> LabelledImages:
         """Read the split ``train`` or ``t10k``.
@@ -60,6 +72,29 @@ class DataSource:
         return LabelledImages(
             images=torch.from_numpy(images).unsqueeze(1),
             labels=torch.from_numpy(labels).long(),
+        )
+
+    def data_set(
+        self, folder: Path | None = None, test_size: int | None = None
+    ) -> DataSet:
+        """Read both splits; every second test image is for calibration.
+
+        test_size: use only the first test images. Raises DataError as ``load`` does.
+        """
+        train = self.load("train", folder)
+        tests = self.load("t10k", folder).first(test_size)
+        calibration, test = tests.halves()
+        return DataSet(
+            name=self.name,
+            title=self.title,
+            source=self.origin,
+            format=self.format,
+            class_names=self.class_names,
+            train=train,
+            calibration=calibration,
+            test=test,
+            normal=None,
+            sha256=dict(self.files),
         )
 
     def _read(self, name: str, folder: Path | None) -> NDArray[np.uint8]:
@@ -124,20 +159,3 @@ def fashion_mnist(folder: Path | None) -> LabelledImages | None:
         return None
     source = DataSource("Fashion-MNIST", FASHION_FILES, mirrors=())
     return source.load("t10k", folder or FASHION_FOLDER)
-
-
-def cache_folder() -> Path:
-    """Return the user's cache folder for this project (XDG base directory).
-
-    Raises DataError if the user has no home folder.
-    """
-    given = os.environ.get("XDG_CACHE_HOME")
-    if given:
-        return Path(given) / "vae-service"
-    try:
-        return Path.home() / ".cache" / "vae-service"
-    except RuntimeError as error:
-        raise DataError(
-            "there is no home folder to download to: "
-            "name a folder of the IDX files with --data or $MNIST_DIR"
-        ) from error

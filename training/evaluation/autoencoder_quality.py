@@ -1,4 +1,4 @@
-"""Reconstruction error, KL divergence, ELBO and active units of an exported model."""
+"""Reconstruction error, KL divergence, ELBO and active units of an autoencoder."""
 
 from dataclasses import dataclass
 
@@ -6,10 +6,15 @@ import torch
 from rich.progress import track
 from torch import Generator, Tensor
 
-from training.artifact.exported_model import ExportedModel
+from training.artifact.inference import (
+    BATCH_SIZE,
+    TrainedAutoencoder,
+    decode,
+    encode,
+)
 from training.data.binarize import binarize
 from training.data.images import LabelledImages
-from training.evaluation.inference import decode, encode
+from training.evaluation.structural_similarity import structural_similarity
 from training.network.mlp import sample_posterior
 from training.network.objective import kl_divergence, squared_error
 
@@ -24,6 +29,8 @@ class AutoencoderQuality:
     """Means over the test images, binarised if training binarised its images.
 
     squared_error_per_pixel: of pixels in [0, 1], reconstructed from the posterior mean.
+        A pixel of a colour image has three values, which count as three pixels.
+    structural_similarity: SSIM of the same reconstructions, at most 1.
     kl_divergence: KL(q(z|x) || N(0, I)) in nats per image.
     negative_elbo: reconstruction loss of one posterior sample plus KL, in nats per
         image, mean of five draws. With the objective ``squared-error`` it leaves out
@@ -36,6 +43,7 @@ class AutoencoderQuality:
 
     test_images: int
     squared_error_per_pixel: float
+    structural_similarity: float
     kl_divergence: float
     negative_elbo: float
     negative_elbo_deviation: float
@@ -44,7 +52,7 @@ class AutoencoderQuality:
 
 
 def autoencoder_quality(
-    model: ExportedModel, test: LabelledImages
+    model: TrainedAutoencoder, test: LabelledImages
 ) -> AutoencoderQuality:
     """Measure the autoencoder itself, without samples and features."""
     generator = Generator().manual_seed(SEED)
@@ -62,12 +70,13 @@ def autoencoder_quality(
     loss = torch.tensor(losses, dtype=torch.float64)
     active_loss = torch.tensor(active_losses, dtype=torch.float64)
     increase = active_loss - loss
-    error = squared_error(pixels, decode(model, mean).double())
+    error, similarity = reconstruction_quality(model, pixels, mean)
     kl = kl_divergence(mean.double(), log_variance.double())
     mean_kl = kl.mean().item()
     return AutoencoderQuality(
         test_images=len(test),
         squared_error_per_pixel=error.mean().item() / pixels[0].numel(),
+        structural_similarity=similarity.mean().item(),
         kl_divergence=mean_kl,
         negative_elbo=loss.mean().item() + mean_kl,
         negative_elbo_deviation=loss.std().item(),
@@ -77,23 +86,42 @@ def autoencoder_quality(
 
 
 def training_pixels(
-    model: ExportedModel,
-    digits: LabelledImages,
+    model: TrainedAutoencoder,
+    images: LabelledImages,
     generator: Generator,
 ) -> Tensor:
-    """Return the digits' pixels as in the model's training: grey or binarised."""
-    pixels = digits.pixels()
-    if model.card["training"]["binarize"]:
+    """Return the images' pixels as in the model's training: grey or binarised."""
+    pixels = images.pixels()
+    if model.binarized:
         return binarize(pixels, generator)
     return pixels
 
 
 def reconstruction_loss(
-    model: ExportedModel,
+    model: TrainedAutoencoder,
     pixels: Tensor,
     latent: Tensor,
 ) -> float:
     """Return the mean of -log p(x|z) in nats, up to the objective's constant."""
-    decoded = decode(model, latent)
-    loss = model.objective.loss_of_decoded(pixels, decoded)
-    return loss.mean().item()
+    losses = []
+    batches = zip(pixels.split(BATCH_SIZE), latent.split(BATCH_SIZE), strict=True)
+    for images, latents in batches:
+        decoded = decode(model, latents)
+        losses.append(model.objective.loss_of_decoded(images, decoded))
+    return torch.cat(losses).mean().item()
+
+
+def reconstruction_quality(
+    model: TrainedAutoencoder,
+    pixels: Tensor,
+    latent: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Return squared error and SSIM of each image's reconstruction, float64."""
+    errors = []
+    similarities = []
+    batches = zip(pixels.split(BATCH_SIZE), latent.split(BATCH_SIZE), strict=True)
+    for images, latents in batches:
+        decoded = decode(model, latents).double()
+        errors.append(squared_error(images, decoded))
+        similarities.append(structural_similarity(images.double(), decoded))
+    return torch.cat(errors), torch.cat(similarities)

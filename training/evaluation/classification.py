@@ -6,54 +6,51 @@ import torch
 from torch import Tensor
 
 from training.artifact.anomaly import class_log_probabilities, one_hot
-from training.artifact.exported_model import ExportedModel
+from training.artifact.inference import Autoencoder, posterior_means
 from training.artifact.latent_statistics import LatentStatistics
 from training.artifact.model_card import ModelError
 from training.data.images import LabelledImages
-from training.evaluation.inference import posterior_means
 
 CONFIDENCE_BINS = 15
 
 
 @dataclass(frozen=True, slots=True)
 class ClassificationQuality:
-    """Class probabilities of the test digits not used for calibration.
+    """Class probabilities of images used neither in training nor for calibration.
 
-    class_accuracy: fraction whose most probable class is their label.
-    class_cross_entropy: mean of -log p(label) in nats.
-    class_calibration_error: expected calibration error, with 15 bins of confidence.
+    classification_accuracy: fraction whose most probable class is their label.
+    cross_entropy: mean of -log p(label) in nats.
+    expected_calibration_error: expected calibration error, with 15 bins of confidence.
     """
 
-    class_accuracy: float
-    class_cross_entropy: float
-    class_calibration_error: float
+    classification_accuracy: float
+    cross_entropy: float
+    expected_calibration_error: float
 
 
 def classification_quality(
-    model: ExportedModel,
+    model: Autoencoder,
     statistics: LatentStatistics,
     test: LabelledImages,
 ) -> ClassificationQuality:
     """Measure the class probabilities. Raise ModelError if they are not calibrated."""
     if statistics.class_temperature is None:
         raise ModelError(
-            f"{model.folder} has no calibrated class probabilities: "
-            "export the model again"
+            "the model has no calibrated class probabilities: export the model again"
         )
-    _, digits = test.halves()
-    means = posterior_means(model, digits)
+    means = posterior_means(model, test)
     log_densities = statistics.class_log_densities(means)
     temperature = float(statistics.class_temperature)
     log_probabilities = class_log_probabilities(log_densities, temperature)
     probabilities = log_probabilities.exp()
     confidences, predictions = probabilities.max(dim=1, keepdim=True)
-    targets = one_hot(statistics, digits.labels)
+    targets = one_hot(statistics, test.labels)
     hits = targets.gather(1, predictions).double()
     log_likelihoods = log_probabilities[targets]
     return ClassificationQuality(
-        class_accuracy=hits.mean().item(),
-        class_cross_entropy=-log_likelihoods.mean().item(),
-        class_calibration_error=calibration_error(
+        classification_accuracy=hits.mean().item(),
+        cross_entropy=-log_likelihoods.mean().item(),
+        expected_calibration_error=calibration_error(
             confidences.squeeze(1),
             hits.squeeze(1),
         ),

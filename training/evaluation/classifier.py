@@ -1,10 +1,11 @@
-"""A small convolutional classifier of digits, to measure reconstructions and samples.
+"""A small convolutional classifier, to measure reconstructions and samples.
 
 The architecture is the textbook's (LeCun et al. 1998). The Fréchet distance compares
 the values before its last layer.
 """
 
 import io
+import math
 from pathlib import Path
 from typing import cast
 
@@ -13,8 +14,11 @@ from torch import Tensor, nn
 
 from training.data.images import LabelledImages
 from training.files import read_saved, write_file
+from training.network.mlp import ImageShape
 
 FEATURES = 128
+CLASSES = 10  # of MNIST
+STEM_SIZE = 32  # pixels; the first layer skips positions of larger images
 INFERENCE_BATCH_SIZE = 100  # a layer's output fits the processor's cache
 
 
@@ -23,21 +27,33 @@ class ClassifierError(Exception):
 
 
 class Classifier(nn.Module):
-    """Map pixels (batch, 1, 28, 28) in [0, 1] to one logit a digit, (batch, 10)."""
+    """Map pixels in [0, 1] to one logit a class, (batch, classes).
 
-    def __init__(self) -> None:
+    The pixels have shape (batch, channels, height, width), MNIST's by default; the
+    shorter side has at least 12.
+    """
+
+    def __init__(
+        self,
+        image_shape: ImageShape = (1, 28, 28),
+        classes: int = CLASSES,
+    ) -> None:
         super().__init__()
+        channels, height, width = image_shape
+        stride = stem_stride(min(height, width))
+        rows = final_positions(height, stride)
+        columns = final_positions(width, stride)
         self.body = nn.Sequential(
-            *convolution(1, 32, kernel=5, padding=2),
+            *convolution(channels, 32, kernel=5, padding=2, stride=stride),
             nn.MaxPool2d(2),
             *convolution(32, 64, kernel=3, padding=1),
             nn.MaxPool2d(2),
             *convolution(64, 64, kernel=3, padding=0),
             nn.Flatten(),
-            nn.Linear(64 * 5 * 5, FEATURES),
+            nn.Linear(64 * rows * columns, FEATURES),
             nn.ReLU(),
         )
-        self.output = nn.Linear(FEATURES, 10)
+        self.output = nn.Linear(FEATURES, classes)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return the logits."""
@@ -46,11 +62,26 @@ class Classifier(nn.Module):
         return logits
 
 
+def stem_stride(size: int) -> int:
+    """Return the first layer's stride, a power of two: at most 32 positions remain."""
+    stride = 1
+    while size > STEM_SIZE * stride:
+        stride *= 2
+    return stride
+
+
+def final_positions(size: int, stride: int) -> int:
+    """Return the positions along a side of ``size`` pixels, after all convolutions."""
+    pooled = math.ceil(size / stride) // 2 // 2
+    return pooled - 2  # the last convolution is not padded
+
+
 def convolution(
     inputs: int,
     outputs: int,
     kernel: int,
     padding: int,
+    stride: int = 1,
 ) -> tuple[nn.Module, ...]:
     """Return a convolution, batch normalisation and ReLU."""
     return (
@@ -58,6 +89,7 @@ def convolution(
             inputs,
             outputs,
             kernel,
+            stride=stride,
             padding=padding,
             bias=False,
         ),
@@ -67,10 +99,10 @@ def convolution(
 
 
 def features_and_classes(model: Classifier, pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """Return features and predicted digits.
+    """Return features and predicted classes.
 
     The features, float32 (count, 128), are the values before the last layer; the
-    digits are int64 (count,).
+    classes are int64 (count,).
     """
     batches = pixels.split(INFERENCE_BATCH_SIZE)
     with torch.inference_mode():
@@ -80,10 +112,10 @@ def features_and_classes(model: Classifier, pixels: Tensor) -> tuple[Tensor, Ten
         return features, logits.argmax(dim=1)
 
 
-def accuracy(model: Classifier, digits: LabelledImages) -> float:
-    """Return the fraction of digits that are classified correctly."""
-    _, classes = features_and_classes(model, digits.pixels())
-    return agreement(classes, digits.labels)
+def accuracy(model: Classifier, images: LabelledImages) -> float:
+    """Return the fraction of images that are classified correctly."""
+    _, classes = features_and_classes(model, images.pixels())
+    return agreement(classes, images.labels)
 
 
 def agreement(classes: Tensor, labels: Tensor) -> float:
@@ -100,7 +132,7 @@ def save_classifier(model: Classifier, path: Path) -> None:
 
 
 def read_classifier(path: Path) -> Classifier:
-    """Return the classifier in a file.
+    """Return the classifier of MNIST in a file.
 
     Raise OSError if the file cannot be read, and ClassifierError, naming the file, if
     it is not a classifier.

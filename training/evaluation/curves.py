@@ -29,7 +29,7 @@ def loss_curves(history: Sequence[EpochResult]) -> Figure:
         axes.set(
             title=name,
             xlabel="epoch",
-            ylabel="nats per digit",
+            ylabel="nats per image",
             ylim=readable_range(values),
         )
         ticks = MaxNLocator(nbins=5, integer=True)
@@ -71,7 +71,7 @@ def rate_distortion_curve(cards: Sequence[Card]) -> Figure:
         )
     axes.margins(0.2)
     axes.set(
-        xlabel="KL divergence, nats per digit",
+        xlabel="KL divergence, nats per image",
         ylabel="squared error per pixel",
     )
     axes.set_ylim(bottom=0)

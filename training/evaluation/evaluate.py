@@ -1,4 +1,4 @@
-"""Evaluation of an exported model from its ONNX graphs, on digits outside training.
+"""Evaluation of an exported model of MNIST, on digits outside training.
 
 A model trained on binarised digits is measured on binarised digits, except for its
 features, samples and anomaly score: these use grey digits, as the service receives
@@ -6,7 +6,7 @@ them.
 """
 
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Literal
 
 from training.artifact.exported_model import ExportedModel
 from training.artifact.latent_statistics import LatentStatistics, read_statistics
@@ -14,14 +14,14 @@ from training.artifact.model_card import Card, write_card
 from training.artifact.readme import write_measures
 from training.data.errors import DataError
 from training.data.images import LabelledImages
-from training.evaluation.autoencoder_quality import autoencoder_quality
 from training.evaluation.classification import classification_quality
 from training.evaluation.classifier import Classifier
-from training.evaluation.features import feature_quality
+from training.evaluation.cost import milliseconds_per_image
 from training.evaluation.likelihood import negative_log_likelihood
+from training.evaluation.model_quality import Quality, model_quality
 from training.evaluation.model_readme import measures
+from training.evaluation.ood_images import out_of_distribution_images
 from training.evaluation.out_of_distribution import anomaly_quality
-from training.evaluation.sample_quality import sample_qualities
 
 Split = Literal["test", "held-out"]
 
@@ -46,19 +46,19 @@ def evaluate(  # noqa: PLR0913, PLR0917 - everything that a measure depends on
     fashion: Fashion-MNIST's images, if available.
     """
     statistics = check(model, train, test)
-    autoencoder = autoencoder_quality(model, test)
-    likelihood = negative_log_likelihood(model, test)
-    features = feature_quality(model, train, test)
-    samples = sample_qualities(model, statistics, train, test, classifier)
-    anomalies = anomaly_quality(model, statistics, test, fashion)
-    classification = classification_quality(model, statistics, test)
-    quality: dict[str, Any] = {"split": split}
-    quality |= asdict(autoencoder)
-    quality["negative_log_likelihood"] = likelihood
-    quality |= asdict(features)
-    quality["pictures"] = {name: asdict(samples[name]) for name in samples}
+    _, uncalibrated = test.halves()
+    others = out_of_distribution_images(test, fashion)
+    quality: Quality = {"split": split}
+    quality |= model_quality(model, statistics, train, test, classifier)
+    quality["negative_log_likelihood"] = negative_log_likelihood(model, test)
+    anomalies = anomaly_quality(
+        model, statistics, test, uncalibrated, others, model.class_names
+    )
+    classification = classification_quality(model, statistics, uncalibrated)
     quality["anomalies"] = asdict(anomalies) | asdict(classification)
-    card = model.card | {"quality": quality}
+    milliseconds = milliseconds_per_image(model)
+    cost = model.card["cost"] | {"milliseconds_per_image": milliseconds}
+    card = model.card | {"quality": quality, "cost": cost}
     write_card(model.folder, card)
     write_measures(model.folder, measures(card))
     return card

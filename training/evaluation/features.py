@@ -9,10 +9,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from training.artifact.exported_model import ExportedModel, Floats
-from training.artifact.latent_statistics import Labels
+from training.artifact.exported_model import Floats
+from training.artifact.inference import Autoencoder, posterior_means
+from training.artifact.latent_mixture import Labels
 from training.data.images import LabelledImages
-from training.evaluation.inference import posterior_means
 
 NEIGHBORS = 15
 PROBE_ITERATIONS = 1000  # an upper limit; far fewer are needed
@@ -20,14 +20,15 @@ PROBE_ITERATIONS = 1000  # an upper limit; far fewer are needed
 
 @dataclass(frozen=True, slots=True)
 class FeatureQuality:
-    """Accuracy on test digits of classifiers fitted to training digits' means.
+    """Accuracy on test images of classifiers fitted to training images' means.
 
-    nearest_neighbors_accuracy: of k-NN with k = 15.
+    knn_accuracy: of k-NN with k = 15.
     linear_probe_accuracy: of logistic regression.
+    Both are None where the training images are of one class.
     """
 
-    nearest_neighbors_accuracy: float
-    linear_probe_accuracy: float
+    knn_accuracy: float | None
+    linear_probe_accuracy: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +40,28 @@ class LabelledMeans:
 
 
 def feature_quality(
-    model: ExportedModel,
+    model: Autoencoder,
     train: LabelledImages,
     test: LabelledImages,
 ) -> FeatureQuality:
-    """Measure the features of an exported model."""
+    """Measure the posterior means of a model as features."""
+    if not train.has_classes:
+        return FeatureQuality(None, None)
     train_means = labelled_means(model, train)
     test_means = labelled_means(model, test)
     return probe(train_means, test_means)
 
 
-def labelled_means(model: ExportedModel, digits: LabelledImages) -> LabelledMeans:
-    """Encode digits."""
-    means = posterior_means(model, digits)
-    return LabelledMeans(means.numpy(), digits.labels.numpy())
+def labelled_means(model: Autoencoder, images: LabelledImages) -> LabelledMeans:
+    """Encode images."""
+    means = posterior_means(model, images)
+    return LabelledMeans(means.numpy(), images.labels.numpy())
 
 
 def probe(train: LabelledMeans, test: LabelledMeans) -> FeatureQuality:
     """Fit both classifiers to ``train`` and return their accuracy on ``test``."""
-    neighbors = KNeighborsClassifier(NEIGHBORS, algorithm="brute")
+    count = min(NEIGHBORS, len(train.labels))
+    neighbors = KNeighborsClassifier(count, algorithm="brute")
     regression = LogisticRegression(max_iter=PROBE_ITERATIONS)
     linear_probe = make_pipeline(StandardScaler(), regression)
 

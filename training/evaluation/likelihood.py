@@ -7,9 +7,9 @@ from rich.progress import track
 from torch import Generator, Tensor
 
 from training.artifact.exported_model import ExportedModel
+from training.artifact.inference import Autoencoder, decode, encode
 from training.data.binarize import binarize
 from training.data.images import LabelledImages
-from training.evaluation.inference import Autoencoder, decode, encode
 from training.network.mlp import sample_posterior
 from training.network.objective import (
     PROBABILITY_EPSILON,
@@ -18,6 +18,7 @@ from training.network.objective import (
 )
 
 SEED = 0
+BERNOULLI_OBJECTIVES = {"bernoulli", "importance-weighted"}
 IMPORTANCE_SAMPLES = 5_000  # as in published likelihoods of MNIST
 BATCH_SIZE = 500  # latents decoded at a time; their pixels fit the processor's cache
 
@@ -31,10 +32,9 @@ def negative_log_likelihood(
 ) -> float | None:
     """Return the mean of -log p(x) in nats of binarised test digits.
 
-    Return None for the objective ``squared-error``, whose pixels are not Bernoulli
-    variables.
+    Return None for an objective whose pixels are not Bernoulli variables.
     """
-    if model.objective.name == "squared-error":
+    if model.objective.name not in BERNOULLI_OBJECTIVES:
         return None
     generator = Generator().manual_seed(SEED)
     pixels = binarize(test.pixels(), generator)

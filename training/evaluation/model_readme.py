@@ -5,13 +5,15 @@ from typing import Any
 
 from training.artifact.model_card import Card
 from training.evaluation.features import NEIGHBORS
-from training.evaluation.image_sets import TRAINING_DIGITS
+from training.evaluation.image_sets import TRAINING_IMAGES
 from training.evaluation.likelihood import IMPORTANCE_SAMPLES
 
 Measures = dict[str, Any]
+Figures = Iterator[tuple[str, str]]  # name and value
 
 OBJECTIVES = {
     "squared-error": "with C · squared error, without the Gaussian's constant",
+    "gaussian": "with a Gaussian of learned variance",
     "bernoulli": "with binary cross-entropy",
     "importance-weighted": "with binary cross-entropy",
 }
@@ -20,12 +22,12 @@ IMAGE_COLUMNS = [
     "Fréchet distance",
     "relative to the real-versus-real distance",
     "classified as their label",
-    "nearest training digit: mean, 1st percentile",
+    "nearest training image: mean, 1st percentile",
 ]
 DETECTION_COLUMNS = [
     "out-of-distribution images",
-    "AUROC against test digits",
-    "above the 99th percentile of digits",
+    "AUROC against test images",
+    "above the calibration images' 99th percentile",
 ]
 
 
@@ -33,43 +35,53 @@ def measures(card: Card) -> str:
     """Return Markdown tables of an evaluated model's measures."""
     quality = card["quality"]
     anomalies = quality["anomalies"]
-    tables = [
-        model_table(card),
-        image_table(quality["pictures"]),
-        detection_table(anomalies["pictures"]),
-        false_alarm_table(anomalies),
-    ]
+    tables = [model_table(card), image_table(quality)]
+    if anomalies["out_of_distribution"]:
+        tables.append(detection_table(anomalies["out_of_distribution"]))
+    tables.append(false_alarm_table(anomalies))
     return "\n".join(tables)
 
 
 def model_table(card: Card) -> str:
-    """Return the table of single figures."""
+    """Return the table of single figures, with a column for the linear baseline."""
     quality = card["quality"]
-    title = f"on {quality['test_images']:,} {quality['split']} digits"
-    rows: list[tuple[str, str]] = []
-    rows.extend(autoencoder_rows(card))
-    rows.extend(feature_rows(quality))
-    rows.extend(classification_rows(quality["anomalies"]))
-    return table([title, ""], rows)
+    figures = [dict(model_figures(card, quality))]
+    columns = [f"on {quality['test_images']:,} {quality['split']} images", ""]
+    if "linear" in quality:
+        columns = [columns[0], card["name"], "linear"]
+        figures.append(dict(model_figures(card, quality["linear"])))
+    rows = []
+    for name in figures[0]:
+        values = [column.get(name, "") for column in figures]
+        rows.append([name, *values])
+    return table(columns, rows)
 
 
-def autoencoder_rows(card: Card) -> Iterator[tuple[str, str]]:
-    """Return name and value of the autoencoder's own measures."""
-    quality = card["quality"]
-    objective = OBJECTIVES[card["objective"]["name"]]
-    digits = "binarised" if card["training"]["binarize"] else "grey"
+def model_figures(card: Card, quality: Measures) -> Figures:
+    """Return the single figures of the model, or of its baseline."""
+    yield from autoencoder_figures(card, quality)
+    yield from feature_figures(quality)
+    yield from classification_figures(quality["anomalies"])
+
+
+def autoencoder_figures(card: Card, quality: Measures) -> Figures:
+    """Return the autoencoder's own measures."""
+    images = " of binarised images" if card["training"]["binarize"] else ""
     error = quality["squared_error_per_pixel"]
-    name = f"squared error per pixel of {digits} digits"
+    name = f"squared error per pixel{images}"
     yield f"{name}, reconstructed from the posterior mean", f"{error:.5f}"
+    similarity = quality["structural_similarity"]
+    yield "structural similarity (SSIM) of the same", f"{similarity:.3f}"
     kl = quality["kl_divergence"]
-    yield f"KL divergence of {digits} digits", f"{kl:.1f} nats"
+    yield f"KL divergence{images}", f"{kl:.1f} nats"
     elbo = quality["negative_elbo"]
     deviation = quality["negative_elbo_deviation"]
-    name = f"negative ELBO of {digits} digits, {objective}; mean of five draws"
+    objective = OBJECTIVES[card["objective"]["name"]]
+    name = f"negative ELBO{images}, {objective}; mean of five draws"
     yield name, f"{elbo:.2f} ± {deviation:.2f} nats"
-    likelihood = quality["negative_log_likelihood"]
+    likelihood = quality.get("negative_log_likelihood")
     if likelihood is not None:
-        name = "negative log-likelihood of binarised digits"
+        name = "negative log-likelihood of binarised images"
         samples = f"{IMPORTANCE_SAMPLES:,} importance samples"
         yield f"{name}, {samples}", f"{likelihood:.2f} nats"
     active, size = quality["active_units"], card["latent_size"]
@@ -80,35 +92,54 @@ def autoencoder_rows(card: Card) -> Iterator[tuple[str, str]]:
         yield name, f"{loss:.2f} nats"
 
 
-def feature_rows(quality: Measures) -> Iterator[tuple[str, str]]:
-    """Return name and value of the features' measures."""
-    neighbors = quality["nearest_neighbors_accuracy"]
+def feature_figures(quality: Measures) -> Figures:
+    """Return the features' measures, if there are classes."""
+    neighbors = quality["knn_accuracy"]
+    if neighbors is None:
+        return
     yield f"k-NN accuracy on posterior means, k = {NEIGHBORS}", f"{neighbors:.2%}"
     probe = quality["linear_probe_accuracy"]
     yield "linear probe accuracy on posterior means", f"{probe:.2%}"
 
 
-def classification_rows(anomalies: Measures) -> Iterator[tuple[str, str]]:
-    """Return name and value of the class probabilities' measures."""
-    digits = f"on the {anomalies['digits']:,} digits not used for calibration"
-    accuracy = anomalies["class_accuracy"]
+def classification_figures(anomalies: Measures) -> Figures:
+    """Return the class probabilities' measures, if there are classes."""
+    if "classification_accuracy" not in anomalies:
+        return
+    images = f"on the {uncalibrated_images(anomalies)}"
+    accuracy = anomalies["classification_accuracy"]
     name = "classification accuracy of the latent mixtures"
-    yield f"{name}, {digits}", f"{accuracy:.2%}"
-    entropy = anomalies["class_cross_entropy"]
-    error = anomalies["class_calibration_error"]
+    yield f"{name}, {images}", f"{accuracy:.2%}"
+    entropy = anomalies["cross_entropy"]
+    error = anomalies["expected_calibration_error"]
     name = "cross-entropy and expected calibration error of the class probabilities"
-    yield f"{name}, {digits}", f"{entropy:.3f} nats, {error:.1%}"
+    yield f"{name}, {images}", f"{entropy:.3f} nats, {error:.1%}"
 
 
-def image_table(images: dict[str, Measures]) -> str:
-    """Return the table of digits, reconstructions and samples."""
-    real_distance = images[TRAINING_DIGITS]["frechet_distance"]
+def uncalibrated_images(anomalies: Measures) -> str:
+    """Return a name of the images that were neither trained nor calibrated on."""
+    return f"{anomalies['images']:,} images not used for calibration"
+
+
+def image_table(quality: Measures) -> str:
+    """Return the table of real images, reconstructions and samples."""
+    images = quality["image_sets"]
+    real_distance = images[TRAINING_IMAGES]["frechet_distance"]
+    rows = image_rows(images, real_distance)
+    if "linear" in quality:
+        linear = image_rows(quality["linear"]["image_sets"], real_distance)
+        rows.extend([f"linear: {name}", *cells] for name, *cells in linear[2:])
+    return table(IMAGE_COLUMNS, rows)
+
+
+def image_rows(images: dict[str, Measures], real_distance: float) -> list[list[str]]:
+    """Return the rows of image sets: two of real ones, then the model's."""
     rows = []
     for name, measured in images.items():
         distance = measured["frechet_distance"]
-        agreement = measured["class_agreement"]
-        nearest = measured["nearest_training_digit"]
-        closest = measured["nearest_training_digit_closest"]
+        agreement = measured["classification_accuracy"]
+        nearest = measured["nearest_training_distance"]
+        closest = measured["nearest_training_distance_1st_percentile"]
         row = [
             name,
             f"{distance:.2f}",
@@ -117,7 +148,7 @@ def image_table(images: dict[str, Measures]) -> str:
             f"{nearest:.2f}, {closest:.2f}",
         ]
         rows.append(row)
-    return table(IMAGE_COLUMNS, rows)
+    return rows
 
 
 def detection_table(images: dict[str, Measures]) -> str:
@@ -125,15 +156,16 @@ def detection_table(images: dict[str, Measures]) -> str:
     rows = []
     for name, measured in images.items():
         auroc = measured["auroc"]
-        alarms = measured["alarms"]
-        rows.append([name, f"{auroc:.4f}", f"{alarms:.1%}"])
+        rate = measured["detection_rate"]
+        rows.append([name, f"{auroc:.4f}", f"{rate:.1%}"])
     return table(DETECTION_COLUMNS, rows)
 
 
 def false_alarm_table(anomalies: Measures) -> str:
     """Return the table of false alarms, by class."""
-    rates = {"all": anomalies["alarms"]} | anomalies["alarms_by_class"]
-    columns = [f"the {anomalies['digits']:,} digits not used for calibration"]
+    rates = {"all": anomalies["false_alarm_rate"]}
+    rates |= anomalies["false_alarm_rate_by_label"]
+    columns = [f"the {uncalibrated_images(anomalies)}"]
     columns.extend(rates)
     row = ["false-alarm rate at the 99th percentile"]
     row.extend(f"{rate:.1%}" for rate in rates.values())

@@ -31,9 +31,9 @@ def out_of_distribution_images(
         images["Fashion-MNIST"] = fashion.pixels()
     images["uniform noise"] = noise / 255
     rotated = pixels.rot90(dims=(2, 3))
-    images["digits rotated by 90°"] = rotated.contiguous()
-    images["two superimposed digits"] = torch.maximum(pixels, others)
-    images["two digits side by side"] = side_by_side(pixels, others)
+    images["images rotated by 90°"] = rotated.contiguous()
+    images["two superimposed images"] = torch.maximum(pixels, others)
+    images["two images side by side"] = side_by_side(pixels, others)
     return images
 
 

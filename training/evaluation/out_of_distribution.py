@@ -1,5 +1,6 @@
-"""Out-of-distribution detection by anomaly score, and its false alarms on digits."""
+"""Out-of-distribution detection by anomaly score, and its false alarms."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,71 +10,85 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from training.artifact.anomaly import anomaly_scores
-from training.artifact.exported_model import ExportedModel, Floats
+from training.artifact.exported_model import Floats
+from training.artifact.inference import (
+    BATCH_SIZE,
+    TrainedAutoencoder,
+    decode,
+    encode,
+)
 from training.artifact.latent_statistics import LatentStatistics
 from training.artifact.model_card import ModelError
 from training.data.images import LabelledImages
-from training.evaluation.inference import decode, encode
-from training.evaluation.ood_images import out_of_distribution_images
 
-ALARM_LEVEL = 0.99  # quantile of the calibration digits' scores
+ALARM_LEVEL = 0.99  # quantile of the calibration images' scores
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
     """Detection of one kind of out-of-distribution images.
 
-    auroc: area under the ROC curve, these images against all test digits.
-    alarms: detection rate, the fraction of these images above the threshold.
+    auroc: area under the ROC curve, these images against all test images.
+    detection_rate: the fraction of these images above the threshold.
     """
 
     auroc: float
-    alarms: float
+    detection_rate: float
 
 
 @dataclass(frozen=True, slots=True)
 class AnomalyQuality:
-    """Detection of out-of-distribution images, and false alarms on digits.
+    """Detection of out-of-distribution images, and false alarms on the model's own kind.
 
-    The threshold is the 99th percentile of the calibration digits' scores.
+    The threshold is the 99th percentile of the calibration images' scores.
 
-    pictures: detection of each kind of out-of-distribution images, by name.
-    digits: number of test digits not used for calibration.
-    alarms: false-alarm rate, the fraction of these digits above the threshold.
-    alarms_by_class: the same for each class.
+    out_of_distribution: detection of each kind of other images, by name.
+    images: number of test images not used for calibration.
+    false_alarm_rate: the fraction of these images above the threshold.
+    false_alarm_rate_by_label: the same for each class, by its name.
     """
 
-    pictures: dict[str, Detection]
-    digits: int
-    alarms: float
-    alarms_by_class: dict[str, float]
+    out_of_distribution: dict[str, Detection]
+    images: int
+    false_alarm_rate: float
+    false_alarm_rate_by_label: dict[str, float]
 
 
-def anomaly_quality(
-    model: ExportedModel,
+def anomaly_quality(  # noqa: PLR0913, PLR0917 - everything that a measure depends on
+    model: TrainedAutoencoder,
     statistics: LatentStatistics,
     test: LabelledImages,
-    fashion: LabelledImages | None,
+    uncalibrated: LabelledImages,
+    others: Mapping[str, Tensor],
+    class_names: Sequence[str] = (),
 ) -> AnomalyQuality:
-    """Measure the anomaly score. Raise ModelError if it is not calibrated."""
+    """Measure the anomaly score. Raise ModelError if it is not calibrated.
+
+    test: images to detect the others among.
+    uncalibrated: those of them that were not used for calibration.
+    others: pixels of out-of-distribution images, by the name of their kind.
+    class_names: names that the labels index; without, no false alarms by class.
+    """
     if statistics.anomaly_quantiles is None:
         raise ModelError(
-            f"{model.folder} has no calibrated anomaly score: export the model again"
+            "the model has no calibrated anomaly score: export the model again"
         )
     threshold = alarm_threshold(statistics.anomaly_quantiles)
-    test_scores = image_scores(model, statistics, test.pixels())
-    images = out_of_distribution_images(test, fashion)
     detections = {}
-    for name, pixels in track(images.items(), description="detecting anomalies"):
+    if others:
+        test_scores = image_scores(model, statistics, test.pixels())
+    for name, pixels in track(others.items(), description="detecting anomalies"):
         scores = image_scores(model, statistics, pixels)
         detections[name] = detection(test_scores, scores, threshold)
-    _, digits = test.halves()
-    scores = image_scores(model, statistics, digits.pixels())
+    scores = image_scores(model, statistics, uncalibrated.pixels())
+    rates = alarm_rates_by_class(scores, uncalibrated.labels, threshold)
     return AnomalyQuality(
-        pictures=detections,
-        digits=len(digits),
-        alarms=alarm_rate(scores, threshold),
-        alarms_by_class=alarm_rates_by_class(scores, digits.labels, threshold),
+        out_of_distribution=detections,
+        images=len(uncalibrated),
+        false_alarm_rate=alarm_rate(scores, threshold),
+        false_alarm_rate_by_label={
+            class_names[label]: rate for label, rate in rates.items() if class_names
+        },
     )
 
 
@@ -85,31 +100,34 @@ def alarm_threshold(quantiles: Floats) -> float:
 
 
 def image_scores(
-    model: ExportedModel,
+    model: TrainedAutoencoder,
     statistics: LatentStatistics,
     pixels: Tensor,
 ) -> Tensor:
     """Return the anomaly scores (batch,) of images at their posterior means."""
-    mean, _ = encode(model, pixels)
-    log_densities = statistics.class_log_densities(mean)
-    decoded = decode(model, mean)
-    loss = model.objective.loss_of_decoded(pixels, decoded)
-    return anomaly_scores(loss, log_densities)
+    scores = []
+    for batch in pixels.split(BATCH_SIZE):
+        mean, _ = encode(model, batch)
+        log_densities = statistics.class_log_densities(mean)
+        decoded = decode(model, mean)
+        loss = model.objective.loss_of_decoded(batch, decoded)
+        scores.append(anomaly_scores(loss, log_densities))
+    return torch.cat(scores)
 
 
 def detection(
-    digit_scores: Tensor,
-    image_scores: Tensor,
+    test_scores: Tensor,
+    other_scores: Tensor,
     threshold: float,
 ) -> Detection:
-    """Measure the detection of images by their scores and those of digits."""
-    negatives = torch.zeros_like(digit_scores)
-    positives = torch.ones_like(image_scores)
+    """Measure the detection of other images by their scores and those of test images."""
+    negatives = torch.zeros_like(test_scores)
+    positives = torch.ones_like(other_scores)
     auroc = roc_auc_score(
         torch.cat([negatives, positives]),
-        torch.cat([digit_scores, image_scores]),
+        torch.cat([test_scores, other_scores]),
     )
-    return Detection(float(auroc), alarm_rate(image_scores, threshold))
+    return Detection(float(auroc), alarm_rate(other_scores, threshold))
 
 
 def alarm_rate(scores: Tensor, threshold: float) -> float:
@@ -122,10 +140,10 @@ def alarm_rates_by_class(
     scores: Tensor,
     labels: Tensor,
     threshold: float,
-) -> dict[str, float]:
+) -> dict[int, float]:
     """Return the fraction of scores above a threshold for each label."""
     rates = {}
     for label in labels.unique().tolist():
         class_scores = scores[labels == label]
-        rates[str(label)] = alarm_rate(class_scores, threshold)
+        rates[label] = alarm_rate(class_scores, threshold)
     return rates

@@ -9,9 +9,10 @@ from torch.optim.swa_utils import AveragedModel
 from training.files import read_saved
 from training.fitting.errors import TrainingError
 from training.fitting.recipe import Recipe, RecipeError
-from training.network.mlp import VAE
+from training.network.build import Network
+from training.network.objective import Objective
 
-CHECKPOINT_FORMAT = 2
+CHECKPOINT_FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,22 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
-def trained_model(path: Path) -> tuple[VAE, dict[str, Any]]:
+def objective_of(state: dict[str, Any]) -> Objective:
+    """Return the objective of a checkpoint's run, with the variance it has learned."""
+    recipe: Recipe = state["recipe"]
+    return Objective(
+        recipe.objective, recipe.c, recipe.importance_samples, state["variance"]
+    )
+
+
+def trained_model(path: Path) -> tuple[Network, dict[str, Any]]:
     """Return a checkpoint's averaged weights as a model, and its state.
 
     Raises OSError and TrainingError as `read_checkpoint` does.
     """
     state = read_checkpoint(path)
-    model = VAE(state["image_shape"], **state["recipe"].network)
+    recipe: Recipe = state["recipe"]
+    model = recipe.make_network(state["image_shape"])
     averaged = AveragedModel(model)
     averaged.load_state_dict(state["averaged"])
-    return cast("VAE", averaged.module).eval(), state
+    return cast("Network", averaged.module).eval(), state

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from training.network.mlp import VAE
+from training.network.build import Network
 from training.network.objective import kl_divergence
 
 # In nats an image. To tell two equally frequent images apart takes 0.69.
@@ -16,7 +16,7 @@ DIVERGED_KL = 100 * math.log(256)
 
 
 @torch.no_grad()
-def mean_kl_divergence(model: VAE, pixels: Tensor) -> float:
+def mean_kl_divergence(model: Network, pixels: Tensor) -> float:
     """Return the mean KL divergence of the posterior from the prior, in nats an image.
 
     Return NaN if a reconstruction from the posterior mean is not finite.

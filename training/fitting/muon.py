@@ -20,7 +20,10 @@ MIN_NORM = 1e-7  # to divide by
 
 
 class Muon(Optimizer):
-    """Optimizer of matrices alone, with steps as long as Adam's."""
+    """Optimizer of matrices alone, with steps as long as Adam's.
+
+    The kernels of a convolution are the rows of a matrix.
+    """
 
     def __init__(self, matrices: Iterable[Tensor], lr: float) -> None:
         super().__init__(matrices, {"lr": lr})
@@ -41,8 +44,10 @@ class Muon(Optimizer):
             state["momentum"] = torch.zeros_like(matrix)
         momentum = state["momentum"].lerp_(gradient, 1 - MOMENTUM)
         nesterov = gradient.lerp(momentum, MOMENTUM)
-        size = math.sqrt(max(matrix.shape))
-        matrix.add_(orthogonal(nesterov), alpha=-rate * ADAM_RMS * size)
+        rows = nesterov.flatten(start_dim=1)
+        size = math.sqrt(max(rows.shape))
+        step = orthogonal(rows).reshape(matrix.shape)
+        matrix.add_(step, alpha=-rate * ADAM_RMS * size)
 
 
 def orthogonal(matrix: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from torch.optim import Adam, Optimizer
 from training.fitting.muon import Muon
 from training.fitting.recipe import Recipe
 
-MATRIX_DIMENSIONS = 2
+MIN_MATRIX_DIMENSIONS = 2  # the kernels of a convolution have four
 
 
 def make_optimizers(model: nn.Module, recipe: Recipe) -> list[Optimizer]:
@@ -18,8 +18,8 @@ def make_optimizers(model: nn.Module, recipe: Recipe) -> list[Optimizer]:
     rate = recipe.learning_rate
     if recipe.optimizer == "adam":
         return [Adam(parameters, lr=rate, fused=True)]
-    matrices = [each for each in parameters if each.dim() == MATRIX_DIMENSIONS]
-    biases = [each for each in parameters if each.dim() < MATRIX_DIMENSIONS]
+    matrices = [each for each in parameters if each.dim() >= MIN_MATRIX_DIMENSIONS]
+    biases = [each for each in parameters if each.dim() < MIN_MATRIX_DIMENSIONS]
     muon = Muon(matrices, lr=rate)
     adam = Adam(biases, lr=rate, fused=True)
     return [muon, adam]

@@ -9,12 +9,16 @@ from typing import Annotated, Literal
 
 from typer import Option
 
+from training.network.build import Network, NetworkName, make_network
+from training.network.mlp import ImageShape
 from training.network.objective import ObjectiveName
 
 OptimizerName = Literal["muon", "adam"]
 Schedule = Literal["cosine", "constant"]
+Flip = Literal["none", "horizontal", "vertical", "both"]
 
 MAX_SEED = 2**64 - 1  # PyTorch's limit
+MAX_CHANNELS = 2**8
 MAX_UNITS = 2**14  # in a layer: the weights between two such layers take 1 GB
 
 recipe_flag = partial(Option, rich_help_panel="Recipe")
@@ -34,9 +38,16 @@ class Recipe:
     arXiv:2502.16982; cosine schedule, arXiv:1608.03983. The objectives are described
     in `training.network.objective.Objective`.
 
-    Raises RecipeError for a number that is not finite.
+    Raises RecipeError for a number that is not finite, and for what the network does
+    not have.
     """
 
+    network: Annotated[
+        NetworkName,
+        recipe_flag(
+            help="mlp: one hidden layer; conv: convolutions; linear: closed form."
+        ),
+    ] = "mlp"
     objective: Annotated[
         ObjectiveName,
         recipe_flag(help="Loss to minimise, together with the KL divergence."),
@@ -87,10 +98,25 @@ class Recipe:
         int,
         recipe_flag(min=1, max=MAX_UNITS, help="Units of each hidden layer."),
     ] = 256
+    channels: Annotated[
+        int,
+        recipe_flag(
+            min=1, max=MAX_CHANNELS, help="Channels of the first layer of conv."
+        ),
+    ] = 16
     latent_size: Annotated[
         int,
         recipe_flag(min=1, max=MAX_UNITS, help="Dimensions of the latent space."),
     ] = 32
+    jitter: Annotated[
+        bool,
+        recipe_flag(
+            help="Shift, turn and lighten images a little, as aligned parts vary."
+        ),
+    ] = False
+    flip: Annotated[
+        Flip, recipe_flag(help="Mirror half of the images along these axes.")
+    ] = "none"
     seed: Annotated[
         int,
         recipe_flag(
@@ -104,11 +130,42 @@ class Recipe:
         for name, value in asdict(self).items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise RecipeError(f"{name} must be finite; is {value}")
+        if self.is_by_hand:
+            augments = self.jitter or self.flip != "none"
+            if augments or self.objective == "gaussian":
+                raise RecipeError(
+                    "jitter, flip and the objective gaussian are for the networks "
+                    "conv and linear: training/recipes has recipes for them"
+                )
+        elif self.center_pixels:
+            raise RecipeError(
+                f"center_pixels is for the network mlp, not {self.network}: "
+                "training/recipes has recipes for the other networks"
+            )
+        if self.network == "linear" and not self.is_closed_form:
+            raise RecipeError(
+                "the network linear has the objective gaussian and one epoch"
+            )
 
     @property
-    def network(self) -> dict[str, int]:
-        """The network's sizes, as keyword arguments."""
-        return {"hidden_size": self.hidden_size, "latent_size": self.latent_size}
+    def is_by_hand(self) -> bool:
+        """Return whether the gradient is computed by hand, without autograd."""
+        return self.network == "mlp"
+
+    @property
+    def is_closed_form(self) -> bool:
+        """Return whether a single epoch finds the most likely linear network."""
+        return self.objective == "gaussian" and self.epochs == 1
+
+    def make_network(self, image_shape: ImageShape) -> Network:
+        """Return the network with random initial weights."""
+        return make_network(
+            self.network,
+            image_shape,
+            self.channels,
+            self.hidden_size,
+            self.latent_size,
+        )
 
 
 RecipeValue = str | int | float | bool

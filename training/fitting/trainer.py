@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
@@ -14,15 +14,23 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from training.data.binarize import binarize
 from training.data.images import LabelledImages
 from training.files import write_file
-from training.fitting.checkpoint import CHECKPOINT_FORMAT, EpochResult, read_checkpoint
+from training.fitting.checkpoint import (
+    CHECKPOINT_FORMAT,
+    EpochResult,
+    objective_of,
+    read_checkpoint,
+)
 from training.fitting.errors import TrainingError
 from training.fitting.gradient import set_gradients
 from training.fitting.health import has_diverged, mean_kl_divergence
 from training.fitting.optimizers import make_optimizers
 from training.fitting.performance import fast_products
 from training.fitting.recipe import Recipe
-from training.network.mlp import VAE
 from training.network.objective import Loss, Objective
+
+if TYPE_CHECKING:
+    from training.network.build import Network
+    from training.network.mlp import VAE
 
 # Between updates of the averaged weights: each pass over the weights waits for memory.
 MAX_AVERAGING_STEPS = 8
@@ -34,27 +42,27 @@ class Trainer:
     """A training run and its state.
 
     The state is the weights, their moving average, the optimizers, the random generator
-    and the results of the epochs done.
+    and the results of the epochs done. This one has the gradient by hand and is for the
+    network ``mlp``; `training.fitting.trainers.make_trainer` chooses.
     """
 
     def __init__(
-        self, digits: LabelledImages, recipe: Recipe, device: torch.device
+        self, images: LabelledImages, recipe: Recipe, device: torch.device
     ) -> None:
         self.recipe = recipe
         self.objective = Objective(
             recipe.objective, recipe.c, recipe.importance_samples
         )
-        pixels = digits.pixels().flatten(start_dim=1)
-        self.pixels = pixels.to(device)
-        self.mean_image = self.pixels.mean(dim=0)
+        self.pixels = self._load(images).to(device)
+        self.mean_image = self._mean_image()
         self.epochs_done = 0
         self.history: list[EpochResult] = []
         with torch.random.fork_rng():
             torch.manual_seed(recipe.seed)
-            model = VAE(digits.image_shape, **recipe.network)
-        self.model = model.to(device)
+            model = recipe.make_network(images.image_shape)
+        self.model: Network = model.to(device)
         if recipe.mean_pixel_bias:
-            self.model.decoder.start_at(self.mean_image)
+            self._start_at_mean_image()
         steps = math.ceil(len(self.pixels) / recipe.batch_size)
         self.averaging_steps = min(MAX_AVERAGING_STEPS, steps)
         decay = recipe.averaging**self.averaging_steps
@@ -63,6 +71,21 @@ class Trainer:
         self.optimizers = make_optimizers(self.model, recipe)
         self.generator = torch.Generator(device)
         self.generator.manual_seed(recipe.seed)
+
+    def _load(self, images: LabelledImages) -> Tensor:
+        """Return what is kept of the images on the device, (count, ...)."""
+        return images.pixels().flatten(start_dim=1)
+
+    def _mean_image(self) -> Tensor:
+        """Return the mean of all images."""
+        return self.pixels.mean(dim=0)
+
+    def _start_at_mean_image(self) -> None:
+        cast("VAE", self.model).decoder.start_at(self.mean_image)
+
+    def _batch(self, positions: Tensor) -> Tensor:
+        """Return the pixels of the images at these positions."""
+        return self.pixels.index_select(0, positions)
 
     def epochs(self) -> Iterator[EpochResult]:
         """Run the remaining epochs. Yield the result of each."""
@@ -88,8 +111,9 @@ class Trainer:
 
     def _has_diverged(self) -> bool:
         """Check the model and its average, which may diverge in an epoch's last step."""
-        averaged = cast("VAE", self.averaged.module)
-        pixels = self.pixels[:CHECKED_IMAGES]
+        averaged = cast("Network", self.averaged.module)
+        count = min(CHECKED_IMAGES, len(self.pixels))
+        pixels = self._batch(torch.arange(count, device=self.pixels.device))
         models = (self.model, averaged)
         divergences = [mean_kl_divergence(model, pixels) for model in models]
         return any(has_diverged(each, pixels) for each in divergences)
@@ -110,8 +134,7 @@ class Trainer:
         with fast_products():
             for index, batch in enumerate(batches):
                 self.set_learning_rate(self.epochs_done + index / len(batches))
-                pixels = self.pixels.index_select(0, batch)
-                totals += self._step(pixels)
+                totals += self._step(self._batch(batch))
                 steps_left = len(batches) - 1 - index
                 if steps_left % self.averaging_steps == 0:
                     self.averaged.update_parameters(self.model)
@@ -140,15 +163,20 @@ class Trainer:
         sums = [loss.total.sum(), loss.reconstruction.sum(), loss.kl.sum()]
         return torch.stack(sums)
 
-    def _set_gradients(self, pixels: Tensor) -> Loss:
-        noise = torch.randn(
+    def _noise(self, count: int) -> Tensor:
+        """Return noise of N(0, I) for each sample of images, (samples, count, latent)."""
+        return torch.randn(
             self.objective.samples,
-            len(pixels),
+            count,
             self.model.latent_size,
             generator=self.generator,
-            device=pixels.device,
+            device=self.pixels.device,
         )
-        return set_gradients(self.model, self.objective, pixels, noise, self.generator)
+
+    def _set_gradients(self, pixels: Tensor) -> Loss:
+        noise = self._noise(len(pixels))
+        model = cast("VAE", self.model)
+        return set_gradients(model, self.objective, pixels, noise, self.generator)
 
     @torch.no_grad()
     def _move_weights(self) -> None:
@@ -160,7 +188,7 @@ class Trainer:
         if not self.recipe.center_pixels:
             self._step_optimizers()
             return
-        weight, bias = self.model.encoder.hidden.parameters()
+        weight, bias = cast("VAE", self.model).encoder.hidden.parameters()
         assert weight.grad is not None  # noqa: S101 - set_gradients has set both
         assert bias.grad is not None  # noqa: S101
         weight.grad -= torch.outer(bias.grad, self.mean_image)
@@ -178,6 +206,7 @@ class Trainer:
             "format": CHECKPOINT_FORMAT,
             "recipe": asdict(self.recipe),
             "image_shape": self.model.image_shape,
+            "variance": self.objective.variance,
             "images": len(self.pixels),
             "device": self.pixels.device.type,  # of the random generator's state
             "epochs_done": self.epochs_done,
@@ -206,6 +235,7 @@ class Trainer:
         for optimizer, optimizer_state in pairs:
             optimizer.load_state_dict(optimizer_state)
         self.generator.set_state(state["generator"])
+        self.objective = objective_of(state)
         self.epochs_done = state["epochs_done"]
         self.history = state["history"]
         recipe: Recipe = state["recipe"]

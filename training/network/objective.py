@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-ObjectiveName = Literal["squared-error", "bernoulli", "importance-weighted"]
+ObjectiveName = Literal["squared-error", "gaussian", "bernoulli", "importance-weighted"]
 
 LOG_2_PI = math.log(2 * math.pi)
 PROBABILITY_EPSILON = 1e-7  # float32 pixels resolve a probability near 1 no better
@@ -31,6 +31,18 @@ def squared_error(pixels: Tensor, reconstruction: Tensor) -> Tensor:
     """Return the squared distance between batches of pixels in [0, 1], (batch,)."""
     squares = (pixels - reconstruction).square()
     return squares.flatten(start_dim=1).sum(dim=1)
+
+
+def gaussian_loss(squared_errors: Tensor, size: int, variance: float) -> Tensor:
+    """Return -log N(x; y, variance) in nats, (batch,).
+
+    Rybkin et al. 2021, arXiv:2006.13202, equation 4.
+
+    squared_errors: |x - y|^2, (batch,).
+    size: numbers in each x.
+    """
+    constant = size * math.log(2 * math.pi * variance)
+    return (squared_errors / variance + constant) / 2
 
 
 def binary_cross_entropy(pixels: Tensor, logits: Tensor) -> Tensor:
@@ -97,18 +109,21 @@ class Objective:
     """The loss to minimise, from one or more posterior samples an image.
 
     name: ``squared-error`` is KL divergence + C * squared error: -log p(x|z) of a
-        Gaussian of variance 1 / (2C), without its constant. ``bernoulli`` is KL
+        Gaussian of variance 1 / (2C), without its constant. ``gaussian`` is the same
+        with a learned variance, and with its constant. ``bernoulli`` is KL
         divergence + binary cross-entropy. ``importance-weighted`` is
         -log mean_k p(x|z_k) p(z_k) / q(z_k|x) with the same cross-entropy
         (arXiv:1509.00519, equation 8).
     c: the C of ``squared-error``, greater than 0. The reference's
         ||x - y||^2 / 2 + KL / 32 is C = 16, up to a factor.
+    variance: of a pixel, of ``gaussian``.
     importance_samples: the k of ``importance-weighted``; the others draw one sample.
     """
 
     name: ObjectiveName = "squared-error"
     c: float = 16.0
     importance_samples: int = 5
+    variance: float = 1.0
 
     @property
     def samples(self) -> int:
@@ -122,6 +137,9 @@ class Objective:
         if self.name == "squared-error":
             decoded = torch.sigmoid(logits)
             return self.c * squared_error(pixels, decoded)
+        if self.name == "gaussian":
+            errors = squared_error(pixels, torch.sigmoid(logits))
+            return gaussian_loss(errors, pixels[0].numel(), self.variance)
         return binary_cross_entropy(pixels, logits)
 
     def loss_of_decoded(self, pixels: Tensor, decoded: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ CONTACT_SHEETS: list[tuple[str, Json, int]] = [
     ("/reconstruct", {"images": [FIRST, SECOND, FIRST]}, 2),
     ("/decode", {"latents": [[0.1 * number] * 6 for number in range(10)]}, 4),
     ("/interpolate", PATH, 5),
-    ("/generate", {"count": 6, "digit": [3, 0, 1], "seed": 1}, 3),
+    ("/generate", {"count": 6, "label": [3, 0, 1], "seed": 1}, 3),
 ]
 
 
@@ -172,10 +172,10 @@ def test_a_contact_sheet_has_all_images(
     [
         (
             "/traverse",
-            {"start": {"digit": 3}, "dimensions": [0, 1], "steps": 5},
+            {"start": {"label": 3}, "dimensions": [0, 1], "steps": 5},
             (2, 5),
         ),
-        ("/generate", {"digit": [0, 1, 3], "count": 6}, (2, 3)),
+        ("/generate", {"label": [0, 1, 3], "count": 6}, (2, 3)),
         (
             "/reconstruct",
             {"images": [FIRST, SECOND], "sample": True, "samples": 5},
@@ -183,10 +183,10 @@ def test_a_contact_sheet_has_all_images(
         ),
         (
             "/interpolate",
-            {"waypoints": [{"digit": 0}, {"digit": 1}, {"digit": 3}], "steps": 3},
+            {"waypoints": [{"label": 0}, {"label": 1}, {"label": 3}], "steps": 3},
             (1, 5),
         ),
-        ("/arithmetic", {"terms": [{"weight": 1, "digit": 3}]}, (1, 1)),
+        ("/arithmetic", {"terms": [{"weight": 1, "label": 3}]}, (1, 1)),
     ],
 )
 def test_the_layout_of_a_contact_sheet_shows_the_structure(

@@ -19,6 +19,9 @@ grey_shapes = st.tuples(counts, st.just(1), sides, sides)
 colour_shapes = st.tuples(counts, st.just(3), sides, sides)
 grey_frames = grey_shapes.flatmap(lambda shape: arrays(np.uint8, shape))
 colour_frames = colour_shapes.flatmap(lambda shape: arrays(np.uint8, shape))
+small_sides = st.integers(1, 16)
+few_colour_shapes = st.tuples(counts, st.just(3), small_sides, small_sides)
+few_colour_frames = few_colour_shapes.flatmap(lambda shape: arrays(np.uint8, shape))
 durations = st.integers(20, 10_000)
 loops = st.integers(0, 65535)
 Writer = Callable[[Pixels, int, int], bytes]
@@ -77,10 +80,28 @@ def test_every_colour_frame_is_shown_unchanged(write: Writer, frames: Pixels) ->
     assert np.array_equal(shown, frames)
 
 
-def test_a_gif_of_colour_frames_is_rejected() -> None:
-    """Its palette has grey levels only."""
-    with pytest.raises(ValueError, match="grey frames only"):
-        write_gif(np.zeros((2, 3, 4, 5), dtype=np.uint8), 100, 0)
+@given(frames=few_colour_frames, duration_ms=durations, loop=loops)
+def test_a_gif_frame_of_few_colours_is_shown_unchanged(
+    frames: Pixels, duration_ms: int, loop: int
+) -> None:
+    """Each frame has a palette of its own, of up to 256 colours."""
+    shown, shown_ms, shown_loop = read(write_gif(frames, duration_ms, loop), channels=3)
+
+    assert np.array_equal(shown, frames)
+    assert shown_loop == loop
+    assert shown_ms == [(duration_ms + 5) // 10 * 10] * len(frames)
+
+
+def test_a_gif_frame_of_many_colours_is_close() -> None:
+    """256 of 4,096 colours are within 8 levels on average."""
+    ramp = np.linspace(0, 255, 64).astype(np.uint8)
+    frame = np.array(
+        [np.tile(ramp, (64, 1)), np.tile(ramp, (64, 1)).T, np.full((64, 64), 90)]
+    )
+    frames = np.array([frame, 255 - frame]).astype(np.uint8)
+    shown, _, _ = read(write_gif(frames, 100, 0), channels=3)
+
+    assert np.abs(shown.astype(int) - frames).mean() < 8
 
 
 @pytest.mark.parametrize(

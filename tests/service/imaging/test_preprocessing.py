@@ -15,6 +15,7 @@ from service.imaging.pixels import ImageShape
 from service.imaging.preprocessing import (
     UNCHANGED,
     Fit,
+    ModelFit,
     Preprocessing,
     fit_image,
 )
@@ -189,7 +190,11 @@ def test_resize_only_scales() -> None:
 def test_an_image_in_colour_is_only_scaled(how: Fit) -> None:
     """A model of three channels gets the whole image, its channels first."""
     image = Image.new("RGB", (60, 30), (10, 200, 30))
-    pixels, preprocessing = fit_image(image, ImageShape(3, 20, 40), how, oriented=False)
+    shape = ImageShape(3, 20, 40)
+    stretch = ModelFit("stretch", (0, 0, 0), Image.Resampling.LANCZOS)
+    pixels, preprocessing = fit_image(
+        image, shape, how, oriented=False, model_fit=stretch
+    )
 
     assert pixels.shape == (3, 20, 40)
     assert [np.unique(channel).tolist() for channel in pixels] == [[10], [200], [30]]

@@ -175,7 +175,7 @@ def test_a_folder_without_statistics_is_a_model(folder: Path) -> None:
     edit_card(folder, lambda card: card.pop("statistics"))
     (folder / "statistics.npz").unlink()
 
-    assert OnnxAutoencoder.load(folder).statistics.labels == []
+    assert OnnxAutoencoder.load(folder).statistics.class_numbers == []
 
 
 @pytest.mark.parametrize(

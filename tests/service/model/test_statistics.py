@@ -23,9 +23,9 @@ def nearest(latents: Floats) -> list[int]:
     return numbers
 
 
-def test_labels_are_the_classes_that_have_a_mixture() -> None:
+def test_class_numbers_are_those_that_have_a_mixture() -> None:
     """Ascending; the fake has no 2."""
-    assert STATISTICS.labels == [0, 1, 3]
+    assert STATISTICS.class_numbers == [0, 1, 3]
 
 
 def test_class_means_are_weighted() -> None:

@@ -76,7 +76,7 @@ def test_latents_are_lists_of_numbers(document: Json) -> None:
 @pytest.mark.parametrize(
     ("request_name", "field", "items"),
     [
-        ("GenerateRequest", "digit", "Digits"),
+        ("GenerateRequest", "label", "Labels"),
         ("TraverseRequest", "dimensions", "Dimensions"),
     ],
 )

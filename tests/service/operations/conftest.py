@@ -11,5 +11,6 @@ LIMITS = Limits(
     max_items=256,
     max_latent=10,
     max_body_bytes=1000,
-    labels=tuple(range(10)),
+    labels=tuple("0123456789"),
+    has_sampler=True,
 )

@@ -10,12 +10,12 @@ from tests.service.conftest import Client
 def test_the_sum_has_each_point_times_its_weight(
     client: Client, autoencoder: FakeAutoencoder
 ) -> None:
-    """Points are images, latents and digits; each graph is called once."""
+    """Points are images, latents and labels; each graph is called once."""
     autoencoder.batches.clear()
     terms = [
         {"weight": 2, "latent": [0.5] * 6},
         {"weight": -1, "image": FIRST},
-        {"weight": 1, "digit": 0},
+        {"weight": 1, "label": 0},
         {"weight": -0.5, "image": SECOND},
     ]
     response = client.operate("/arithmetic", terms=terms)

@@ -26,8 +26,8 @@ from tests.service.openapi.test_schema import OPERATIONS
 from tests.service.operations.conftest import LIMITS
 
 LARGE = png(INK)
-POINT = {"digit": 0}
-TERM = {"digit": 0, "weight": 1}
+POINT = {"label": 0}
+TERM = {"label": 0, "weight": 1}
 ENDS = {"start": POINT, "end": POINT}
 
 
@@ -93,7 +93,7 @@ def test_samples_of_an_image_without_json(client: Client) -> None:
             {"start": {"image": FIRST}, "end": {"image": SECOND}, "steps": 12.0},
             4,
         ),
-        ("/generate", {"digit": [1, 0, 3], "seed": 1}, 8),
+        ("/generate", {"label": [1, 0, 3], "seed": 1}, 8),
     ],
 )
 def test_the_largest_scale_depends_on_the_number_of_images(
@@ -113,9 +113,9 @@ def test_the_largest_scale_depends_on_the_number_of_images(
     ("request_type", "body", "images"),
     [
         (GenerateRequest, {}, 1),
-        (GenerateRequest, {"digit": [1, 2, 3]}, 3),
-        (GenerateRequest, {"digit": 7}, 1),
-        (GenerateRequest, {"digit": [1, 2, 3], "count": 5}, 5),
+        (GenerateRequest, {"label": [1, 2, 3]}, 3),
+        (GenerateRequest, {"label": 7}, 1),
+        (GenerateRequest, {"label": [1, 2, 3], "count": 5}, 5),
         (GenerateRequest, {"count": 2.0}, 2),
         (ReconstructRequest, {"images": ["x"] * 2, "sample": True, "samples": 3}, 6),
         (EncodeRequest, {"images": ["x", "x"]}, 2),
@@ -211,7 +211,7 @@ FIELDS = {f"field {number}": 0 for number in range(101)}
     ("path", "body", "pointer"),
     [
         ("/generate", FIELDS, "#"),
-        ("/arithmetic", {"terms": [FIELDS | {"digit": 1}]}, "#/terms/0"),
+        ("/arithmetic", {"terms": [FIELDS | {"label": 1}]}, "#/terms/0"),
         ("/v2/models/encoder/infer", {"inputs": [FIELDS]}, "#/inputs/0"),
         ("/v2/models/encoder/infer", {"parameters": FIELDS}, "#/parameters"),
     ],

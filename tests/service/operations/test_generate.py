@@ -1,5 +1,7 @@
 """POST /generate, with a fake model whose images are its latents."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given
@@ -13,7 +15,7 @@ from service.settings import Settings
 from tests.samples import LATENT_SIZE, FakeAutoencoder, pixels_of
 from tests.service.conftest import Client, Json
 
-MEANS = {0: (0, 1), 1: (0.25,), 3: (0.75,)}  # of each class's Gaussians
+MEANS = {"0": (0, 1), "1": (0.25,), "3": (0.75,)}  # of each class's Gaussians
 
 
 def test_by_default_one_image_of_any_class_is_generated(client: Client) -> None:
@@ -23,30 +25,34 @@ def test_by_default_one_image_of_any_class_is_generated(client: Client) -> None:
 
     assert len(first["images"]) == 1
     assert len(first["latents"]) == 1
-    assert "digits" not in first
+    assert "labels" not in first
     assert first["seed"] != second["seed"]
     assert client.operate("/generate", seed=first["seed"]) == first
 
 
 @pytest.mark.parametrize(
-    ("body", "digits"),
+    ("body", "labels"),
     [
-        ({"digit": 3}, [3]),
-        ({"digit": 1, "count": 2}, [1, 1]),
-        ({"digit": [3, 0, 1]}, [3, 0, 1]),
-        ({"digit": [3, 0], "count": 5}, [3, 0, 3, 0, 3]),
-        ({"digit": [3, 0, 1], "count": 2}, [3, 0]),
+        ({"label": "3"}, ["3"]),
+        ({"label": 3}, ["3"]),
+        ({"label": 1.0, "count": 2}, ["1", "1"]),
+        ({"label": ["3", "0", "1"]}, ["3", "0", "1"]),
+        ({"label": [3, "0"], "count": 5}, ["3", "0", "3", "0", "3"]),
+        ({"label": ["3", "0", "1"], "count": 2}, ["3", "0"]),
     ],
 )
-def test_digits_are_used_in_turn(client: Client, body: Json, digits: list[int]) -> None:
-    """Each latent is near a mean of its class, and each image is the decoded latent."""
+def test_labels_are_used_in_turn(client: Client, body: Json, labels: list[str]) -> None:
+    """Each latent is near a mean of its class, and each image is the decoded latent.
+
+    A label that is a numeral may be sent as a number.
+    """
     response = client.operate("/generate", **body, seed=4)
     latents, images = response["latents"], response["images"]
 
-    assert response["digits"] == digits
-    assert len(images) == len(latents) == len(digits)
-    for digit, latent, image in zip(digits, latents, images, strict=True):
-        distances = [abs(np.mean(latent) - mean) for mean in MEANS[digit]]
+    assert response["labels"] == labels
+    assert len(images) == len(latents) == len(labels)
+    for label, latent, image in zip(labels, latents, images, strict=True):
+        distances = [abs(np.mean(latent) - mean) for mean in MEANS[label]]
         levels = np.clip(latent, 0, 1) * 255
         assert min(distances) < 0.1
         assert pixels_of(image).ravel() == pytest.approx(levels, abs=0.51)
@@ -75,7 +81,7 @@ def test_an_item_does_not_depend_on_the_count(
 
 def test_the_temperature_scales_the_noise(client: Client) -> None:
     """Without noise, a sample is the mean of its class, or the prior's: the origin."""
-    mean = client.operate("/generate", digit=3, temperature=0)["latents"]
+    mean = client.operate("/generate", label="3", temperature=0)["latents"]
     origin = client.operate("/generate", source="prior", temperature=0)["latents"]
     assert mean == [[0.75] * LATENT_SIZE]
     assert origin == pytest.approx(np.zeros((1, LATENT_SIZE)))
@@ -101,20 +107,46 @@ def test_without_statistics_only_the_prior_is_available(settings: Settings) -> N
     model = FakeAutoencoder(statistics=LatentStatistics.unknown(LATENT_SIZE))
     client = Client(create_app(settings, model))
     sampler = client.invalid("/generate", json={})["errors"]
-    digit = client.invalid("/generate", json={"digit": 3})["errors"]
+    label = client.invalid("/generate", json={"label": 3})["errors"]
 
     assert client.post("/generate", {"source": "prior"}).status_code == 200
     assert sampler == [
         {
             "pointer": "#/source",
-            "detail": "must be prior: the model has no statistics of its classes",
+            "detail": "must be prior: the model has no latent statistics",
         }
     ]
-    assert digit[0] == {
-        "pointer": "#/digit",
-        "detail": "must be absent: the model has no statistics of its classes",
+    assert label[0] == {
+        "pointer": "#/label",
+        "detail": "must be absent: the model has no statistics of classes",
     }
     schema = client.get("/openapi.json").json()
     body = schema["paths"]["/generate"]["post"]["requestBody"]
     examples = body["content"]["application/json"]["examples"]
     assert list(examples) == ["From the prior"]
+
+
+def test_a_model_without_classes_has_a_sampler_of_all_images(
+    settings: Settings, autoencoder: FakeAutoencoder
+) -> None:
+    """Its statistics are one class. Labels are rejected, and not described."""
+    one_class = np.zeros(4, dtype=np.int64)
+    model = FakeAutoencoder(
+        card=autoencoder.card.model_copy(update={"labels": []}),
+        statistics=replace(autoencoder.statistics, classes=one_class),
+    )
+    client = Client(create_app(settings, model))
+    response = client.operate("/generate", count=2)
+    schemas = client.get("/docs/openapi.json").json()["components"]["schemas"]
+
+    assert len(response["images"]) == 2
+    assert client.invalid("/generate", json={"label": "0"})["errors"] == [
+        {
+            "pointer": "#/label",
+            "detail": "must be absent: the model has no statistics of classes",
+        }
+    ]
+    for name in ("GenerateRequest", "LatentPoint", "Term", "ImageScore"):
+        assert "label" not in schemas[name]["properties"]
+    assert "labels" not in schemas["GenerateResponse"]["properties"]
+    assert "labels" in schemas["ModelCard"]["properties"]

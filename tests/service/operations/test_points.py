@@ -1,4 +1,4 @@
-"""Points of the latent space in requests: images, latents and digits."""
+"""Points of the latent space in requests: images, latents and labels."""
 
 import numpy as np
 import pytest
@@ -17,11 +17,11 @@ LARGE = png(INK)
 
 
 def test_points_of_all_forms_are_resolved_in_order(client: Client) -> None:
-    """A digit is the mean of its class, whose Gaussians count by their weights."""
+    """A label is the mean of its class, whose Gaussians count by their weights."""
     waypoints = [
-        {"digit": 3},
+        {"label": 3},
         {"image": SECOND},
-        {"digit": 0},
+        {"label": 0},
         {"latent": [0.5] * 6},
         {"image": FIRST},
     ]
@@ -38,12 +38,12 @@ def test_points_of_all_forms_are_resolved_in_order(client: Client) -> None:
         (
             "/interpolate",
             InterpolateRequest,
-            {"waypoints": [{"image": LARGE}, {"digit": 3}], "steps": 2},
+            {"waypoints": [{"image": LARGE}, {"label": 3}], "steps": 2},
         ),
         (
             "/arithmetic",
             ArithmeticRequest,
-            {"terms": [{"weight": 1, "image": LARGE}, {"weight": 1, "digit": 1}]},
+            {"terms": [{"weight": 1, "image": LARGE}, {"weight": 1, "label": 1}]},
         ),
         ("/traverse", TraverseRequest, {"start": {"image": LARGE}, "dimensions": 0}),
     ],

@@ -20,21 +20,22 @@ ALWAYS = {"squared_error", "kl_divergence", "elbo"}
 def test_the_response_has_the_scores_of_each_image(
     client: Client, autoencoder: FakeAutoencoder
 ) -> None:
-    """They are in the request's order; the digit is the most probable one."""
+    """They are in the request's order; the label is the most probable one."""
     response = client.operate("/score", images=[SECOND, FIRST])
     pixels = np.stack([pixels_of(SECOND), pixels_of(FIRST)])[:, np.newaxis]
     expected = asyncio.run(score(UnbatchedAutoencoder(autoencoder), pixels))
 
-    assert response["classes"] == [0, 1, 3]
+    assert response.keys() == {"scores"}
     assert "fitted" not in response
     assert expected.anomaly_percentile is not None
     assert len(response["scores"]) == 2
     for index, item in enumerate(response["scores"]):
-        assert item["digit"] == 0
+        assert item["label"] == "0"
         assert item["squared_error"] == expected.squared_error[index] == 0
         assert item["kl_divergence"] == expected.kl_divergence[index] == -item["elbo"]
         assert item["anomaly_percentile"] == expected.anomaly_percentile[index]
-        assert item["probabilities"] == expected.probabilities[index].tolist()
+        probabilities = expected.probabilities[index].tolist()
+        assert item["probabilities"] == dict(zip("013", probabilities, strict=True))
 
 
 def test_all_images_are_computed_in_one_call_of_each_graph(
@@ -63,7 +64,7 @@ def test_an_image_may_be_sent_without_json(client: Client) -> None:
 
 @pytest.mark.parametrize(
     ("labelled", "scores"),
-    [(True, ALWAYS | {"digit", "probabilities"}), (False, ALWAYS)],
+    [(True, ALWAYS | {"label", "probabilities"}), (False, ALWAYS)],
 )
 def test_scores_that_need_missing_statistics_are_absent(
     settings: Settings,
@@ -72,7 +73,7 @@ def test_scores_that_need_missing_statistics_are_absent(
     labelled: bool,
     scores: set[str],
 ) -> None:
-    """Without classes there is no digit; without calibration there is no percentile."""
+    """Without classes there is no label; without calibration there is no percentile."""
     statistics = LatentStatistics.unknown(LATENT_SIZE)
     if labelled:
         no_quantiles = np.empty(0, np.float32)
@@ -81,5 +82,4 @@ def test_scores_that_need_missing_statistics_are_absent(
     client = Client(create_app(settings, model))
     response = client.operate("/score", images=[FIRST])
 
-    assert ("classes" in response) is labelled
     assert response["scores"][0].keys() == scores

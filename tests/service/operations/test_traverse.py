@@ -33,7 +33,7 @@ def test_each_row_varies_one_dimension(
 
 def test_a_single_dimension_needs_no_list(client: Client) -> None:
     """By default there are 11 offsets from -3 to 3."""
-    start = {"digit": 3}
+    start = {"label": 3}
     response = client.operate("/traverse", start=start, dimensions=2)
 
     assert response == client.operate("/traverse", start=start, dimensions=[2])

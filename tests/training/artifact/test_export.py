@@ -17,6 +17,7 @@ from training.artifact import export as exporting
 from training.artifact.exported_model import ExportedModel
 from training.artifact.model_card import ModelError
 from training.artifact.readme import END, NOT_MEASURED, START
+from training.data.data_set import DataSet
 from training.data.images import LabelledImages
 from training.data.mnist import DataSource
 from training.fitting.checkpoint import trained_model
@@ -66,6 +67,9 @@ def test_the_card_describes_the_training(
     """It holds objective, hyperparameters, seed and data."""
     assert card["objective"] == {"name": "squared-error", "c": 16.0}
     assert card["training"] == {
+        "network": "mlp",
+        "jitter": False,
+        "flip": "none",
         "binarize": False,
         "epochs": 3,
         "optimizer": "adam",
@@ -81,8 +85,11 @@ def test_the_card_describes_the_training(
     }
     assert card["data"] == {
         "name": "sample",
-        "training_images": 512,
+        "source": source.origin,
+        "images": {"train": 512, "calibration": 500, "test": 500},
         "sha256": source.files,
+        "licence": None,
+        "skipped": [],
     }
     assert card["quality"] is None
 
@@ -120,13 +127,11 @@ def test_a_graph_holds_no_path_of_the_exporting_machine(
 def test_the_same_checkpoint_gives_the_same_files(
     checkpoint: Path,
     exported: Path,
-    source: DataSource,
-    train_digits: LabelledImages,
-    test_digits: LabelledImages,
+    digits: DataSet,
     tmp_path: Path,
 ) -> None:
     """Every file is equal byte for byte."""
-    exporting.export(checkpoint, tmp_path / "small", source, train_digits, test_digits)
+    exporting.export(checkpoint, tmp_path / "small", digits)
 
     for name in (*FILES, "model.json"):
         assert (tmp_path / "small" / name).read_bytes() == (
@@ -136,32 +141,26 @@ def test_the_same_checkpoint_gives_the_same_files(
 
 def test_an_export_removes_an_earlier_models_measures_from_the_readme(
     checkpoint: Path,
-    source: DataSource,
-    train_digits: LabelledImages,
-    test_digits: LabelledImages,
+    digits: DataSet,
     tmp_path: Path,
 ) -> None:
     """The text around the measures stays."""
     readme = tmp_path / "README.md"
     readme.write_text(f"Before.\n{START}\n| of another | 1 |\n\n{END}After.\n")
-    exporting.export(checkpoint, tmp_path, source, train_digits, test_digits)
+    exporting.export(checkpoint, tmp_path, digits)
 
     assert readme.read_text() == f"Before.\n{START}\n{NOT_MEASURED}\n{END}After.\n"
 
 
 def test_graphs_that_differ_from_pytorch_are_not_written(
     checkpoint: Path,
-    source: DataSource,
-    train_digits: LabelledImages,
-    test_digits: LabelledImages,
+    digits: DataSet,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With a tolerance of 0 the message names the difference; nothing is written."""
     monkeypatch.setattr(exporting, "PARITY_TOLERANCE", 0.0)
     with pytest.raises(ModelError, match="differ from PyTorch by"):
-        exporting.export(
-            checkpoint, tmp_path / "small", source, train_digits, test_digits
-        )
+        exporting.export(checkpoint, tmp_path / "small", digits)
 
     assert list(tmp_path.iterdir()) == []

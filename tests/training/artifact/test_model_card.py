@@ -11,11 +11,11 @@ from training.artifact.model_card import ModelError
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[]", "has format version None, not 1"),
+        ("[]", "has format version None, not 2"),
         ("{", "is not a readable model card"),
         (
-            '{"format_version": 1, "latent_size": 2, "training": {}}',
-            "lacks objective, data, quality, graphs$",
+            '{"format_version": 2, "latent_size": 2, "training": {}}',
+            "lacks objective, data, quality, cost, graphs$",
         ),
     ],
 )

@@ -9,6 +9,7 @@ from training.artifact.onnx_graphs import decoder_graph, encoder_graph
 from training.artifact.parity import max_difference, max_or_nan
 from training.data.images import LabelledImages
 from training.fitting.checkpoint import trained_model
+from training.network.mlp import VAE
 
 
 def test_a_changed_weight_is_found(
@@ -16,6 +17,7 @@ def test_a_changed_weight_is_found(
 ) -> None:
     """A single changed bias exceeds the difference of unchanged graphs."""
     model, _ = trained_model(checkpoint)
+    assert isinstance(model, VAE)
     encoder, decoder = encoder_graph(model), decoder_graph(model)
     pixels = test_digits.pixels()[:10]
     assert max_difference(model, encoder, decoder, pixels) < 1e-5

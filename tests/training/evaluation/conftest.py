@@ -7,25 +7,20 @@ import pytest
 from tests.training.conftest import CPU, SMALL
 from training.artifact.export import export
 from training.artifact.exported_model import ExportedModel
-from training.data.images import LabelledImages
-from training.data.mnist import DataSource
+from training.data.data_set import DataSet
 from training.fitting.trainer import Trainer
 
 
 @pytest.fixture(scope="session")
 def binarized(
     tmp_path_factory: pytest.TempPathFactory,
-    source: DataSource,
-    train_digits: LabelledImages,
-    test_digits: LabelledImages,
+    digits: DataSet,
 ) -> tuple[ExportedModel, float]:
     """Return a model of binarised digits, and its loss in the last epoch."""
     folder = tmp_path_factory.mktemp("binarized")
     recipe = replace(SMALL, objective="bernoulli", binarize=True)
-    trainer = Trainer(train_digits, recipe, CPU)
+    trainer = Trainer(digits.train, recipe, CPU)
     *_, last = trainer.epochs()
     trainer.save(folder / "checkpoint.pt")
-    export(
-        folder / "checkpoint.pt", folder / "small", source, train_digits, test_digits
-    )
+    export(folder / "checkpoint.pt", folder / "small", digits)
     return ExportedModel(folder / "small"), last.loss

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.artifact.exported_model import Floats
-from training.artifact.latent_statistics import Labels
+from training.artifact.latent_mixture import Labels
 from training.evaluation.features import FeatureQuality, LabelledMeans, probe
 
 
@@ -30,10 +30,10 @@ def test_clusters_are_separated_by_both_and_rings_by_k_nn_only(
     )
 
     clusters = halves_quality(apart, labels)
-    assert (clusters.nearest_neighbors_accuracy, clusters.linear_probe_accuracy) == (
+    assert (clusters.knn_accuracy, clusters.linear_probe_accuracy) == (
         1,
         1,
     )
     rings = halves_quality(ring, labels)
-    assert rings.nearest_neighbors_accuracy == 1
+    assert rings.knn_accuracy == 1
     assert rings.linear_probe_accuracy == pytest.approx(0.5, abs=0.2)

@@ -25,7 +25,7 @@ def test_a_model_with_squared_error_has_no_likelihood(card: dict[str, Any]) -> N
     """Nor has it a row for inactive units when all are active."""
     text = measures(card)
 
-    assert "| on 10,000 test digits |  |" in text
+    assert "| on 10,000 test images |  |" in text
     assert "| uniform noise | 1.0000 | 100.0% |" in text
     assert "negative log-likelihood" not in text
     assert "inactive units" not in text
@@ -48,11 +48,11 @@ def test_a_binarised_model_has_rows_of_its_own(card: dict[str, Any]) -> None:
     text = measures(binarized)
 
     assert (
-        "| negative log-likelihood of binarised digits, 5,000 importance samples "
+        "| negative log-likelihood of binarised images, 5,000 importance samples "
         "| 88.80 nats |" in text
     )
     assert (
-        "| negative ELBO of binarised digits, with binary cross-entropy; "
+        "| negative ELBO of binarised images, with binary cross-entropy; "
         "mean of five draws |" in text
     )
     assert (

@@ -14,8 +14,8 @@ from training.evaluation.image_sets import (
     MIXTURE_SAMPLES,
     PRIOR_SAMPLES,
     RECONSTRUCTIONS,
-    TEST_DIGITS,
-    TRAINING_DIGITS,
+    TEST_IMAGES,
+    TRAINING_IMAGES,
 )
 from training.evaluation.sample_quality import (
     SampleQuality,
@@ -47,25 +47,29 @@ def test_real_digits_measure_as_such(
 
     Training digits have no distance to the nearest training digit.
     """
-    test, train = qualities[TEST_DIGITS], qualities[TRAINING_DIGITS]
+    test, train = qualities[TEST_IMAGES], qualities[TRAINING_IMAGES]
 
     assert test.frechet_distance == pytest.approx(0, abs=0.01)
-    assert test.class_agreement == accuracy(classifier, test_digits)
-    assert test.nearest_training_digit > test.nearest_training_digit_closest > 1
+    assert test.classification_accuracy == accuracy(classifier, test_digits)
+    assert (
+        test.nearest_training_distance
+        > test.nearest_training_distance_1st_percentile
+        > 1
+    )
     assert train.frechet_distance > 0
-    assert train.nearest_training_digit == pytest.approx(0, abs=0.05)
+    assert train.nearest_training_distance == pytest.approx(0, abs=0.05)
 
 
 def test_samples_of_a_barely_trained_model_are_far_from_digits(
     qualities: dict[str, SampleQuality],
 ) -> None:
     """Their distance is many times that of real digits; labels are often wrong."""
-    real_distance = qualities[TRAINING_DIGITS].frechet_distance
+    real_distance = qualities[TRAINING_IMAGES].frechet_distance
 
     for name in (RECONSTRUCTIONS, PRIOR_SAMPLES, MIXTURE_SAMPLES, CLASS_SAMPLES):
         assert qualities[name].frechet_distance > 10 * real_distance
-    assert qualities[PRIOR_SAMPLES].class_agreement is None
-    assert 0 < (qualities[CLASS_SAMPLES].class_agreement or 0) < 1
+    assert qualities[PRIOR_SAMPLES].classification_accuracy is None
+    assert 0 < (qualities[CLASS_SAMPLES].classification_accuracy or 0) < 1
 
 
 def test_the_nearest_digit_is_found() -> None:

@@ -24,5 +24,5 @@ def test_another_file_is_rejected_by_name(tmp_path: Path, content: bytes) -> Non
 def test_a_checkpoint_of_another_format_is_rejected(tmp_path: Path) -> None:
     """The message says which format is expected."""
     torch.save({"format": 99}, tmp_path / "checkpoint.pt")
-    with pytest.raises(TrainingError, match="of format 99, not 2"):
+    with pytest.raises(TrainingError, match="of format 99, not 3"):
         trained_model(tmp_path / "checkpoint.pt")

@@ -40,7 +40,7 @@ def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     [
         ("epochs = ", "is not a readable recipe"),
         ("\xff", "is not a readable recipe"),
-        ("spechs = 3", "spechs is not one of objective, c,"),
+        ("spechs = 3", "spechs is not one of network, objective,"),
         ("epochs = 1.5", "epochs = 1.5 is not of the type int"),
         ("epochs = true", "epochs = True is not of the type int"),
         ('binarize = "yes"', "binarize = 'yes' is not of the type bool"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.training.conftest import CPU, MUON, SMALL
+from tests.training.conftest import CPU, MUON, SMALL, mlp_of
 from training.data.images import LabelledImages
 from training.fitting.checkpoint import read_checkpoint
 from training.fitting.errors import TrainingError
@@ -63,7 +63,7 @@ def test_centered_steps_are_those_of_centered_inputs(
     recipe = replace(SMALL, epochs=1, batch_size=len(train_digits), center_pixels=True)
     trainer = Trainer(train_digits, recipe, CPU)
     mean_image, rate = trainer.pixels.mean(dim=0), recipe.learning_rate
-    model = deepcopy(trainer.model)
+    model = deepcopy(mlp_of(trainer))
     next(trainer.epochs())
 
     generator = torch.Generator().manual_seed(recipe.seed)
@@ -71,7 +71,7 @@ def test_centered_steps_are_those_of_centered_inputs(
     noise = torch.randn((1, len(pixels), model.latent_size), generator=generator)
     set_gradients(model, trainer.objective, pixels, noise, generator)
     (before, bias_before), (after, bias_after) = (
-        each.encoder.hidden.parameters() for each in (model, trainer.model)
+        each.encoder.hidden.parameters() for each in (model, mlp_of(trainer))
     )
     assert before.grad is not None
     assert bias_before.grad is not None
@@ -207,7 +207,7 @@ def test_the_last_biases_can_start_at_the_mean_image(
     """The first images are close to the mean image; the first epoch's loss is lower."""
     recipe = replace(SMALL, epochs=1, objective="bernoulli", mean_pixel_bias=True)
     trainer = Trainer(train_digits, recipe, CPU)
-    images = torch.sigmoid(trainer.model.decoder.output.bias).reshape(1, 28, 28)
+    images = torch.sigmoid(mlp_of(trainer).decoder.output.bias).reshape(1, 28, 28)
     assert torch.allclose(images, train_digits.pixels().mean(dim=0), atol=0.0011)
 
     (result,) = trainer.epochs()
@@ -287,7 +287,7 @@ def test_the_averages_decay_does_not_depend_on_its_interval(
         train_digits, replace(SMALL, epochs=2, batch_size=512, averaging=0.75), CPU
     )
     first, second = [
-        deepcopy(trainer.model.decoder.output.weight) for _ in trainer.epochs()
+        deepcopy(mlp_of(trainer).decoder.output.weight) for _ in trainer.epochs()
     ]
     averaged = trainer.averaged.module.decoder.output.weight  # type: ignore[union-attr]  # the model's
 
