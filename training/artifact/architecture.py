@@ -8,7 +8,7 @@ import onnx
 
 ACTIVATIONS = {"Relu": "ReLU", "Sigmoid": "Sigmoid", "Clip": "Clip"}
 
-LayerType = Literal["dense", "conv", "transposed-conv", "constant"]
+LayerType = Literal["dense", "conv", "transposed-conv", "offset", "constant"]
 Shape = tuple[int, ...]  # without the batch
 
 
@@ -17,10 +17,11 @@ class Layer:
     """A layer with weights, followed by its activation.
 
     Attributes:
-        type: ``constant`` has the same output for every input.
+        type: ``offset`` subtracts numbers of its own from the input. ``constant`` has
+            the same output for every input.
         input_shape: Of one image.
         output_shape: Of one image.
-        weights: Shape of the weights; empty for ``constant``.
+        weights: Shape of the weights; empty if there are none.
         biases: Shape of the biases.
         activation: Function that is applied to the output.
     """
@@ -41,7 +42,7 @@ class Layer:
     @property
     def multiply_adds(self) -> int:
         """Multiplications with additions for one image."""
-        if self.type == "constant":
+        if not self.weights:
             return 0
         # A kernel is applied once at each place: of the input, if it is transposed.
         shape = self.output_shape
@@ -128,9 +129,10 @@ def read_layer(graph: onnx.GraphProto, node: onnx.NodeProto) -> Layer | None:
     value = node.output[0]
     function = activation(graph, value)
     if node.op_type == "Gemm":
-        shape, biases = weights[node.input[1]], weights[node.input[2]]
+        shape, *biases = [weights[name] for name in node.input[1:]]
         outputs, inputs = shape
-        return Layer("dense", (inputs,), (outputs,), shape, biases, function)
+        bias_shape = biases[0] if biases else (0,)
+        return Layer("dense", (inputs,), (outputs,), shape, bias_shape, function)
     if node.op_type in {"Conv", "ConvTranspose"}:
         kind: LayerType = "conv" if node.op_type == "Conv" else "transposed-conv"
         return Layer(
@@ -141,6 +143,9 @@ def read_layer(graph: onnx.GraphProto, node: onnx.NodeProto) -> Layer | None:
             weights[node.input[2]],
             function,
         )
+    if node.op_type == "Sub":
+        shape = weights[node.input[1]]
+        return Layer("offset", shape, shape, (), shape, function)
     if value == "log_variance" and node.op_type == "Add":
         shape = value_shape(graph, value)
         return Layer("constant", (), shape, (), shape, function)

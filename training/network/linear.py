@@ -17,7 +17,8 @@ class LinearEncoder(nn.Module):
 
     def __init__(self, pixel_count: int, latent_size: int) -> None:
         super().__init__()
-        self.mean = nn.Linear(pixel_count, latent_size)
+        self.mean_image = nn.Parameter(torch.zeros(pixel_count))
+        self.mean = nn.Linear(pixel_count, latent_size, bias=False)
         self.log_variances = nn.Parameter(torch.zeros(latent_size))
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
@@ -25,7 +26,8 @@ class LinearEncoder(nn.Module):
 
         pixels: (batch, channels, height, width) in [0, 1].
         """
-        mean = self.mean(pixels.flatten(start_dim=1))
+        # As a bias of the product the mean image would cost it a digit of precision.
+        mean = self.mean(pixels.flatten(start_dim=1) - self.mean_image)
         return mean, torch.zeros_like(mean) + self.log_variances
 
 
@@ -72,9 +74,8 @@ class LinearVAE(nn.Module):
         noise_variance: of a pixel, outside the components.
         """
         signal = (variances - noise_variance).sqrt()
-        rows = components * (signal / variances)[:, None]
-        self.encoder.mean.weight.copy_(rows)
-        self.encoder.mean.bias.copy_(-(rows @ mean_image))
+        self.encoder.mean_image.copy_(mean_image)
+        self.encoder.mean.weight.copy_(components * (signal / variances)[:, None])
         self.encoder.log_variances.copy_(torch.log(noise_variance / variances))
         self.decoder.output.weight.copy_((components * signal[:, None]).t())
         self.decoder.output.bias.copy_(mean_image)

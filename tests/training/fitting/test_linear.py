@@ -85,3 +85,21 @@ def test_too_few_images_are_rejected(images: LabelledImages) -> None:
     """There are no more components than images."""
     with pytest.raises(TrainingError, match="5 latent dimensions need more images"):
         fit_linear(images.first(5), 5)
+
+
+def test_single_precision_is_enough_for_bright_images_that_hardly_vary() -> None:
+    """Posterior means differ from those in double precision by at most 1e-5."""
+    generator = torch.Generator().manual_seed(0)
+    directions = torch.randn(4, 3 * 64 * 64, generator=generator)
+    factors = torch.randn(COUNT, 4, generator=generator)
+    dither = torch.rand(COUNT, 3 * 64 * 64, generator=generator) - 0.5
+    levels = 230 + 0.1 * factors @ directions + dither
+    pixels = levels.round().to(torch.uint8).reshape(COUNT, 3, 64, 64)
+    images = LabelledImages(pixels, torch.zeros(COUNT, dtype=torch.long))
+    network = fit_linear(images, 4)
+
+    with torch.inference_mode():
+        mean, _ = network.encoder(images.pixels())
+        exact, _ = network.double().encoder(images.pixels().double())
+
+    assert (mean - exact).abs().max() < 1e-5
