@@ -1,6 +1,6 @@
 """Command line of the training package.
 
-python -m training {train, export, classifier, evaluate, summary, demo}
+python -m training {create, train, export, classifier, evaluate, summary, demo}
 """
 
 # ruff: noqa: E402 - the other imports need the packages that are checked here
@@ -15,12 +15,23 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from training import options
-from training.artifact import export as exporting
 from training.artifact.exported_model import ExportedModel
 from training.artifact.model_card import ModelError, read_measured_card
 from training.artifact.summary import summary as describe
 from training.console import open_standard_streams, print_error, warn
+from training.creation.baseline import fit_baseline
+from training.creation.checked_export import export_checked
+from training.creation.create import Plan
+from training.creation.create import create as create_model
+from training.creation.pictures import (
+    is_picture_folder,
+    load_data_set,
+    load_test_images,
+    load_training_images,
+    read_pictures,
+)
 from training.data.errors import DataError
+from training.data.folder_options import FolderOptions
 from training.data.images import LabelledImages
 from training.data.mnist import DataSource, fashion_mnist
 from training.evaluation import evaluate as evaluation
@@ -33,11 +44,11 @@ from training.evaluation.classifier import (
     save_classifier,
 )
 from training.evaluation.classifier_training import train_classifier
+from training.evaluation.document import document
 from training.evaluation.model_readme import measures
 from training.files import create_writable_folder
-from training.fitting.checkpoint import read_checkpoint, trained_model
+from training.fitting.checkpoint import read_checkpoint
 from training.fitting.errors import TrainingError
-from training.fitting.health import has_diverged, mean_kl_divergence
 from training.fitting.performance import keep_freed_memory
 from training.fitting.recipe import Recipe, RecipeError
 from training.fitting.run import choose_device, run, warn_if_collapsed
@@ -71,10 +82,42 @@ def choose_source(context: typer.Context) -> None:
 
 
 @app.command()
-@options.with_recipe_options
+@options.expand(pictures=FolderOptions, recipe=options.RecipeFields)
+def create(  # noqa: PLR0913 - one parameter an option
+    context: typer.Context,
+    folder: options.PictureFolder,
+    *,
+    model: options.NewModel,
+    minutes: options.Minutes = 5.0,
+    recipe_file: options.RecipeFile = None,  # noqa: ARG001 - its callback reads it
+    device: options.Device = "auto",
+    pictures: FolderOptions,
+    recipe: options.RecipeFields,
+) -> None:
+    """Make a model of a folder of pictures: train, export, evaluate, describe.
+
+    After Ctrl-C the same command goes on.
+    """
+    given = {name: value for name, value in recipe.items() if is_given(context, name)}
+    run_folder = options.RUNS / model.resolve().name
+    plan = Plan(
+        folder=folder,
+        model=model,
+        run=run_folder,
+        pictures=pictures,
+        recipe=given,
+        minutes=minutes,
+        device=choose_device(device),
+    )
+    create_model(plan)
+
+
+@app.command()
+@options.expand(pictures=FolderOptions, recipe=Recipe)
 def train(  # noqa: PLR0913 - one parameter an option
     context: typer.Context,
     *,
+    pictures: FolderOptions,
     recipe: Recipe,
     recipe_file: options.RecipeFile = None,  # noqa: ARG001 - its callback reads it
     checkpoint: options.Checkpoint = options.CHECKPOINT,
@@ -90,10 +133,10 @@ def train(  # noqa: PLR0913 - one parameter an option
             f"{checkpoint} exists: continue it with --resume, "
             "or remove it to start again"
         )
-    digits = context.obj.load("train", data)
-    digits = digits.first(train_size)
+    images = load_training_images(context.obj, data, pictures)
+    images = images.first(train_size)
     create_writable_folder(checkpoint.parent)
-    trainer = make_trainer(digits, recipe, choose_device(device))
+    trainer = make_trainer(images, recipe, choose_device(device))
     if checkpoint.exists():
         resume_run(trainer, checkpoint)
     with epoch_log(tensorboard) as log:
@@ -102,24 +145,19 @@ def train(  # noqa: PLR0913 - one parameter an option
 
 
 @app.command()
-def export(
+@options.expand(pictures=FolderOptions)
+def export(  # noqa: PLR0913 - one parameter an option
     context: typer.Context,
     *,
+    pictures: FolderOptions,
     checkpoint: options.Checkpoint = options.CHECKPOINT,
     model: options.Model = options.MODEL,
     data: options.Data = None,
     test_size: options.ExportTestSize = None,
 ) -> None:
     """Export to ONNX with statistics and model card, after a check against PyTorch."""
-    digits = context.obj.data_set(data, test_size)
-    kl_divergence = check_trained(checkpoint, digits.test)
-    difference = exporting.export(checkpoint, model, digits)
-    count = len(digits.calibration) + len(digits.test)
-    typer.echo(
-        f"{model}: largest difference from PyTorch {difference:.1e} "
-        f"over {count} test digits"
-    )
-    warn_if_collapsed(kl_divergence)
+    images = load_data_set(context.obj, data, pictures, test_size)
+    export_checked(checkpoint, model, images)
 
 
 @app.command()
@@ -137,9 +175,11 @@ def classifier(
 
 
 @app.command()
+@options.expand(pictures=FolderOptions)
 def evaluate(  # noqa: PLR0913 - one parameter an option
     context: typer.Context,
     *,
+    pictures: FolderOptions,
     model: options.Model = options.MODEL,
     data: options.Data = None,
     test_size: options.TestSize = None,
@@ -152,6 +192,12 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Evaluate an exported model; write the measures to its card and README."""
     exported = ExportedModel(model)
+    if is_picture_folder(data):
+        create_writable_folder(model)
+        images = read_pictures(data, pictures)
+        card = document(exported, images, fit_baseline(exported, images))
+        Console().print(Markdown(measures(card)))
+        return
     garments = fashion_mnist(fashion)
     fitted, test = evaluation_digits(context.obj, data, exported, held_out=held_out)
     test = test.first(test_size)
@@ -184,9 +230,11 @@ def summary(*, model: options.Model = options.MODEL) -> None:
 
 
 @app.command()
-def demo(
+@options.expand(pictures=FolderOptions)
+def demo(  # noqa: PLR0913 - one parameter an option
     context: typer.Context,
     *,
+    pictures: FolderOptions,
     model: options.Model = options.MODEL,
     data: options.Data = None,
     output: options.Pictures = options.DEMO,
@@ -194,25 +242,15 @@ def demo(
 ) -> None:
     """Draw a reconstruction, an interpolation in 11 steps and samples of the prior."""
     exported = ExportedModel(model)
-    test = context.obj.load("t10k", data)
+    test = load_test_images(context.obj, data, pictures)
     for path in plots.demo(exported, test, seed, output):
         typer.echo(path)
 
 
-def check_trained(checkpoint: Path, test: LabelledImages) -> float:
-    """Check that a run has not diverged.
-
-    Return the mean KL divergence of its averaged weights, in nats an image. Raises
-    TrainingError if it has.
-    """
-    trained, _ = trained_model(checkpoint)
-    pixels = test.pixels()
-    kl_divergence = mean_kl_divergence(trained, pixels)
-    if has_diverged(kl_divergence, pixels):
-        raise TrainingError(
-            f"{checkpoint}: training diverged; start again with a lower learning rate"
-        )
-    return kl_divergence
+def is_given(context: typer.Context, name: str) -> bool:
+    """Return whether the user or a recipe file sets a parameter."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
 
 
 def evaluation_digits(

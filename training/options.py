@@ -1,13 +1,13 @@
-"""The options of the command line, and the recipe's fields as options."""
+"""The options of the command line, and the fields of data classes as options."""
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer import Option
+from typer import Argument, Option
 
 from training.fitting.recipe import MAX_SEED, Recipe, read_recipe
 from training.fitting.run import DeviceName
@@ -19,6 +19,12 @@ MODEL = Path("models/mnist")
 DEMO = Path("demo")
 DEMO_SEED = 4
 MIN_TEST_DIGITS = 2  # one to calibrate with, one to test
+
+
+class RecipeFields(dict[str, Any]):
+    """A recipe's fields as they are on the command line, not checked together."""
+
+    __signature__ = inspect.signature(Recipe)
 
 
 def load_recipe(context: typer.Context, path: Path | None) -> Path | None:
@@ -44,7 +50,8 @@ Data = Annotated[
     Path | None,
     Option(
         "--data",
-        help="Folder of the IDX files; else $MNIST_DIR; else downloaded once.",
+        help="Folder of pictures, or of MNIST's IDX files. Without: $MNIST_DIR, or "
+        "MNIST is downloaded once.",
         show_default=False,
     ),
 ]
@@ -83,6 +90,19 @@ Losses = Annotated[
     ),
 ]
 Model = Annotated[Path, Option("--model", help="Folder of the exported model.")]
+Minutes = Annotated[
+    float,
+    Option(
+        "--minutes",
+        min=0.01,
+        help="Time to train, which decides the epochs; reading, export and evaluation "
+        "take longer.",
+    ),
+]
+NewModel = Annotated[
+    Path,
+    Option("--model", help="Folder to write the model to; its name is the model's."),
+]
 OtherModels = Annotated[
     list[Path] | None,
     Option(
@@ -90,6 +110,9 @@ OtherModels = Annotated[
         help="Another evaluated model for the curve of --plots; may be repeated.",
         show_default=False,
     ),
+]
+PictureFolder = Annotated[
+    Path, Argument(metavar="FOLDER", help="Folder of pictures.", show_default=False)
 ]
 Pictures = Annotated[Path, Option("--output", help="Folder for the pictures.")]
 Plots = Annotated[
@@ -132,22 +155,34 @@ TrainSize = Annotated[
 ]
 
 
-def with_recipe_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Replace a command's parameter ``recipe`` by an option for each of its fields."""
-    fields = inspect.signature(Recipe).parameters
+def expand(**classes: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that replaces parameters by an option for each of their fields.
 
-    @functools.wraps(command)
-    def call(**arguments: Any) -> None:  # noqa: ANN401 - of any type
-        values = {name: arguments.pop(name) for name in fields}
-        command(recipe=Recipe(**values), **arguments)
+    classes: the data class of each parameter to replace, by its name.
+    """
 
-    parameters = dict(inspect.signature(command).parameters)
-    del parameters["recipe"]
-    parameters.update(fields)
-    keyword_only = [
-        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for parameter in parameters.values()
-    ]
-    signature = inspect.Signature(keyword_only)
-    call.__signature__ = signature  # type: ignore[attr-defined]  # read by typer
-    return call
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        fields = {name: inspect.signature(classes[name]).parameters for name in classes}
+
+        @functools.wraps(command)
+        def call(**arguments: Any) -> None:  # noqa: ANN401 - of any type
+            for name, its_fields in fields.items():
+                values = {field: arguments.pop(field) for field in its_fields}
+                arguments[name] = classes[name](**values)
+            command(**arguments)
+
+        parameters = dict(inspect.signature(command).parameters)
+        for name, its_fields in fields.items():
+            del parameters[name]
+            parameters.update(its_fields)
+        signature = keyword_only(parameters.values())
+        call.__signature__ = signature  # type: ignore[attr-defined]  # read by typer
+        return call
+
+    return decorate
+
+
+def keyword_only(parameters: Iterable[inspect.Parameter]) -> inspect.Signature:
+    """Return a signature of keyword-only parameters, in this order."""
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Signature([each.replace(kind=kind) for each in parameters])

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tests.samples import DATA
+from tests.training.command import Command
 from training.artifact.export import export
 from training.artifact.exported_model import ExportedModel
 from training.data.data_set import DataSet
@@ -97,3 +98,9 @@ def model(exported: Path, tmp_path: Path) -> ExportedModel:
 def classifier(train_digits: LabelledImages) -> Classifier:
     """A classifier trained on 512 digits."""
     return train_classifier(train_digits)
+
+
+@pytest.fixture
+def command(source: DataSource, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The command line on the sample data set."""
+    return Command(source, capsys)

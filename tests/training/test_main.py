@@ -21,35 +21,13 @@ from PIL import Image
 
 from tests.conftest import SAMPLE
 from tests.samples import DATA, MODEL, REPOSITORY
-from training.__main__ import main
+from tests.training.command import Command
 from training.artifact.exported_model import ExportedModel
-from training.data.mnist import DataSource
 from training.evaluation.classifier import accuracy, read_classifier
 from training.fitting.checkpoint import read_checkpoint
 from training.fitting.errors import TrainingError
 from training.fitting.recipe import Recipe
 from training.fitting.run import choose_device
-
-
-class Command:
-    """The command line, run in this process."""
-
-    def __init__(self, source: DataSource, capsys: pytest.CaptureFixture[str]) -> None:
-        self.source = source
-        self.capsys = capsys
-
-    def __call__(self, *arguments: object) -> tuple[int, str, str]:
-        """Run it. Return exit code, standard output and standard error."""
-        with pytest.raises(SystemExit) as end:
-            main(self.source, [str(argument) for argument in arguments])
-        printed = self.capsys.readouterr()
-        return int(end.value.code or 0), printed.out, printed.err
-
-
-@pytest.fixture
-def command(source: DataSource, capsys: pytest.CaptureFixture[str]) -> Command:
-    """The command line on the sample data set."""
-    return Command(source, capsys)
 
 
 def test_from_digits_to_pictures(command: Command, tmp_path: Path) -> None:
@@ -85,7 +63,7 @@ def test_from_digits_to_pictures(command: Command, tmp_path: Path) -> None:
         "export", "--checkpoint", checkpoint, "--model", model, "--data", DATA
     )
     assert code == 0
-    assert "over 1000 test digits" in out
+    assert "over 1000 test images" in out
 
     judge = tmp_path / "classifier.pt"
     evaluate = ("evaluate", "--model", model, "--data", DATA, "--classifier", judge)

@@ -38,7 +38,8 @@ def component_count(mean: Floats) -> int:
     latent_size: int
     count, latent_size = mean.shape
     fewest = max(MIN_IMAGES_PER_COMPONENT, IMAGES_PER_DIMENSION * latent_size)
-    return min(COMPONENTS, max(1, count // fewest))
+    enough = count // fewest
+    return min(COMPONENTS, max(1, enough))
 
 
 def pooled_covariance(mean: Floats, labels: Labels) -> Doubles:

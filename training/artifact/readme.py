@@ -1,4 +1,4 @@
-"""The README in a model's folder: a person writes it, all but the measures."""
+"""The README in a model's folder: a person's text, and the measures between marks."""
 
 from pathlib import Path
 
@@ -8,6 +8,13 @@ README_FILE = "README.md"
 START = "<!-- measures: written by python -m training evaluate -->\n"
 END = "<!-- end of measures -->\n"
 NOT_MEASURED = "None yet: `python -m training evaluate` writes them.\n"
+
+
+def create_readme(folder: Path, title: str) -> None:
+    """Write a README with a title and both marks, unless there is one already."""
+    path = folder / README_FILE
+    if not path.exists():
+        write_file(path, f"# {title}\n\n{START}{END}".encode())
 
 
 def write_measures(folder: Path, measures: str) -> None:

@@ -118,9 +118,7 @@ class FolderReader:
                 f"{self.folder} has {different} different pictures to train on; "
                 f"at least {MIN_TRAINING_PICTURES} are needed"
             )
-        by_path = {self.folder / name: fact for name, fact in self.facts.items()}
-        training_paths = [self.folder / name for name in train]
-        image_format = choose_format(by_path, training_paths, self.options)
+        image_format = choose_format(self.folder, self.facts, train, self.options)
         return Plan(names, splits, image_format)
 
     def _images(self, plan: Plan) -> Images | None:

@@ -24,20 +24,24 @@ BACKGROUND_SAMPLE = 200  # pictures whose borders give the background
 
 
 def choose_format(
-    facts: Mapping[Path, PictureFacts],
-    training_paths: Sequence[Path],
+    folder: Path,
+    facts: Mapping[str, PictureFacts],
+    training_names: Sequence[str],
     options: FolderOptions,
 ) -> ImageFormat:
     """Return the format for all pictures; the background is by those for training.
 
+    facts: of each picture in the folder, by its name.
+
     A file that cannot be decoded is ignored here.
     """
     size = options.size or choose_size(facts.values())
-    channels = choose_channels(facts, options.color)
+    channels = choose_channels(folder, facts, options.color)
     fit = options.fit
     if fit == "auto":
         fit = "stretch" if have_similar_ratios(facts.values()) else "pad"
-    background = choose_background(training_paths, channels, options)
+    sampled = [folder / name for name in sample(training_names)]
+    background = choose_background(sampled, channels, options)
     return ImageFormat(channels, size, size, fit, background)
 
 
@@ -53,12 +57,16 @@ def have_similar_ratios(facts: Iterable[PictureFacts]) -> bool:
     return max(ratios) < SIMILAR_RATIOS * min(ratios)
 
 
-def choose_channels(facts: Mapping[Path, PictureFacts], color: Color) -> int:
+def choose_channels(
+    folder: Path, facts: Mapping[str, PictureFacts], color: Color
+) -> int:
     """Return 1 if the pictures are grey, otherwise 3."""
     if color != "auto":
         return 1 if color == "grey" else 3
-    candidates = [path for path, fact in facts.items() if fact.mode not in GREY_MODES]
-    return 3 if any(has_colors(path) for path in candidates) else 1
+    for name, fact in facts.items():
+        if fact.mode not in GREY_MODES and has_colors(folder / name):
+            return 3
+    return 1
 
 
 def has_colors(path: Path) -> bool:
@@ -71,12 +79,12 @@ def has_colors(path: Path) -> bool:
 
 
 def choose_background(
-    training_paths: Sequence[Path], channels: int, options: FolderOptions
+    paths: Sequence[Path], channels: int, options: FolderOptions
 ) -> tuple[int, ...]:
     """Return the levels of the colour asked for, or of the pictures' borders."""
     levels = options.background_levels()
     if levels is None:
-        return border_color(sample(training_paths), channels)
+        return border_color(paths, channels)
     return color_levels(levels, channels)
 
 
@@ -99,10 +107,10 @@ def border(levels: Levels) -> Levels:
     return np.concatenate(edges)
 
 
-def sample(paths: Sequence[Path]) -> Sequence[Path]:
-    """Return at most BACKGROUND_SAMPLE paths, at equal distances."""
-    step = math.ceil(len(paths) / BACKGROUND_SAMPLE)
-    return paths[::step]
+def sample(names: Sequence[str]) -> Sequence[str]:
+    """Return at most BACKGROUND_SAMPLE names, at equal distances."""
+    step = math.ceil(len(names) / BACKGROUND_SAMPLE)
+    return names[::step]
 
 
 def read_levels(path: Path, channels: int) -> Levels | None:

@@ -78,6 +78,15 @@ def find_pictures(folder: Path) -> PictureFiles:
     return found
 
 
+def has_pictures(folder: Path) -> bool:
+    """Return whether there is a picture in a folder, by the ends of names.
+
+    Raises DataError for a folder that cannot be searched.
+    """
+    endings = picture_endings()
+    return any(is_picture(entry.name, endings) for entry in walk(folder))
+
+
 def picture_endings() -> frozenset[str]:
     """Return the ends of picture files' names, such as ``.png``."""
     by_ending = Image.registered_extensions()

@@ -1,0 +1,1 @@
+"""Tests of the steps from a folder of pictures to a model."""
