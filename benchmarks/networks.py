@@ -19,23 +19,21 @@ from typing import Any
 
 import torch
 
-import training
 from benchmarks.aligned_parts import aligned_parts
 from training.artifact.inference import TorchAutoencoder
+from training.creation.create import default_fields
 from training.data.data_set import DataSet
 from training.data.folder import read_folder
 from training.data.folder_options import FolderOptions
 from training.data.image_format import ImageFormat
 from training.evaluation.autoencoder_quality import autoencoder_quality
 from training.fitting.checkpoint import objective_of, trained_model
-from training.fitting.recipe import Recipe, read_recipe
+from training.fitting.recipe import Recipe
 from training.fitting.trainers import make_trainer
 
 PARTS = "parts"
 PARTS_SIDE = 64
 CPU = torch.device("cpu")
-RECIPE_FILES = Path(training.__file__).parent / "recipes"
-COLOR_FIELDS = {"hidden_size": 256, "latent_size": 64}  # of `create`
 
 # Batches and learning rate are those of conv.
 MLP = {"network": "mlp", "batch_size": 32, "learning_rate": 5e-3}
@@ -118,16 +116,6 @@ def recipes(
     epochs = max(1, round(arguments.steps * recipe.batch_size / len(data.train)))
     for seed in arguments.seeds:
         yield replace(recipe, epochs=epochs, seed=seed)
-
-
-def default_fields(network: str, data: DataSet) -> dict[str, Any]:
-    """Return the fields of the recipe that `create` has for a network."""
-    if network == "mlp":
-        return {}
-    fields: dict[str, Any] = dict(read_recipe(RECIPE_FILES / f"{network}.toml"))
-    if data.format.channels > 1:
-        fields |= COLOR_FIELDS
-    return fields
 
 
 def measure(data: DataSet, recipe: Recipe) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""From a folder of pictures to a model: train, export, evaluate, describe."""
+"""Creation of a model from a folder of pictures: train, export, evaluate."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +33,7 @@ SECONDS_PER_MINUTE = 60
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the user asks for.
+    """The model to make, and how.
 
     Attributes:
         folder: Of pictures.

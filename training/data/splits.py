@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from training.data.errors import DataError
@@ -58,12 +58,7 @@ def split_pictures(
         "train": len(hashes),
     }
     needed = [split for split, count in wanted.items() if count]
-    if len(units) < len(needed):
-        what = "groups without common pictures" if groups else "different pictures"
-        raise DataError(
-            f"too few {what}: {len(units)}, not {len(needed)}, "
-            f"one each for {', '.join(needed)}"
-        )
+    check_enough(units, needed, groups)
     splits: dict[str, Split] = {}
     for index, split in enumerate(needed):
         later = len(needed) - index - 1
@@ -73,6 +68,19 @@ def split_pictures(
             count += len(unit)
             splits |= dict.fromkeys(unit, split)
     return splits
+
+
+def check_enough(
+    units: Sequence[Unit], needed: Sequence[Split], groups: Mapping[str, str]
+) -> None:
+    """Raise DataError if there are fewer units than splits."""
+    if len(units) >= len(needed):
+        return
+    what = "groups without common pictures" if groups else "different pictures"
+    raise DataError(
+        f"too few {what}: {len(units)}, not {len(needed)}, "
+        f"one each for {', '.join(needed)}"
+    )
 
 
 def ranked_units(hashes: Mapping[str, bytes], groups: Mapping[str, str]) -> list[Unit]:
