@@ -23,6 +23,8 @@ from service.imaging.preprocessing import (
 )
 from service.imaging.reader import DECODING_ERRORS, measure, read_image
 
+# NumPy stops all threads while it repeats pixels: about 4 ms for so many bytes.
+MAX_REPEATED_BYTES = 4_000_000
 LARGEST_IMAGES = 8  # images of the largest size that a request may have
 
 UnitPixels = NDArray[np.float32]  # in [0, 1]
@@ -232,8 +234,14 @@ def upscale(images: Pixels, scale: int) -> Pixels:
     """Return images with each pixel repeated to ``scale`` x ``scale`` pixels."""
     if scale == 1:
         return images
-    wide = images.repeat(scale, axis=3)
-    return wide.repeat(scale, axis=2)
+    per_part = max(1, MAX_REPEATED_BYTES // (images[0].nbytes * scale**2))
+    if len(images) <= per_part:
+        return images.repeat(scale, axis=3).repeat(scale, axis=2)
+    parts = [
+        upscale(images[start : start + per_part], scale)
+        for start in range(0, len(images), per_part)
+    ]
+    return np.concatenate(parts)
 
 
 def contact_sheet(grid: ImageGrid) -> Pixels:
