@@ -96,11 +96,12 @@ class Settings(BaseSettings):
         description="Maximum bytes in a request's line and headers, and in its "
         "trailers.",
     )
-    max_pending_images: int = Field(
-        2048,
-        ge=1,
-        description="Maximum images admitted and not yet answered, in each worker; "
-        "further requests get 503.",
+    max_queue_seconds: float = Field(
+        1,
+        gt=0,
+        allow_inf_nan=False,
+        description="Maximum time that the work before a request takes, in each worker; "
+        "requests that would wait for longer get 503.",
     )
     request_timeout_seconds: float = Field(
         30,

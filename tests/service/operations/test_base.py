@@ -18,6 +18,7 @@ from tests.samples import (
     INK_PREPROCESSING,
     NO_PREPROCESSING,
     SECOND,
+    full_queue,
     pixels_of,
     png,
 )
@@ -192,9 +193,8 @@ def test_the_images_of_rejected_requests_are_not_counted(
     schema = client.get("/openapi.json").json()
     example = next(iter(body_of(schema, path)["examples"].values()))
     state = client.app.state
-    state.scheduler.pending_images += 2048
-    rejected = client.post(path, example["value"])
-    state.scheduler.pending_images -= 2048
+    with full_queue(state.scheduler):
+        rejected = client.post(path, example["value"])
     invalid = client.post(path, {"no": "field"})
 
     assert rejected.status_code == 503
