@@ -35,7 +35,7 @@ class Decompressor(Protocol):
 
     @property
     def eof(self) -> bool:
-        """Whether the stream's end was reached."""
+        """True once the stream's end was reached."""
 
     @property
     def unused_data(self) -> bytes:

@@ -55,6 +55,18 @@ def test_the_reconstruction_loss_is_that_of_training(
     assert loss == pytest.approx(expected.numpy(), rel=1e-6)
 
 
+def test_a_gaussian_has_the_variance_of_the_card(random: np.random.Generator) -> None:
+    """Its loss is that of training, with the constant."""
+    pixels, decoded = random.random((2, 5, 3, 9, 7), dtype=np.float32)
+    objective = Objective(name="gaussian", c=None, variance=0.02)
+    loss = reconstruction_loss(objective, pixels, decoded)
+    expected = reference.Objective("gaussian", variance=0.02).loss_of_decoded(
+        torch.from_numpy(pixels), torch.from_numpy(decoded)
+    )
+
+    assert loss == pytest.approx(expected.numpy(), rel=1e-5)
+
+
 def test_sums_are_over_channels_and_pixels() -> None:
     """One value an image, of any number of channels."""
     white = np.ones((2, 3, 4, 5), dtype=np.float32)
