@@ -1,17 +1,14 @@
 """A small data set in colour: squares, disks and rings of random place and hue."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from training.artifact.exported_model import Floats
 from training.data.data_set import DataSet
 from training.data.folder import LIST_OF_FILES
 from training.data.image_format import ImageFormat
 from training.data.images import LabelledImages
-from training.network.objective import Objective
 
 SIDE = 32
 CLASS_NAMES = ("disk", "ring", "square")
@@ -67,39 +64,3 @@ def without_classes(data: DataSet) -> DataSet:
         calibration=unlabelled(data.calibration),
         test=unlabelled(data.test),
     )
-
-
-@dataclass(frozen=True)
-class PrincipalComponents:
-    """An autoencoder of the first principal components."""
-
-    mean: Tensor
-    components: Tensor  # (latent, pixels)
-    shape: tuple[int, ...]
-    objective: Objective = field(default_factory=Objective)
-    binarized: bool = False
-
-    @property
-    def latent_size(self) -> int:
-        """Number of components."""
-        return len(self.components)
-
-    def encode(self, pixels: Floats) -> tuple[Floats, Floats]:
-        """Return the components' coordinates, and a small variance."""
-        flat = torch.from_numpy(pixels).flatten(start_dim=1)
-        latent = (flat - self.mean) @ self.components.T
-        return latent.numpy(), torch.full_like(latent, -6).numpy()
-
-    def decode(self, latent: Floats) -> Floats:
-        """Return the pixels of coordinates, within their range."""
-        flat = self.mean + torch.from_numpy(latent) @ self.components
-        pixels: Floats = flat.clamp(0, 1).reshape(-1, *self.shape).numpy()
-        return pixels
-
-
-def principal_components(images: LabelledImages, size: int) -> PrincipalComponents:
-    """Fit the first components to images."""
-    pixels = images.pixels().flatten(start_dim=1)
-    mean = pixels.mean(dim=0)
-    _, _, components = torch.pca_lowrank(pixels - mean, q=size, center=False)
-    return PrincipalComponents(mean, components.T, images.image_shape)

@@ -179,7 +179,8 @@ def samples_caption(card: Card) -> str:
 def limits(card: Card) -> Iterator[str]:
     """Yield what the model is not good at, by its figures."""
     quality = card["quality"]
-    yield sample_limit(quality["image_sets"])
+    if quality["image_sets"][TRAINING_IMAGES]["frechet_distance"] > 0:
+        yield sample_limit(quality["image_sets"])
     if "linear" in quality:
         yield linear_limit(quality)
     agreement = quality["image_sets"].get(CLASS_SAMPLES, {})

@@ -143,12 +143,19 @@ def image_rows(images: dict[str, Measures], real_distance: float) -> list[list[s
         row = [
             name,
             f"{distance:.2f}",
-            f"{distance / real_distance:.1f}",
+            relative(distance, real_distance),
             "" if agreement is None else f"{agreement:.1%}",
             f"{nearest:.2f}, {closest:.2f}",
         ]
         rows.append(row)
     return rows
+
+
+def relative(distance: float, real_distance: float) -> str:
+    """Return a distance in real-versus-real ones; nothing if the real images agree."""
+    if real_distance == 0:
+        return ""
+    return f"{distance / real_distance:.1f}"
 
 
 def detection_table(images: dict[str, Measures]) -> str:

@@ -85,6 +85,14 @@ def test_the_temperature_calibrates_confidence() -> None:
     assert fit_temperature(calibrated, one_hot(STATISTICS, unknown)) > 0
 
 
+def test_one_class_needs_no_temperature() -> None:
+    """Nor do images of unknown classes determine one."""
+    densities = torch.zeros(5, 2, dtype=torch.float64)
+
+    assert fit_temperature(densities[:, :1], torch.ones(5, 1).bool()) == 1
+    assert fit_temperature(densities, torch.zeros(5, 2).bool()) == 1
+
+
 def test_calibration_does_not_change_the_gaussians() -> None:
     """It is saved with them."""
     calibrated = calibrate(

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from training.artifact.exported_model import ExportedModel
+from training.artifact.latent_mixture import component_count
 from training.artifact.latent_statistics import LatentStatistics, fit, read_statistics
 from training.artifact.model_card import ModelError
 
@@ -49,6 +51,35 @@ def test_a_class_of_two_clusters_gets_gaussians_for_both(
     assert statistics.of_class(1).means.min() < 1
     assert statistics.of_class(1).means.max() > 19
     assert np.abs(statistics.of_class(5).means).max() < 1
+
+
+def test_classes_of_few_images_have_usable_covariances(
+    random: np.random.Generator,
+) -> None:
+    """Fewer images than dimensions, even one: the class shares the others' spread."""
+    labels = np.array([0] * 12 + [1] * 5 + [2])
+    mean = random.standard_normal((18, 16), dtype=np.float32)
+    mean[labels == 1] += 10
+    statistics = fit(mean, np.full((18, 16), -4, dtype=np.float32), labels)
+
+    assert statistics.classes.tolist() == [0, 1, 2]
+    for factor in statistics.cholesky:
+        assert np.linalg.cond(factor @ factor.T) < 100
+    assert statistics.means[2] == pytest.approx(mean[17], abs=1e-6)
+    densities = statistics.class_log_densities(torch.from_numpy(mean))
+    assert densities.argmax(dim=1)[:17].tolist() == labels[:17].tolist()
+
+
+def test_a_wide_latent_space_needs_more_images_a_gaussian() -> None:
+    """At least 100, and three times the dimensions; no class has more than 20."""
+    for images, latent_size, components in [
+        (99, 8, 1),
+        (400, 32, 4),
+        (400, 64, 2),
+        (60_000, 32, 20),
+    ]:
+        mean = np.zeros((images, latent_size), dtype=np.float32)
+        assert component_count(mean) == components
 
 
 def test_samples_have_the_gaussians_moments(random: np.random.Generator) -> None:

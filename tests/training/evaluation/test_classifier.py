@@ -38,6 +38,19 @@ def test_features_are_the_last_layers_input(
     assert torch.equal(classes[:10], classifier(pixels[:10]).argmax(dim=1))
 
 
+@pytest.mark.parametrize(
+    "shape", [(3, 32, 32), (3, 64, 64), (1, 128, 96), (3, 12, 40), (1, 33, 50)]
+)
+def test_images_of_any_size_have_as_many_features(shape: tuple[int, int, int]) -> None:
+    """The first layer skips positions of large images, so that later ones stay small."""
+    model = Classifier(shape, classes=4).eval()
+    features, classes = features_and_classes(model, torch.rand(2, *shape))
+
+    assert features.shape == (2, 128)
+    assert classes.shape == (2,)
+    assert sum(weights.numel() for weights in model.parameters()) < 1e6
+
+
 def test_a_saved_classifier_is_read_unchanged(
     classifier: Classifier, test_digits: LabelledImages, tmp_path: Path
 ) -> None:

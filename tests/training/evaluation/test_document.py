@@ -1,5 +1,6 @@
 """Measures, pictures and README of a model of any images."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from training.artifact.exported_model import ExportedModel
 from training.artifact.model_card import Card, read_card
 from training.creation.baseline import fit_baseline
 from training.data.data_set import DataSet
+from training.evaluation import data_set_quality
 from training.evaluation.document import document
 from training.fitting.recipe import Recipe
 from training.fitting.trainers import make_trainer
@@ -39,6 +41,14 @@ def documented(data: DataSet, folder: Path) -> Card:
     export(checkpoint, folder / "shapes", data)
     model = ExportedModel(folder / "shapes")
     return document(model, data, fit_baseline(model, data))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_steps() -> Iterator[None]:
+    """Train the classifier for a moment: no test depends on how good it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data_set_quality, "CLASSIFIER_STEPS", 20)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +100,7 @@ def test_each_picture_of_the_readme_is_a_small_png(shapes_folder: Path) -> None:
     for path in paths:
         assert f"]({path.name})" in text
         with Image.open(path) as image:
-            assert image.mode in {"RGB", "RGBA"}
+            assert image.mode in {"P", "RGB", "RGBA"}
 
 
 def test_a_persons_text_stays(shapes_folder: Path) -> None:

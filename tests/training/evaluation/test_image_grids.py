@@ -7,7 +7,11 @@ from tests.samples import MODEL
 from training.artifact.exported_model import ExportedModel
 from training.data.errors import DataError
 from training.data.images import LabelledImages
-from training.evaluation.image_grids import interpolate, reconstruction_grid
+from training.evaluation.image_grids import (
+    displayed,
+    interpolate,
+    reconstruction_grid,
+)
 
 
 def test_reconstructions_are_below_their_digits(test_digits: LabelledImages) -> None:
@@ -37,3 +41,13 @@ def test_an_interpolation_starts_and_ends_at_its_digits(
 
     assert images.shape == (11, 1, 28, 28)
     assert images[[0, -1]] == pytest.approx(ends, abs=1e-6)
+
+
+def test_colour_images_are_shown_in_colour() -> None:
+    """Red, green and blue are the last axis; a grey image has none."""
+    colour = np.zeros((3, 4, 5), dtype=np.float32)
+    colour[2] = 1
+
+    assert displayed(colour).shape == (4, 5, 3)
+    assert displayed(colour)[0, 0].tolist() == [0, 0, 1]
+    assert displayed(colour[:1]).shape == (4, 5)
