@@ -125,7 +125,8 @@ class OperationRoute(APIRoute):
     ) -> Content | None:
         """Return the content of the response, or None if the client has gone."""
         model, scheduler = self.state.model, self.state.scheduler
-        scheduler.check()  # before the body is read
+        if scheduler.is_full:
+            scheduler.check()  # before the body is read
         max_bytes = model.limits.max_body_bytes
         content_type, media_type, encoding = self._check_headers(
             scope["headers"], max_bytes
