@@ -32,6 +32,11 @@ def draw(ink: Levels, paper: Levels | float = 250) -> Levels:
     return paper + (INK - paper) * ink
 
 
+def clean(ink: Levels, _strength: float, _: Random) -> Levels:
+    """Add nothing."""
+    return draw(ink)
+
+
 def corner_speck(ink: Levels, size: float, _: Random) -> Levels:
     """Add a square of black."""
     page = draw(ink)
@@ -134,22 +139,25 @@ class Kind:
         page: Draws the page of a digit's ink at a strength.
         strengths: From weak to strong.
         side: Pixels of the digit's image on the page.
+        is_random: Whether pages differ by the seed.
     """
 
     name: str
     page: Callable[[Levels, float, Random], Levels]
-    strengths: tuple[float, float, float]
+    strengths: tuple[float, ...]
     side: int = 280
+    is_random: bool = False
 
 
+CLEAN = Kind("clean", clean, (0,))
 KINDS = (
     Kind("black speck in a corner, pixels wide", corner_speck, (1, 3, 5), 200),
     Kind("grey speck in a corner, pixels wide", faint_speck, (1, 3, 5), 200),
-    Kind("specks of 2 x 2 pixels", specks, (1, 5, 20), 200),
+    Kind("specks of 2 x 2 pixels", specks, (1, 5, 20), 200, is_random=True),
     Kind("dark top edge, pixels", top_edge, (1, 2, 6)),
     Kind("dark top and left edge, pixels", two_edges, (1, 2, 6)),
     Kind("frame of 3 pixels, pixels inside", frame, (4, 20, 60), 240),
-    Kind("noise, standard deviation", noise, (6, 10, 15)),
+    Kind("noise, standard deviation", noise, (6, 10, 15), is_random=True),
     Kind("ruled paper, grey level of the lines", ruled, (225, 215, 170)),
     Kind("squared paper, grey level of the lines", squared, (235, 215, 200)),
     Kind("linear shadow, grey levels", shadow, (40, 80, 100)),
