@@ -209,7 +209,7 @@ def test_tritons_client_need_not_name_outputs(triton: InferenceServerClient) -> 
         (
             "decoder",
             np.zeros((20_000, 32), np.float32),
-            "the limit is 2097152 (VAE_MAX_BODY_BYTES)",
+            "the limit is 12582912 (VAE_MAX_BODY_BYTES)",
         ),
         ("encoder", np.zeros((1, 32), np.float32), "must be pixels; is latent"),
         ("sampler", np.zeros((1, 32), np.float32), "Not Found"),

@@ -107,8 +107,9 @@ def weigh(ink: Ink, candidates: list[Ink], page: Levels) -> float:
     """Return the confidence in ink, less what speaks for ink of the other polarity."""
     others = [other for other in candidates if other.inverted != ink.inverted]
     weight = ink.confidence * DOUBT ** doubts(page, light_paper=ink.inverted)
-    if any(is_drawing_on(other, ink.box) for other in others):
-        weight *= SHEET
+    for other in others:
+        if other.confidence >= ink.confidence and is_drawing_on(other, ink.box):
+            weight *= SHEET
     return weight
 
 
