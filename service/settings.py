@@ -75,13 +75,13 @@ class Settings(BaseSettings):
         256, ge=11, le=65536, description="Maximum items in a request."
     )
     max_body_bytes: int = Field(
-        2 * 1024 * 1024, ge=1024, description="Maximum bytes in a request body."
+        12 * 1024 * 1024, ge=1024, description="Maximum bytes in a request body."
     )
     max_image_bytes: int = Field(
-        256 * 1024, ge=64, description="Maximum bytes in one encoded image."
+        8 * 1024 * 1024, ge=64, description="Maximum bytes in the file of one image."
     )
     max_image_pixels: int = Field(
-        1_000_000,
+        12_000_000,
         ge=1,
         le=64_000_000,
         description="Maximum pixels in one image, before it is fitted to the model's "

@@ -67,8 +67,13 @@ INK_PREPROCESSING = {
     "inverted": True,
     "cropped": [4, 3, 19, 13],
     "scaled": [2, 1],
+    "removed": [],
+    "others": 0,
+    "confidence": 0.2,
 }
-NO_PREPROCESSING = {"oriented": False, "inverted": False}
+# An image of the fake model's size with ink.
+SMALL_INK = grey_png([[0, 250, 0], [0, 90, 0]])
+NO_PREPROCESSING = {"oriented": False, "inverted": False, "removed": [], "others": 0}
 
 
 def fake_card() -> ModelCard:
@@ -87,7 +92,7 @@ def fake_card() -> ModelCard:
                 "width": WIDTH,
                 "color": "grey",
             },
-            "fit": {"method": "ink", "background": None, "resampling": "hamming"},
+            "fit": {"method": "stretch", "background": None, "resampling": "hamming"},
             "latent_size": LATENT_SIZE,
             "labels": [{"name": name, "images": 1} for name in "0123"],
             "parameters": 168,
@@ -113,6 +118,14 @@ def fake_card() -> ModelCard:
             "examples": [FIRST, SECOND],
         }
     )
+
+
+def ink_card() -> ModelCard:
+    """Return the card of a model whose images are fitted by their ink."""
+    card = fake_card()
+    fit = card.fit.model_copy(update={"method": "ink"})
+    examples = [SMALL_INK, SMALL_INK]
+    return card.model_copy(update={"fit": fit, "examples": examples})
 
 
 def fake_statistics() -> LatentStatistics:

@@ -265,7 +265,7 @@ EXAMPLES = {
         ),
         problem(
             BODY_TOO_LARGE,
-            "the body has 3000000 bytes; the limit is 2097152 (VAE_MAX_BODY_BYTES)",
+            "the body has 13000000 bytes; the limit is 12582912 (VAE_MAX_BODY_BYTES)",
         ),
         problem(
             UNSUPPORTED_MEDIA_TYPE,
