@@ -273,11 +273,15 @@ class BatchScheduler:
 
         Raises OverloadedError; the job then is not pending.
         """
-        self._add_pending(job.size, -job.pending)
-        job.pending = 0
+        self.release(job)
         job.size = self.check(cost)
         job.pending = int(1000 * (REQUEST_COST + cost))
         self._add_pending(job.size, job.pending)
+
+    def release(self, job: Job) -> None:
+        """Count a job as no longer pending."""
+        self._add_pending(job.size, -job.pending)
+        job.pending = 0
 
     def _add_pending(self, size: int, microseconds: int) -> None:
         self._pending[size] += microseconds
