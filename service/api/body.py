@@ -22,7 +22,7 @@ from service.observability.request_context import RequestContext
 
 JSON = b"application/json"
 JSON_SEPARATORS = b"[{:,"  # a value or a name follows each
-MAX_BODIES = 16  # bodies of the largest size that may be in memory at once
+MAX_BODIES = 4  # bodies of the largest size that may be in memory at once
 
 
 class Body(NamedTuple):

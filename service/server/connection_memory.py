@@ -3,7 +3,7 @@
 from typing import Protocol
 
 # Bytes together, in bodies of the largest size.
-MAX_BODIES = 30
+MAX_BODIES = 6
 
 
 class Holder(Protocol):

@@ -166,10 +166,10 @@ def form(*parts: bytes) -> bytes:
             "must have at most 2048 bytes (VAE_MAX_IMAGE_BYTES); has 2",
         ),
         (
-            file_of(Image.new("1", (4000, 2000)), "PNG"),
+            file_of(Image.new("1", (4000, 3500)), "PNG"),
             "image/png",
             "#/images/0",
-            "4000 x 2000 pixels; must have 1 to",
+            "4000 x 3500 pixels; must have 1 to",
         ),
         (b"", "multipart/form-data", "#", "a form whose Content-Type has no boundary"),
         (b"", MULTIPART, "#", "not a form: it has no end"),
