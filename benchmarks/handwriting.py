@@ -1,24 +1,27 @@
-"""python -m benchmarks.handwriting: classification of reconstructed foreign digits.
+"""python -m benchmarks.handwriting [DIGITS]: digits on pages, reconstructed and read.
 
-The digits are scikit-learn's 1,797 of 8 x 8 pixels, enlarged, on paper with margins, as
-JPEGs with EXIF orientations. The classifier is that of this repository,
-runs/classifier.pt.
+MNIST's test digits and scikit-learn's, enlarged, on every kind of page in
+``benchmarks.pages``, go through the service's codec and the shipped model. The
+classifier of this repository, runs/classifier.pt, reads the reconstructions. DIGITS of
+each data set are used, 40 by default.
 """
 
-import io
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from sklearn.datasets import load_digits
 
+from benchmarks.pages import CLEAN, KINDS, Kind, encode, enlarge
 from service.imaging.codec import ImageCodec, ImageLimits
+from service.imaging.errors import ImageError
 from service.imaging.pixels import ImageShape
 from service.model.onnx_autoencoder import OnnxAutoencoder
+from training.data.mnist import DataSource
 from training.evaluation.classifier import (
     Classifier,
     ClassifierError,
@@ -27,126 +30,116 @@ from training.evaluation.classifier import (
     read_classifier,
 )
 
-SIDE = 96  # pixels of an enlarged digit
-MARGINS = (0, 0.25, 0.5, 1, 2, 3)  # on each side, relative to the digit's side
-QUALITY = 80
-ORIENTATION = 0x0112  # the EXIF tag
-# EXIF orientations, each with the rotation that it undoes.
-ROTATIONS = {
-    1: None,
-    3: Image.Transpose.ROTATE_180,
-    6: Image.Transpose.ROTATE_90,
-    8: Image.Transpose.ROTATE_270,
-}
+COUNT = 40
+SEEDS = (0, 1, 2)
+FORMATS = ("PNG", "JPEG")
 MAX_PIXELS = 4_000_000
-Fit = Literal["auto", "resize"]
-FITS: tuple[Fit, ...] = ("auto", "resize")
 
 Grey = NDArray[np.uint8]
 
 
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """Digits uint8 (count, height, width), and their labels (count,)."""
+
+    images: Grey
+    labels: torch.Tensor
+
+
+class Reader:
+    """Fits pages to the model, reconstructs them and reads the reconstructions."""
+
+    def __init__(self, autoencoder: OnnxAutoencoder, classifier: Classifier) -> None:
+        self._autoencoder = autoencoder
+        self._classifier = classifier
+        self._shape = ImageShape(*autoencoder.card.image_shape)
+        self._codec = ImageCodec(self._shape, ImageLimits(MAX_PIXELS, MAX_PIXELS))
+
+    def accuracy(self, files: list[bytes], labels: torch.Tensor) -> float:
+        """Return the fraction of pages that are read as their label."""
+        pixels = np.stack([self._fit(file) for file in files])
+        posterior = self._autoencoder.encode(pixels)
+        decoded = torch.from_numpy(self._autoencoder.decode(posterior.mean))
+        _, classes = features_and_classes(self._classifier, decoded)
+        return agreement(classes, labels)
+
+    def _fit(self, file: bytes) -> Grey:
+        """Return a page's pixels; black if nothing is found on it."""
+        try:
+            (image,) = self._codec.decode([file], "auto")
+        except ImageError:
+            shape = (self._shape.channels, self._shape.height, self._shape.width)
+            return np.zeros(shape, np.uint8)
+        return image.pixels
+
+
 def main() -> None:
-    """Print the accuracy for each margin and ink, fitted and only resized."""
-    images, labels = enlargeable_digits()
-    autoencoder = OnnxAutoencoder.load(Path("models/mnist"))
-    shape = ImageShape(*autoencoder.card.image_shape)
-    codec = ImageCodec(shape, ImageLimits(MAX_PIXELS, MAX_PIXELS))
+    """Print the accuracy for each kind of page and strength."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
     try:
         classifier = read_classifier(Path("runs/classifier.pt"))
     except (OSError, ClassifierError) as error:
         raise SystemExit(
             f"error: {error}; python -m training classifier makes it"
         ) from None
-    sys.stdout.write("| margin | ink | auto | resize |\n|---|---|---|---|\n")
-    for margin in MARGINS:
-        for ink in ("light", "dark"):
-            files = photographs(images, margin, dark=ink == "dark")
-            cells = [f"{margin}", ink]
-            for fit in FITS:
-                read = read_files(codec, files, fit)
-                pixels = reconstruct(autoencoder, read)
-                accuracy = measure(classifier, pixels, labels)
+    reader = Reader(OnnxAutoencoder.load(Path("models/mnist")), classifier)
+    data_sets = (mnist_digits(count), small_digits(count))
+    sys.stdout.write("| page | strength | MNIST | scikit-learn |\n|---|---|---|---|\n")
+    for kind in (CLEAN, *KINDS):
+        for strength in kind.strengths:
+            cells = [kind.name, f"{strength:g}"]
+            for digits in data_sets:
+                accuracy = mean_accuracy(reader, digits, kind, strength)
                 cells.append(f"{accuracy:.3f}")
             sys.stdout.write(f"| {' | '.join(cells)} |\n")
             sys.stdout.flush()
 
 
-def enlargeable_digits() -> tuple[Grey, torch.Tensor]:
-    """Return scikit-learn's digits (count, 8, 8) and their labels (count,)."""
-    digits, labels = load_digits(return_X_y=True)
-    grey = digits.reshape(-1, 8, 8) * (255 / 16)
-    return np.rint(grey).astype(np.uint8), torch.from_numpy(labels)
-
-
-def photographs(
-    images: Grey,
-    margin: float,
-    *,
-    dark: bool,
-) -> list[bytes]:
-    """Return a JPEG of each digit."""
-    return [
-        photograph(image, margin, number, dark=dark)
-        for number, image in enumerate(images)
-    ]
-
-
-def photograph(
-    digit: Grey,
-    margin: float,
-    number: int,
-    *,
-    dark: bool,
-) -> bytes:
-    """Return a JPEG of one digit; four successive numbers have four orientations."""
-    side = round(SIDE * (1 + 2 * margin))
-    offset = round(SIDE * margin)
-    image = Image.new("L", (side, side))
-    small = Image.fromarray(digit)
-    ink = small.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-    image.paste(ink, (offset, offset))
-    if dark:
-        image = Image.eval(image, lambda level: 255 - level)
-    orientations = list(ROTATIONS)
-    orientation = orientations[number % len(orientations)]
-    rotation = ROTATIONS[orientation]
-    if rotation is not None:
-        image = image.transpose(rotation)
-    exif = Image.Exif()
-    exif[ORIENTATION] = orientation
-    content = io.BytesIO()
-    image.save(content, "JPEG", quality=QUALITY, exif=exif)
-    return content.getvalue()
-
-
-def read_files(
-    codec: ImageCodec,
-    files: list[bytes],
-    fit: Fit,
-) -> Grey:
-    """Decode files to uint8 (count, channels, height, width)."""
-    read = []
-    for file in files:
-        (image,) = codec.decode([file], fit)
-        read.append(image.pixels)
-    return np.stack(read)
-
-
-def reconstruct(autoencoder: OnnxAutoencoder, pixels: Grey) -> torch.Tensor:
-    """Return reconstructions, float32 (count, channels, height, width)."""
-    posterior = autoencoder.encode(pixels)
-    decoded = autoencoder.decode(posterior.mean)
-    return torch.from_numpy(decoded)
-
-
-def measure(
-    classifier: Classifier,
-    pixels: torch.Tensor,
-    labels: torch.Tensor,
+def mean_accuracy(
+    reader: Reader,
+    digits: Digits,
+    kind: Kind,
+    strength: float,
 ) -> float:
-    """Return the fraction of images classified as their label."""
-    _, classes = features_and_classes(classifier, pixels)
-    return agreement(classes, labels)
+    """Return the mean over polarities, formats and seeds."""
+    accuracies = [
+        reader.accuracy(files, digits.labels)
+        for files in page_files(digits, kind, strength)
+    ]
+    return float(np.mean(accuracies))
+
+
+def page_files(
+    digits: Digits,
+    kind: Kind,
+    strength: float,
+) -> Iterator[list[bytes]]:
+    """Yield the pages of all digits, in each polarity and format, for each seed."""
+    for seed in SEEDS if kind.is_random else SEEDS[:1]:
+        random = np.random.default_rng(seed)
+        pages = [
+            kind.page(enlarge(digit, kind.side), strength, random)
+            for digit in digits.images
+        ]
+        for dark in (True, False):
+            for file_format in FORMATS:
+                yield [encode(page, file_format, dark=dark) for page in pages]
+
+
+def mnist_digits(count: int) -> Digits:
+    """Return odd-numbered test digits: scores are calibrated on the even ones."""
+    test = DataSource().load("t10k", None)
+    chosen = slice(1, 2 * count, 2)
+    return Digits(test.images[chosen, 0].numpy(), test.labels[chosen])
+
+
+def small_digits(count: int) -> Digits:
+    """Return scikit-learn's digits, 8 x 8 pixels, from all parts of the set."""
+    digits, labels = load_digits(return_X_y=True)
+    grey = np.rint(digits.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
+    step = len(grey) // count
+    chosen = slice(None, step * count, step)
+    return Digits(grey[chosen], torch.from_numpy(labels[chosen]))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from service.imaging.codec import ImageCodec, ImageLimits
 from service.imaging.errors import ImageError
 from service.imaging.pixels import ImageShape
+from service.imaging.preprocessing import Fit
 
 CHANNELS, HEIGHT, WIDTH = 1, 28, 28
 MAX_SECONDS = 0.1
@@ -48,15 +49,15 @@ class Records:
             sys.stdout.write(f"{self}\n")
 
 
-def decode_text(text: str) -> NDArray[np.uint8]:
+def decode_text(text: str, fit: Fit = "auto") -> NDArray[np.uint8]:
     """Return the pixels of an image in base64, uint8 (channels, height, width).
 
     Raises ImageError, and AssertionError for other pixels in a list of two plain PNGs.
     """
-    (image,) = CODEC.decode([text], "auto")
+    (image,) = CODEC.decode([text], fit)
     pair = [text, text]
     if CODEC.are_plain(pair):
-        for each in CODEC.decode(pair, "auto"):
+        for each in CODEC.decode(pair, fit):
             if not np.array_equal(each.pixels, image.pixels):
                 raise AssertionError("other pixels in a list")
     return image.pixels

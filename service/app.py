@@ -32,12 +32,11 @@ from service.oip.infer import infer_routes
 from service.oip.routes import health_router, metadata_router
 from service.openapi.routes import PAGE, documentation_routes
 from service.openapi.schema import customize_openapi, example_inputs
+from service.operations.cost import ImageCost
 from service.operations.limits import Limits
 from service.server.middleware import RequestMiddleware
 from service.settings import Settings
 
-# Requests with the most pixels whose images wait to be decoded: 1.3 s.
-MAX_PENDING_REQUESTS = 4
 # FastAPI would look for a provider at each request; ``tracing`` makes the spans.
 NO_TELEMETRY: TelemetryConfig = {
     "tracing": False,
@@ -59,10 +58,7 @@ def create_app(
     model = served_model(settings, backend)
     state = AppState(
         model=model,
-        scheduler=BatchScheduler(
-            settings.max_pending_images,
-            MAX_PENDING_REQUESTS * model.codec.limits.max_total_pixels,
-        ),
+        scheduler=BatchScheduler(settings.max_queue_seconds),
         body_budget=BodyBudget(settings.max_body_bytes),
         access_log=access_log,
         api_keys=settings.keys(),
@@ -131,7 +127,9 @@ def served_model(settings: Settings, backend: Backend) -> ServedModel:
         ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
         model_fit(card),
     )
-    return ServedModel(backend, limits, codec, example_inputs(backend, codec))
+    cost = ImageCost.of(shape, backend.cost)
+    examples = example_inputs(backend, codec)
+    return ServedModel(backend, limits, codec, cost, examples)
 
 
 def model_fit(card: ModelCard) -> ModelFit:

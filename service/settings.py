@@ -75,13 +75,13 @@ class Settings(BaseSettings):
         256, ge=11, le=65536, description="Maximum items in a request."
     )
     max_body_bytes: int = Field(
-        2 * 1024 * 1024, ge=1024, description="Maximum bytes in a request body."
+        12 * 1024 * 1024, ge=1024, description="Maximum bytes in a request body."
     )
     max_image_bytes: int = Field(
-        256 * 1024, ge=64, description="Maximum bytes in one encoded image."
+        8 * 1024 * 1024, ge=64, description="Maximum bytes in the file of one image."
     )
     max_image_pixels: int = Field(
-        1_000_000,
+        12_000_000,
         ge=1,
         le=64_000_000,
         description="Maximum pixels in one image, before it is fitted to the model's "
@@ -96,11 +96,12 @@ class Settings(BaseSettings):
         description="Maximum bytes in a request's line and headers, and in its "
         "trailers.",
     )
-    max_pending_images: int = Field(
-        2048,
-        ge=1,
-        description="Maximum images admitted and not yet answered, in each worker; "
-        "further requests get 503.",
+    max_queue_seconds: float = Field(
+        1,
+        gt=0,
+        allow_inf_nan=False,
+        description="Maximum time that the work before a request takes, in each worker; "
+        "requests that would wait for longer get 503.",
     )
     request_timeout_seconds: float = Field(
         30,

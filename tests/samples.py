@@ -3,16 +3,23 @@
 import base64
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from service.imaging.pixels import ImageShape
 from service.model.autoencoder import Floats, Pixels, Posterior, unit_pixels
+from service.model.batching import BatchScheduler, Job
 from service.model.card import ModelCard
-from service.model.errors import InferenceError
+from service.model.cost import ModelCost
+from service.model.errors import InferenceError, OverloadedError
 from service.model.statistics import LatentStatistics
+from service.observability.request_context import RequestContext
+from service.operations.cost import ImageCost
 
 DATA = Path(__file__).parent / "data"
 REPOSITORY = Path(__file__).parent.parent
@@ -60,8 +67,13 @@ INK_PREPROCESSING = {
     "inverted": True,
     "cropped": [4, 3, 19, 13],
     "scaled": [2, 1],
+    "removed": [],
+    "others": 0,
+    "confidence": 0.2,
 }
-NO_PREPROCESSING = {"oriented": False, "inverted": False}
+# An image of the fake model's size with ink.
+SMALL_INK = grey_png([[0, 250, 0], [0, 90, 0]])
+NO_PREPROCESSING = {"oriented": False, "inverted": False, "removed": [], "others": 0}
 
 
 def fake_card() -> ModelCard:
@@ -80,7 +92,7 @@ def fake_card() -> ModelCard:
                 "width": WIDTH,
                 "color": "grey",
             },
-            "fit": {"method": "ink", "background": None, "resampling": "hamming"},
+            "fit": {"method": "stretch", "background": None, "resampling": "hamming"},
             "latent_size": LATENT_SIZE,
             "labels": [{"name": name, "images": 1} for name in "0123"],
             "parameters": 168,
@@ -108,6 +120,14 @@ def fake_card() -> ModelCard:
     )
 
 
+def ink_card() -> ModelCard:
+    """Return the card of a model whose images are fitted by their ink."""
+    card = fake_card()
+    fit = card.fit.model_copy(update={"method": "ink"})
+    examples = [SMALL_INK, SMALL_INK]
+    return card.model_copy(update={"fit": fit, "examples": examples})
+
+
 def fake_statistics() -> LatentStatistics:
     """Return two distant Gaussians of class 0, and one each of classes 1 and 3."""
     means = np.array([0, 1, 0.25, 0.75], dtype=np.float32)
@@ -122,17 +142,56 @@ def fake_statistics() -> LatentStatistics:
     )
 
 
+# Costs of the MNIST model and of its images.
+MODEL_COST = ModelCost(encode=0.004, decode=0.004)
+DIGIT_COST = ImageCost.of(ImageShape(1, 28, 28), MODEL_COST)
+
+
+def pending_job() -> Job:
+    """Return a job that is only admitted, never run."""
+
+    async def compute(*_: object) -> None:
+        raise NotImplementedError
+
+    return Job(
+        cost=0,
+        is_light=lambda: True,
+        prepare=list,
+        compute=compute,
+        finish=bytes,
+        timings=RequestContext("pending"),
+    )
+
+
+@contextmanager
+def full_queue(scheduler: BatchScheduler) -> Iterator[None]:
+    """Have so many jobs pending that no other is admitted."""
+    jobs = []
+    with suppress(OverloadedError):
+        while True:
+            job = pending_job()
+            scheduler.admit(job, job.cost)
+            jobs.append(job)
+    try:
+        yield
+    finally:
+        for job in jobs:
+            scheduler.release(job)
+
+
 @dataclass
 class FakeAutoencoder:
     """Autoencoder whose latents are the pixels, so that a reconstruction is the image.
 
     broken: whether inference fails.
+    cost: that of the MNIST model.
     batches: sizes of the batches computed so far.
     """
 
     card: ModelCard = field(default_factory=fake_card)
     statistics: LatentStatistics = field(default_factory=fake_statistics)
     broken: bool = False
+    cost: ModelCost = MODEL_COST
     batches: list[int] = field(default_factory=list)
 
     def encode(self, pixels: Pixels | Floats) -> Posterior:

@@ -1,5 +1,6 @@
 """Problem responses (RFC 9457): one table from errors to HTTP."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -120,6 +121,11 @@ class ProblemError(Exception):
         super().__init__(detail)
 
 
+def retry_after(error: OverloadedError) -> dict[str, str]:
+    """Return the header that says when the work before a request will be done."""
+    return {"Retry-After": str(max(1, math.ceil(error.seconds)))}
+
+
 def problem_of(error: Exception) -> ProblemError:
     """Return the problem for a domain error; re-raise any other error."""
     match error:
@@ -128,7 +134,7 @@ def problem_of(error: Exception) -> ProblemError:
         case InferenceError():
             return ProblemError(INFERENCE_FAILED, str(error))
         case OverloadedError():
-            return ProblemError(OVERLOADED, str(error), RETRY_AFTER)
+            return ProblemError(OVERLOADED, str(error), retry_after(error))
         case HTTPException():
             kind = TYPE_BY_STATUS.get(error.status_code, BAD_REQUEST)
             return ProblemError(kind, error.detail, error.headers)
@@ -259,7 +265,7 @@ EXAMPLES = {
         ),
         problem(
             BODY_TOO_LARGE,
-            "the body has 3000000 bytes; the limit is 2097152 (VAE_MAX_BODY_BYTES)",
+            "the body has 13000000 bytes; the limit is 12582912 (VAE_MAX_BODY_BYTES)",
         ),
         problem(
             UNSUPPORTED_MEDIA_TYPE,
@@ -274,8 +280,8 @@ EXAMPLES = {
         problem(INFERENCE_FAILED, "ONNX Runtime: the graph could not be computed"),
         problem(
             OVERLOADED,
-            "2040 images are waiting; 16 more would exceed 2048 "
-            "(VAE_MAX_PENDING_IMAGES)",
+            "the work before this request takes 1.04 s; the limit is 1 s "
+            "(VAE_MAX_QUEUE_SECONDS)",
         ),
         problem(DRAINING, "the service is shutting down: send requests elsewhere"),
     )

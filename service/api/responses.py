@@ -15,6 +15,7 @@ from service.imaging.plain_png import write_pngs
 from service.operations.base import AnimationRequest, ImageOutputRequest, Request
 
 PNG = b"image/png"
+GIF = b"image/gif"
 IMAGE = b"image/"  # beginning of the images' media types
 ANYTHING = b"*/*"
 # Frequent values of Accept that allow JSON.
@@ -57,7 +58,7 @@ def write_animation(
 PICTURES: Mapping[bytes, Callable[..., bytes]] = MappingProxyType({PNG: write_picture})
 ANIMATIONS: Mapping[bytes, Callable[..., bytes]] = MappingProxyType(
     {
-        b"image/gif": partial(write_animation, write_gif),
+        GIF: partial(write_animation, write_gif),
         b"image/webp": partial(write_animation, write_webp),
         b"image/apng": partial(write_animation, write_apng),
     }

@@ -3,6 +3,7 @@
 import inspect
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import Any, cast, get_type_hints
@@ -30,6 +31,7 @@ from service.api.errors import (
 from service.api.responses import (
     ANIMATIONS,
     ANYTHING,
+    GIF,
     JSON_RANGES,
     WRITERS,
     Content,
@@ -45,7 +47,7 @@ from service.api.uploads import (
     read_upload,
 )
 from service.imaging.errors import ImageError
-from service.model.batching import OFFLOAD_FROM_COST, Job, RequestAutoencoder, advance
+from service.model.batching import Job, RequestAutoencoder, advance
 from service.observability.request_context import SCOPE_KEY, RequestContext
 from service.operations.base import ExampleInputs, FitRequest, Operation, Request
 
@@ -123,8 +125,8 @@ class OperationRoute(APIRoute):
     ) -> Content | None:
         """Return the content of the response, or None if the client has gone."""
         model, scheduler = self.state.model, self.state.scheduler
-        if scheduler.pending_images >= scheduler.max_pending_images:
-            scheduler.check(1)  # before the body is read
+        if scheduler.is_full:
+            scheduler.check()  # before the body is read
         max_bytes = model.limits.max_body_bytes
         content_type, media_type, encoding = self._check_headers(
             scope["headers"], max_bytes
@@ -168,17 +170,21 @@ class OperationRoute(APIRoute):
             raise invalid_request(error) from error
         contents = request.image_contents()
         context.images = request.image_count
-        cost = request.cost
+        image_cost = model.image_cost
+        is_light: Callable[[], bool] = partial(model.codec.are_plain, contents)
         if media_type in ANIMATIONS:
-            cost = max(cost, OFFLOAD_FROM_COST)
+            is_gif = media_type == GIF
+            write = image_cost.gif if is_gif else image_cost.animate
+            image_cost = replace(image_cost, write=write)
+            is_light = bool  # false
+        context.cost = request.cost(image_cost)
         prepare: Callable[[], Any] = list
         if isinstance(request, FitRequest):
             prepare = partial(model.codec.decode, contents, request.fit)
         writer = WRITERS.get(media_type)
         job = Job(
-            images=context.images,
-            cost=cost,
-            is_light=partial(model.codec.are_plain, contents),
+            cost=context.cost,
+            is_light=is_light,
             prepare=prepare,
             compute=partial(self.operation, request),
             finish=partial(writer, request) if writer else self.finish,
@@ -263,7 +269,7 @@ class OperationRoute(APIRoute):
         context = RequestContext("example")
         content = json.dumps(body).encode()
         _, job = self.make_job(Body(content), JSON, model, context)
-        job.cost, job.is_light = 1, lambda: True
+        job.cost, job.is_light = 0, lambda: True
         result = advance(job.run(RequestAutoencoder(model.backend, context)))
         text = result.body if isinstance(result, Content) else result
         response: object = json.loads(text)

@@ -12,6 +12,7 @@ from service.model.batching import BatchScheduler
 from service.observability.logs import AccessLog
 from service.observability.metrics import PENDING, Metrics
 from service.operations.base import ExampleInputs
+from service.operations.cost import ImageCost
 from service.operations.limits import Limits
 
 
@@ -22,6 +23,7 @@ class ServedModel:
     backend: Backend
     limits: Limits
     codec: ImageCodec
+    image_cost: ImageCost
     examples: ExampleInputs
 
 

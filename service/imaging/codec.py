@@ -4,15 +4,16 @@ import binascii
 import math
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.imaging.errors import ImageError
+from service.imaging.ink.finder import MIN_CONTRAST
 from service.imaging.pixels import WHITE, ImageShape, Pixels
-from service.imaging.plain_png import PlainPngReader, write_pngs
+from service.imaging.plain_png import MAX_PREFIX, PlainPngReader, write_pngs
 from service.imaging.preprocessing import (
     INK_FIT,
     UNCHANGED,
@@ -20,9 +21,15 @@ from service.imaging.preprocessing import (
     ModelFit,
     Preprocessing,
     fit_image,
+    fit_own_size,
+    scale_box,
 )
-from service.imaging.reader import DECODING_ERRORS, measure, read_image
+from service.imaging.reader import DECODING_ERRORS, SourceImage, measure, read_image
 
+# NumPy stops all threads while it repeats pixels: about 4 ms for so many bytes.
+MAX_REPEATED_BYTES = 4_000_000
+MAX_CORNER = 63  # grey level of dark paper
+FAINT = bytes(range(MIN_CONTRAST))  # grey levels that are no ink on black paper
 LARGEST_IMAGES = 8  # images of the largest size that a request may have
 
 UnitPixels = NDArray[np.float32]  # in [0, 1]
@@ -33,12 +40,17 @@ class ImageLimits:
     """Bounds on what is decoded: a small file can have very many pixels.
 
     Attributes:
-        max_bytes: Of one image's file, or of its base64.
+        max_bytes: Of one image's file.
         max_pixels: Of one image, before preprocessing.
     """
 
     max_bytes: int
     max_pixels: int
+
+    @property
+    def max_characters(self) -> int:
+        """Characters of the longest file in base64."""
+        return math.ceil(self.max_bytes / 3) * 4 + MAX_PREFIX
 
     @property
     def max_total_pixels(self) -> int:
@@ -96,7 +108,7 @@ class ImageCodec:
         a known format, is damaged or too large, or comes after too many pixels.
         """
         if len(contents) > 1 and self.are_plain(contents):
-            images = self._decode_plain(contents)
+            images = self._decode_plain(contents, fit)
             if images is not None:
                 return images
         images = []
@@ -132,17 +144,20 @@ class ImageCodec:
         if not isinstance(content, (str, bytes)):
             raise ImageError("must be a string, a base64 PNG, JPEG, WebP, BMP or GIF")
         limit = self.limits.max_bytes
+        form = ""
+        if isinstance(content, str):
+            limit = self.limits.max_characters
+            form = " of base64"
         if len(content) > limit:
-            form = " of base64" if isinstance(content, str) else ""
             raise ImageError(
                 f"must have at most {limit} bytes{form} (VAE_MAX_IMAGE_BYTES); "
                 f"has {len(content)}"
             )
 
     def _decode_plain(
-        self, contents: Sequence[str | bytes]
+        self, contents: Sequence[str | bytes], fit: Fit
     ) -> list[DecodedImage] | None:
-        """Decode plain PNGs together; None if any item is not one."""
+        """Decode plain PNGs together; None if any item is not one or is fitted."""
         try:
             files = [to_bytes(content) for content in contents]
         except ImageError:
@@ -150,19 +165,56 @@ class ImageCodec:
         images = self._plain_png_reader.read_all(files)
         if images is None:
             return None
+        if self._fits_ink(fit) and any(needs_fit(image) for image in images):
+            return None
         return [DecodedImage(pixels, UNCHANGED, 0) for pixels in images]
+
+    def _fits_ink(self, fit: Fit) -> bool:
+        return fit == "auto" and self.model_fit.method == "ink"
 
     def _decode_one(self, content: str | bytes, fit: Fit) -> DecodedImage:
         self._check_size(content)
         file = to_bytes(content)
+        fits_ink = self._fits_ink(fit)
         plain = self._plain_png_reader.read(file)
         if plain is not None:
+            if fits_ink and needs_fit(plain):
+                pixels, changes = fit_own_size(plain)
+                return DecodedImage(pixels, changes, 0)
             return DecodedImage(plain, UNCHANGED, 0)
-        image, oriented = read_image(file, self.limits.max_pixels)
+        max_pixels = self.limits.max_pixels
+        source = read_image(file, max_pixels, reduced=fits_ink)
         pixels, preprocessing = fit_image(
-            image, self.shape, fit, oriented=oriented, model_fit=self.model_fit
+            source.image,
+            self.shape,
+            fit,
+            oriented=source.oriented,
+            model_fit=self.model_fit,
         )
-        return DecodedImage(pixels, preprocessing, image.width * image.height)
+        preprocessing = in_source_pixels(preprocessing, source)
+        width, height = source.size
+        return DecodedImage(pixels, preprocessing, width * height)
+
+
+def in_source_pixels(changes: Preprocessing, source: SourceImage) -> Preprocessing:
+    """Return changes with a box in the pixels of the file."""
+    if changes.cropped is None:
+        return changes
+    shape = (source.image.height, source.image.width)
+    box = scale_box(changes.cropped, shape, source.size)
+    return replace(changes, cropped=box)
+
+
+def needs_fit(pixels: Pixels) -> bool:
+    """Return whether grey pixels may be blank, or have dark ink.
+
+    Light ink on dark paper leaves the corners dark. This is checked for every image, in
+    a microsecond.
+    """
+    levels = pixels.tobytes()
+    width = pixels.shape[2]
+    corners = (levels[0], levels[width - 1], levels[-width], levels[-1])
+    return max(corners) > MAX_CORNER or not levels.translate(None, FAINT)
 
 
 def too_many_pixels(pixels: int, limit: int) -> ImageError:
@@ -232,8 +284,14 @@ def upscale(images: Pixels, scale: int) -> Pixels:
     """Return images with each pixel repeated to ``scale`` x ``scale`` pixels."""
     if scale == 1:
         return images
-    wide = images.repeat(scale, axis=3)
-    return wide.repeat(scale, axis=2)
+    per_part = max(1, MAX_REPEATED_BYTES // (images[0].nbytes * scale**2))
+    if len(images) <= per_part:
+        return images.repeat(scale, axis=3).repeat(scale, axis=2)
+    parts = [
+        upscale(images[start : start + per_part], scale)
+        for start in range(0, len(images), per_part)
+    ]
+    return np.concatenate(parts)
 
 
 def contact_sheet(grid: ImageGrid) -> Pixels:

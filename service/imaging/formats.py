@@ -26,6 +26,16 @@ from service.imaging import (
 from service.imaging.errors import ImageError
 
 UNCOMPRESSED = {0, 3}  # BMP: plain pixels, without and with masks for their bits
+MAX_WEBP_PIXELS = 4_000_000  # its decoder holds four copies of an image
+# Formats of phones that are not read: brands in the first box of ISO/IEC 14496-12.
+HEIF_BRANDS = {
+    b"heic": "HEIC",
+    b"heix": "HEIC",
+    b"hevc": "HEIC",
+    b"mif1": "HEIC",
+    b"msf1": "HEIC",
+    b"avif": "AVIF",
+}
 OLD_BMP_HEADER = 12  # bytes of the oldest BMP header, which has sizes of 16 bits
 
 
@@ -41,6 +51,8 @@ class Format:
         size: Returns width and height.
         pixels: Returns the file reduced to its pixels.
         exif: Returns the EXIF data, empty if there are none.
+        max_pixels: Returns the most pixels that are decoded of such a file, besides
+            the limit for all; None if there is no other limit.
     """
 
     name: str
@@ -48,6 +60,7 @@ class Format:
     size: Callable[[bytes], tuple[int, int]]
     pixels: Callable[[bytes], bytes] = bytes
     exif: Callable[[bytes], bytes] = lambda _: b""
+    max_pixels: Callable[[bytes], int | None] = lambda _: None
 
 
 def bmp_size(content: bytes) -> tuple[int, int]:
@@ -81,12 +94,14 @@ FORMATS = (
         size=jpeg_segments.jpeg_size,
         pixels=jpeg_segments.pixel_segments,
         exif=jpeg_segments.jpeg_exif,
+        max_pixels=jpeg_segments.max_jpeg_pixels,
     ),
     Format(
         name=WebPImagePlugin.WebPImageFile.format,
         signature=webp_chunks.SIGNATURE,
         size=webp_chunks.webp_size,
         exif=webp_chunks.webp_exif,
+        max_pixels=lambda _: MAX_WEBP_PIXELS,
     ),
     Format(
         name=BmpImagePlugin.BmpImageFile.format,
@@ -107,4 +122,7 @@ def find_format(content: bytes) -> Format:
     for file_format in FORMATS:
         if content.startswith(file_format.signature):
             return file_format
+    if content[4:8] == b"ftyp" and content[8:12] in HEIF_BRANDS:
+        name = HEIF_BRANDS[content[8:12]]
+        raise ImageError(f"{name} is not read; send the image as a JPEG or PNG")
     raise ImageError("not a PNG, JPEG, WebP, BMP or GIF")

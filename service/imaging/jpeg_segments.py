@@ -12,6 +12,8 @@ MAX_SEGMENTS = 1000  # an image has about 20 before its pixels
 # An image has 10 at most. An empty scan has a few bytes, and decoding it takes time for
 # each pixel.
 MAX_SCANS = 50
+FEW_SCANS = 4  # a phone's JPEG has one, others one for each channel
+MAX_SCANNED_PIXELS = 50_000_000  # of all scans
 MARKER_PREFIX = 0xFF
 SCAN, COMMENT, EXIF, ADOBE = 0xDA, 0xFE, 0xE1, 0xEE
 SCAN_START = bytes([MARKER_PREFIX, SCAN])
@@ -33,6 +35,15 @@ def jpeg_size(content: bytes) -> tuple[int, int]:
     height = int.from_bytes(frame[1:3])
     width = int.from_bytes(frame[3:5])
     return width, height
+
+
+def max_jpeg_pixels(content: bytes) -> int | None:
+    """Return the most pixels that a JPEG may have by its scans; None if it has few.
+
+    A progressive JPEG has about ten scans, and decoding takes time for each.
+    """
+    scans = content.count(SCAN_START)
+    return MAX_SCANNED_PIXELS // scans if scans > FEW_SCANS else None
 
 
 def jpeg_exif(content: bytes) -> bytes:

@@ -31,6 +31,11 @@ class ImageShape:
     height: int
     width: int
 
+    @property
+    def is_grey(self) -> bool:
+        """Whether images have one channel."""
+        return self.channels == 1
+
 
 def images_from_pixels(pixels: Pixels) -> list[Image.Image]:
     """Return pixels (count, channels, height, width) as images."""

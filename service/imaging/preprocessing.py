@@ -4,6 +4,7 @@ Training brings the pictures of a folder to the model's images by the same steps
 that the model sees in service exactly what it was trained on.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -12,7 +13,10 @@ from PIL import Image
 from pydantic import Field
 
 from service.imaging.errors import ImageError
-from service.imaging.ink import Box, centre_ink, crop_ink, find_ink, ink_box
+from service.imaging.ink.arrays import Box, Grey
+from service.imaging.ink.finder import NoInkError, Removed, check_contrast, find_ink
+from service.imaging.ink.page import border_level, grey_page
+from service.imaging.ink.placement import centre_ink, crop_ink, is_placed
 from service.imaging.pixels import (
     BLACK,
     RESAMPLING,
@@ -75,6 +79,26 @@ class Preprocessing:
             description="Width and height that it was scaled to. Absent: not scaled."
         ),
     ] = None
+    removed: Annotated[
+        tuple[Removed, ...],
+        Field(
+            description="Things on the page that were ignored: specks; lines, such as "
+            "ruling; frame, also the edge of a sheet; shadow. Only for ink."
+        ),
+    ] = ()
+    others: Annotated[
+        int,
+        Field(
+            description="Number of further drawings on the page. Only for ink.",
+        ),
+    ] = 0
+    confidence: Annotated[
+        float | None,
+        Field(
+            description="Confidence in [0, 1] that the ink found is what a person "
+            "would read. Absent: ink was not searched for."
+        ),
+    ] = None
 
 
 UNCHANGED = Preprocessing()
@@ -90,12 +114,15 @@ def fit_image(
 ) -> tuple[Pixels, Preprocessing]:
     """Return an image's pixels in the shape given, and the changes that were made.
 
-    An image of this size is only converted to the shape's channels. Others are changed
-    as ``fit`` says. Raises ImageError.
+    An image of this size is only converted to the shape's channels, unless its ink is
+    dark or in its alpha channel. Others are changed as ``fit`` says. Raises ImageError.
     """
     changes = Preprocessing(oriented=oriented)
     size = (shape.width, shape.height)
     if image.size == size:
+        if fit == "auto" and model_fit.method == "ink":
+            grey = grey_page(image)
+            return fit_own_size(grey[np.newaxis], changes)
         converted = convert(image, shape.channels, model_fit.background)
         return pixels_from_image(converted, shape.channels), changes
     if fit == "none":
@@ -110,6 +137,31 @@ def fit_image(
     return pixels_from_image(scaled, shape.channels), changes
 
 
+def fit_own_size(
+    pixels: Pixels,
+    changes: Preprocessing = UNCHANGED,
+) -> tuple[Pixels, Preprocessing]:
+    """Return grey pixels of the model's size with light ink, and all changes.
+
+    Light ink stays where it is. Dark ink is made light; it also stays where it is if it
+    is placed as MNIST's digits are. An image in which no ink is found is not changed.
+    Raises ImageError for a blank image.
+    """
+    (grey,) = pixels
+    check_contrast(grey)
+    paper = border_level(grey)
+    if 2 * paper < int(grey.min()) + int(grey.max()):
+        return pixels, changes
+    light = grey.max() - grey
+    if is_placed(light):
+        return light[np.newaxis], replace(changes, inverted=True)
+    height, width = grey.shape
+    try:
+        return fit_page(grey, ImageShape(1, height, width), changes)
+    except NoInkError:
+        return pixels, changes
+
+
 def fit_ink(
     image: Image.Image,
     shape: ImageShape,
@@ -117,20 +169,57 @@ def fit_ink(
 ) -> tuple[Pixels, Preprocessing]:
     """Return the ink of an image in the shape, and all changes so far.
 
-    Raises ImageError for a blank image.
+    Raises ImageError for an image that is blank or has no drawing.
     """
-    ink, inverted = find_ink(image)
-    box = ink_box(ink)
-    drawing = crop_ink(ink, box, shape.height, shape.width)
+    page = grey_page(image)
+    pixels, changes = fit_page(page, shape, changes)
+    if changes.cropped is None:
+        return pixels, changes
+    box = scale_box(changes.cropped, page.shape, image.size)
+    return pixels, replace(changes, cropped=box)
+
+
+def fit_page(
+    page: Grey,
+    shape: ImageShape,
+    changes: Preprocessing,
+) -> tuple[Pixels, Preprocessing]:
+    """Return the ink of a page in the shape, and all changes so far.
+
+    Raises ImageError for a page that is blank or has no drawing.
+    """
+    ink = find_ink(page)
+    drawing = crop_ink(ink.levels, ink.box, shape.height, shape.width)
     drawing_height, drawing_width = drawing.shape
     changes = replace(
         changes,
-        inverted=inverted,
-        cropped=box,
+        inverted=ink.inverted,
+        cropped=ink.box,
         scaled=(drawing_width, drawing_height),
+        removed=ink.removed,
+        others=ink.others,
+        confidence=round(ink.confidence, 3),
     )
     pixels = centre_ink(drawing, shape.height, shape.width)
     return pixels[np.newaxis], changes
+
+
+def scale_box(
+    box: Box,
+    shape: tuple[int, ...],
+    size: tuple[int, int],
+) -> Box:
+    """Return the part of an image of that size which is the box of its page."""
+    height, width = shape
+    left, top, right, bottom = box
+    across = size[0] / width
+    down = size[1] / height
+    return (
+        math.floor(left * across),
+        math.floor(top * down),
+        math.ceil(right * across),
+        math.ceil(bottom * down),
+    )
 
 
 def scale(

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.model.card import ModelCard
+from service.model.cost import ModelCost
 from service.model.errors import InferenceError
 from service.model.statistics import LatentStatistics
 
@@ -70,6 +71,10 @@ class Backend(Protocol):
     @property
     def statistics(self) -> LatentStatistics:
         """The classes' distributions in latent space, empty where not known."""
+
+    @property
+    def cost(self) -> ModelCost:
+        """Processor time of one image."""
 
     def encode(self, pixels: Pixels | Floats) -> Posterior:
         """Return the posterior of images, as ``Autoencoder.encode`` does."""

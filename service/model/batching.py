@@ -7,10 +7,12 @@ in 16 calls.
 """
 
 import asyncio
-from collections import deque
+import heapq
+from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
@@ -20,19 +22,25 @@ from numpy.typing import NDArray
 from service.model.autoencoder import Backend, Floats, Pixels, Posterior
 from service.model.card import ModelCard
 from service.model.errors import OverloadedError
-from service.model.priority_lock import PriorityLock
+from service.model.lane import Lane
 from service.model.statistics import LatentStatistics
 
-# Jobs of this cost run in a thread: 64 images block the event loop for 0.3 to 4 ms.
-OFFLOAD_FROM_COST = 65
-# The event loop serves its sockets after each batch.
-MAX_BATCH_COST = OFFLOAD_FROM_COST - 1
+# All costs are milliseconds of one core. Jobs are divided into classes by these bounds,
+# which a job of the class at most costs; the last class has none. Smaller ones are
+# computed first, and do not count larger ones among the work that they wait for.
+CLASS_BOUNDS = (0.2, 2.0, 10.0, 50.0, 250.0)
+# The event loop computes jobs of up to this cost, and serves its sockets after each
+# batch. It is the cost of 100 digits.
+MAX_BATCH_COST = CLASS_BOUNDS[1]
+MAX_SHORT_COST = CLASS_BOUNDS[3]  # of jobs in the first of the two threads
 MAX_BATCH_JOBS = 16
+MICROSECONDS = 1_000_000
 MIN_CONCURRENCY_TO_BATCH = 4  # requests in flight
-RESERVE_SHARE = 8  # an eighth of the pending images is kept for light jobs
-SECONDS_PER_IMAGE = 2e-5
-SECONDS_PER_PIXEL = 4e-8  # of an image file, to decode and fit it
-PATIENCE = 4  # a heavy job is overtaken by shorter ones for so many times its own time
+# Of a request besides its job: to parse it, and to send its response.
+REQUEST_COST = 0.15
+DECODE_COST = (
+    4e-5  # of a pixel of an image file that is not plain, to decode and fit it
+)
 
 Array = NDArray[Any]
 
@@ -124,16 +132,15 @@ class RequestAutoencoder:
 class Job:
     """Work of one request.
 
-    images: number of images that are pending until the job is done.
-    cost: work in single images.
-    is_light: whether the time of ``prepare`` is negligible.
-    pixels: number of pixels to decode where it takes some time; slow to count.
+    cost: processor time, in milliseconds of one core, without the pixels'.
+    is_light: whether it may run in the event loop, and there are no ``pixels``.
+    pixels: number of pixels of image files to decode by Pillow; slow to count.
     prepare, compute, finish: the steps; only ``compute`` awaits the model.
     is_cancelled: whether nobody is waiting for the result any more.
+    size, pending: while it is admitted, its class and its cost in microseconds.
     """
 
-    images: int
-    cost: int
+    cost: float
     is_light: Callable[[], bool]
     prepare: Callable[[], Any]
     compute: Callable[[Any, RequestAutoencoder], Awaitable[Any]]
@@ -141,10 +148,12 @@ class Job:
     timings: Timings
     pixels: Callable[[], int] = int
     is_cancelled: Callable[[], bool] = bool
+    size: int = 0
+    pending: int = 0
 
     async def run(self, model: RequestAutoencoder) -> Any:  # noqa: ANN401 - see finish
         """Run the steps and record their times. Raises any error that they raise."""
-        if self.cost >= OFFLOAD_FROM_COST or not self.is_light():
+        if self.cost > MAX_BATCH_COST or not self.is_light():
             await Offload()
         timings = self.timings
         started = perf_counter()
@@ -190,7 +199,13 @@ class QueuedJob(NamedTuple):
 
 
 class BatchScheduler:
-    """Admits jobs up to a number of pending images, and runs them.
+    """Admits jobs up to an expected wait, and runs them.
+
+    Costs are milliseconds of one core. A job waits for the pending jobs of its own
+    class and of smaller classes, and is rejected if these take more than
+    ``max_queue_seconds``. In each class jobs run in order. A job precedes those of the
+    next class that came up to ``max_queue_seconds`` before it; larger jobs therefore
+    neither delay small ones nor wait for ever.
 
     With fewer than ``MIN_CONCURRENCY_TO_BATCH`` requests in flight, a job runs at once.
     With more, jobs are queued, and each round of the event loop runs one batch. Between
@@ -206,119 +221,138 @@ class BatchScheduler:
     interpolations of 11 frames, batches of up to 48 jobs 1.1 times as long for single
     digits over 64 connections.
 
-    Heavy jobs run in a thread, one at a time, so that they delay neither probes nor
-    light jobs. Passing a job to the thread and back takes a tenth of the time of 64
-    digits. Short jobs overtake long ones, and the pixels that wait to be decoded are
-    bounded: a small file can have very many.
+    Jobs that cost more than ``MAX_BATCH_COST`` run in two threads, one at a time in
+    each: those of up to ``MAX_SHORT_COST`` and longer ones. The operating system shares
+    the core between the event loop and both, so that none waits for a longer job to
+    end. Passing a job to a thread and back takes a tenth of the time of 64 digits.
 
+    is_full: even the smallest job would wait for too long.
     in_flight: requests that were received and have no response yet; the server's set.
-    heavy: lock of the thread for heavy jobs.
-    report_pending: called with the number of pending images when it changes.
+    report_pending: called with the cost of all pending jobs in seconds when it changes.
     """
 
-    def __init__(self, max_pending_images: int, max_pending_pixels: int) -> None:
-        self.max_pending_images = max_pending_images
-        self.pending_images = 0
-        self._max_pending_pixels = max_pending_pixels
-        self._decoding: list[tuple[float, int]] = []  # deadline and pixels of jobs
+    def __init__(self, max_queue_seconds: float) -> None:
+        self._max_queue_seconds = max_queue_seconds
+        self._max_pending = max_queue_seconds * MICROSECONDS
+        self.is_full = False
+        # Cost by class and in all, in whole microseconds: sums of these are exact.
+        self._pending = [0] * (len(CLASS_BOUNDS) + 1)
+        self._all_pending = 0
         self.in_flight: Collection[object] = ()
-        self.report_pending: Callable[[int], object] = int
-        self._queue: deque[QueuedJob] = deque()
+        self.report_pending: Callable[[float], object] = float
+        # Jobs for the event loop: deadline, number, job.
+        self._queue: list[tuple[float, int, QueuedJob]] = []
+        self._numbers = count()
         self._batches = 0
-        self.heavy = PriorityLock()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="heavy")
+        self.short = Lane("short")
+        self.long = Lane("long")
         self._counter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="count")
 
-    def check(self, images: int, cost: int = 1) -> None:
-        """Raise OverloadedError if this number of images would exceed the limit.
+    @property
+    def pending_seconds(self) -> float:
+        """Cost of all pending jobs, in seconds of one core."""
+        return self._all_pending / MICROSECONDS
 
-        If no images are pending, any number is admitted: a large job could otherwise
-        never run. Heavy jobs leave some room for light ones, so that a client with many
-        batches does not lock out the others.
+    def check(self, cost: float = 0.0) -> int:
+        """Return the class of a job of this cost.
+
+        Raises OverloadedError if it would wait for longer than ``max_queue_seconds``.
         """
-        pending = self.pending_images
-        limit = self.max_pending_images
-        if cost >= OFFLOAD_FROM_COST:
-            limit -= limit // RESERVE_SHARE
-        if pending and pending + images > limit:
+        size = bisect_left(CLASS_BOUNDS, cost)
+        seconds = sum(self._pending[: size + 1]) / MICROSECONDS
+        if seconds > self._max_queue_seconds:
             raise OverloadedError(
-                f"{pending} images are waiting; {images} more would exceed {limit} "
-                "(VAE_MAX_PENDING_IMAGES)"
+                f"the work before this request takes {seconds:.3g} s; the limit is "
+                f"{self._max_queue_seconds:g} s (VAE_MAX_QUEUE_SECONDS)",
+                seconds,
             )
+        return size
+
+    def admit(self, job: Job, cost: float) -> None:
+        """Count a job of this cost as pending; if it is already, change its cost.
+
+        Raises OverloadedError; the job then is not pending.
+        """
+        self._add_pending(job.size, -job.pending)
+        job.pending = 0
+        job.size = self.check(cost)
+        job.pending = int(1000 * (REQUEST_COST + cost))
+        self._add_pending(job.size, job.pending)
+
+    def _add_pending(self, size: int, microseconds: int) -> None:
+        self._pending[size] += microseconds
+        self._all_pending += microseconds
+        self.is_full = self._pending[0] > self._max_pending
+        self.report_pending(self._all_pending / MICROSECONDS)
 
     async def run(self, job: Job, backend: Backend) -> Any:  # noqa: ANN401 - a job's result
         """Return the result of a job, or None if it was cancelled while it waited.
 
         Raises OverloadedError before anything is computed, and what the job raises.
         """
-        self.check(job.images, job.cost)
-        self.pending_images += job.images
-        self.report_pending(self.pending_images)
+        self.admit(job, job.cost)
         try:
             model = RequestAutoencoder(backend, job.timings)
             steps = job.run(model)
             is_busy = self._queue or len(self.in_flight) >= MIN_CONCURRENCY_TO_BATCH
-            if is_busy and job.cost < OFFLOAD_FROM_COST:
+            if is_busy and job.cost <= MAX_BATCH_COST:
                 outcome = await self._enqueue(job, model, steps)
             else:
                 outcome = advance(steps)
             if isinstance(outcome, Offload):
                 return await self._offload(job, model, steps)
             return outcome
-        finally:
-            self.pending_images -= job.images
-            self.report_pending(self.pending_images)
+        finally:  # in place: a call costs as much as these lines
+            self._pending[job.size] -= job.pending
+            self._all_pending -= job.pending
+            self.is_full = self._pending[0] > self._max_pending
+            self.report_pending(self._all_pending / MICROSECONDS)
 
     async def _offload(self, job: Job, model: RequestAutoencoder, steps: Steps) -> Any:  # noqa: ANN401 - a job's result
-        """Run a job in the thread, short ones first."""
+        """Run a job in one of the threads."""
         queued = perf_counter()
-        loop = asyncio.get_running_loop()
-        pixels = 0
+        cost = job.cost
         if not job.is_light():
-            pixels = await loop.run_in_executor(self._counter, job.pixels)
-        seconds = pixels * SECONDS_PER_PIXEL + job.cost * SECONDS_PER_IMAGE
-        deadline = loop.time() + PATIENCE * seconds
-        self._check_pixels(pixels, deadline, steps)
-        place = deadline, pixels
-        self._decoding.append(place)
-        try:
-            waited = self.heavy.locked
-            async with self.heavy.acquire(deadline):
-                if waited and job.is_cancelled():
-                    steps.close()
-                    return None
-                job.timings.queue += perf_counter() - queued
-                model.batched = False
-                return await loop.run_in_executor(self._thread, advance, steps)
-        finally:
-            self._decoding.remove(place)
+            cost += await self._decoding_cost(job)
+            self.admit(job, cost)
+        lane = self.short if cost <= MAX_SHORT_COST else self.long
+        waited = lane.is_busy
+        async with lane.acquire(self._deadline(job, queued)):
+            if waited and job.is_cancelled():
+                steps.close()
+                return None
+            job.timings.queue += perf_counter() - queued
+            model.batched = False
+            return await lane.run(advance, steps)
 
-    def _check_pixels(self, pixels: int, deadline: float, steps: Steps) -> None:
-        """Raise OverloadedError if too many pixels are decoded before these."""
-        ahead = sum(count for before, count in self._decoding if before <= deadline)
-        if ahead and ahead + pixels > self._max_pending_pixels:
-            steps.close()
-            raise OverloadedError(
-                f"{ahead} pixels are waiting to be decoded; {pixels} more would exceed "
-                f"{self._max_pending_pixels} (by VAE_MAX_IMAGE_PIXELS)"
-            )
+    async def _decoding_cost(self, job: Job) -> float:
+        """Return the cost of a job's image files that are not plain."""
+        loop = asyncio.get_running_loop()
+        return DECODE_COST * await loop.run_in_executor(self._counter, job.pixels)
+
+    def _deadline(self, job: Job, queued: float) -> float:
+        """Return the time by which a job that was queued is no longer overtaken."""
+        return queued + job.size * self._max_queue_seconds
 
     async def _enqueue(self, job: Job, model: RequestAutoencoder, steps: Steps) -> Any:  # noqa: ANN401 - a job's result
         loop = asyncio.get_running_loop()
         if not self._queue:
             loop.call_soon(loop.call_soon, self._run_batch, loop)
         result: asyncio.Future[Any] = loop.create_future()
-        queued = QueuedJob(job, model, steps, result, perf_counter(), self._batches)
-        self._queue.append(queued)
+        now = perf_counter()
+        queued = QueuedJob(job, model, steps, result, now, self._batches)
+        entry = self._deadline(job, now), next(self._numbers), queued
+        heapq.heappush(self._queue, entry)
         return await result
 
     def _run_batch(self, loop: asyncio.AbstractEventLoop) -> None:
         jobs: list[QueuedJob] = []
-        cost = 0
+        cost = 0.0
         while self._queue and len(jobs) < MAX_BATCH_JOBS:
-            if cost + self._queue[0].job.cost > MAX_BATCH_COST:
+            _, _, queued = self._queue[0]
+            if cost + queued.job.cost > MAX_BATCH_COST:
                 break
-            queued = self._queue.popleft()
+            heapq.heappop(self._queue)
             if self._is_wanted(queued):
                 jobs.append(queued)
                 cost += queued.job.cost

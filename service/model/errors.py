@@ -20,4 +20,8 @@ class InferenceError(AutoencoderError):
 
 
 class OverloadedError(AutoencoderError):
-    """Too many images are waiting for the model."""
+    """A request would wait too long; the time until then, in seconds, is known."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(message)

@@ -43,6 +43,7 @@ SECONDS = tuple(factor * decade for decade in DECADES for factor in (1, 2.5, 5))
 )
 BATCHES = tuple(2**power for power in range(9))
 IN_FLIGHT, PENDING = 0, 1  # gauges: the first cells of a row
+MILLISECONDS = 1000  # in a second
 # Counters with one label: kind of key, metric, label, documentation.
 COUNTERS = (
     ("images", "vae_images", "route", "Images of the requests that were answered."),
@@ -68,6 +69,11 @@ COUNTERS = (
 )
 # Counters without labels: key, metric, documentation.
 TOTALS = (
+    (
+        "cost",
+        "vae_cost_seconds",
+        "Estimated processor time of the requests that were answered.",
+    ),
     ("restarts", "vae_worker_restarts", "Workers that died and were replaced."),
     (
         "timeouts",
@@ -167,6 +173,7 @@ class Metrics:
             self.add("problem", context.problem)
         if context.images and context.status == SUCCESS:
             self._row[self._cell["images", route]] += context.images
+            self._row[self._cell["cost",]] += context.cost / MILLISECONDS
             self._observe(("batch",), BATCHES, context.images)
             stages = (context.queue, context.read, context.infer, context.write)
             start = self._cell["stage", STAGES[0]]
@@ -218,7 +225,9 @@ class Metrics:
             "vae_requests_in_flight", "Requests in progress.", sums[IN_FLIGHT]
         )
         yield GaugeMetricFamily(
-            "vae_pending_images", "Images admitted and not yet answered.", sums[PENDING]
+            "vae_queue_seconds",
+            "Estimated processor time of requests admitted and not yet answered.",
+            sums[PENDING],
         )
         yield GaugeMetricFamily("vae_workers", "Worker processes.", self._workers)
         for total_key, name, documentation in TOTALS:

@@ -13,6 +13,7 @@ class RequestContext:
 
     route: path that the request counts for; empty until a route has been found.
     held_bytes: bytes of the body that are in memory.
+    cost: estimated processor time of its job, in milliseconds.
     status: 0 until the response has begun.
     problem: name of the problem type if the request is rejected.
     """
@@ -21,6 +22,7 @@ class RequestContext:
     started: float = 0.0
     route: str = ""
     images: int = 0
+    cost: float = 0.0
     bytes_in: int = 0
     held_bytes: int = 0
     bytes_out: int = 0

@@ -21,6 +21,7 @@ from service.operations.base import ExampleInputs
 TAG = "Open Inference Protocol"
 OCTETS = b"application/octet-stream"
 LENGTH_HEADER = b"inference-header-content-length"
+MAX_JSON_NUMBERS = 500_000  # in a response; they take 50 ms
 OTHER_PARTS = 256  # JSON values and names beside an input's numbers
 
 Infer = Callable[
@@ -125,22 +126,46 @@ def infer_operation(name: str, state: AppState) -> Infer:
         request: InferRequest, _: list[DecodedImage], model: Autoencoder
     ) -> InferResponse:
         spec = model_specs(state.model.limits)[name]
+        is_binary = binary_outputs(request, spec)
+        check_numbers(request, spec, is_binary)
         results = await spec.compute(model, request.inputs[0].data)
         names = [tensor.name for tensor in spec.outputs]
         computed = dict(zip(names, results, strict=True))
-        default = request.parameters.binary_data_output
-        wanted: dict[str, bool | None] = dict.fromkeys(names)
-        if request.outputs:
-            wanted = {
-                output.name: output.parameters.binary_data for output in request.outputs
-            }
-        outputs = []
-        for output, binary in wanted.items():
-            is_binary = default if binary is None else binary
-            outputs.append(output_tensor(output, computed[output], binary=is_binary))
+        outputs = [
+            output_tensor(output, computed[output], binary=binary)
+            for output, binary in is_binary.items()
+        ]
         return InferResponse(id=request.id, model_name=name, outputs=outputs)
 
     return infer
+
+
+def binary_outputs(request: InferRequest, spec: ModelSpec) -> dict[str, bool]:
+    """Return whether each output that the response has is binary, by its name."""
+    default = request.parameters.binary_data_output
+    if not request.outputs:
+        return {tensor.name: default for tensor in spec.outputs}
+    wanted = {output.name: output.parameters.binary_data for output in request.outputs}
+    return {
+        name: default if binary is None else binary for name, binary in wanted.items()
+    }
+
+
+def check_numbers(
+    request: InferRequest, spec: ModelSpec, is_binary: dict[str, bool]
+) -> None:
+    """Reject a response of too many numbers as JSON. Raises ProblemError.
+
+    Python stops all threads while it writes them.
+    """
+    sizes = {tensor.name: prod(tensor.shape) for tensor in spec.outputs}
+    numbers = sum(sizes[name] for name, binary in is_binary.items() if not binary)
+    numbers *= request.image_count
+    if numbers > MAX_JSON_NUMBERS:
+        raise unreadable_body(
+            f"the response would have {numbers} numbers as JSON; the limit is "
+            f"{MAX_JSON_NUMBERS}: set binary_data_output, or send fewer items"
+        )
 
 
 def output_tensor(name: str, values: Floats, *, binary: bool) -> OutputTensor:

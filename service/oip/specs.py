@@ -9,6 +9,7 @@ from service.operations.limits import Limits
 
 VERSION = "1"
 MODEL_NAMES = ("encoder", "decoder")
+PIXELS = "pixels"  # input of the encoder, output of the decoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def model_paths(name: str) -> tuple[str, str]:
 def model_specs(limits: Limits) -> dict[str, ModelSpec]:
     """Return the specs of the encoder and the decoder by name."""
     shape = limits.image_shape
-    pixels = TensorSpec("pixels", (shape.channels, shape.height, shape.width))
+    pixels = TensorSpec(PIXELS, (shape.channels, shape.height, shape.width))
     latent = TensorSpec("latent", (limits.latent_size,))
     mean = TensorSpec("mean", (limits.latent_size,))
     log_variance = TensorSpec("log_variance", (limits.latent_size,))

@@ -21,6 +21,7 @@ from service.imaging.codec import DecodedImage, ImageGrid, base64_pngs
 from service.imaging.preprocessing import Fit, Preprocessing
 from service.model.autoencoder import Autoencoder, Pixels
 from service.model.noise import SEED_BITS
+from service.operations.cost import ImageCost
 from service.operations.fields import (
     Count,
     Encoding,
@@ -29,7 +30,7 @@ from service.operations.fields import (
     Seed,
     WholeNumber,
 )
-from service.operations.limits import MAX_UPSCALED_PIXELS, field_error, limits_of
+from service.operations.limits import field_error, limits_of
 
 MAX_FIELDS = 100  # of an object, known or not
 Location = tuple[int | str, ...]  # of a value in a request's body
@@ -96,10 +97,12 @@ class Request(BaseModel):
         """Number of images that the request has or asks for, at least 1."""
         return 1
 
-    @property
-    def cost(self) -> int:
-        """Work of the request, in single images."""
-        return self.image_count
+    def cost(self, image: ImageCost) -> float:
+        """Return the processor time of the request, in milliseconds of one core.
+
+        It does not include image files that are not plain PNGs.
+        """
+        return len(self.image_contents()) * (image.read + image.encode)
 
     def image_contents(self) -> Sequence[str | bytes]:
         """Return the images of the request, as base64 text or as a file's bytes."""
@@ -248,31 +251,31 @@ class ImageOutputRequest(Request):
         """Number of images in the response."""
         return self.image_count
 
-    @property
-    def cost(self) -> int:
-        """Work of the request, in single images: large output counts for more.
-
-        An upper bound: at scale 16, an image takes 50 us longer to write than at scale
-        1, and a whole image at scale 1 takes 9 us.
-        """
-        upscaled = max(1, self.scale**2 // MAX_UPSCALED_PIXELS)
-        return self.image_count * upscaled
+    def cost(self, image: ImageCost) -> float:
+        """Return the processor time of the request, in milliseconds of one core."""
+        # An upper bound: a number of enlarged pixels takes at most a quarter of the time.
+        enlargement = max(1, self.scale**2 / 4)
+        output = image.decode + image.write * enlargement
+        return super().cost(image) + self.output_count * output
 
     @model_validator(mode="after")
     def check_scale(self, info: ValidationInfo) -> Self:
-        """Reject more output pixels than ``max_items`` images have at scale 4."""
+        """Reject more output pixels than ``max_items`` images have at scale 4.
+
+        Images of a large model are bounded by memory as well.
+        """
         if self.scale > 1:
-            max_pixels = MAX_UPSCALED_PIXELS * limits_of(info).max_items
-            limit = isqrt(max_pixels // self.output_count)
+            limits = limits_of(info)
+            limit = isqrt(limits.max_upscaled // self.output_count)
             if self.scale > limit:
                 raise field_error(
                     ("scale",),
                     "scale",
                     "must be 1 to {limit} for {images} images (images x scale x scale "
-                    "is at most {bound} x VAE_MAX_ITEMS); is {scale}",
+                    "is at most {bound}); is {scale}",
                     limit=limit,
                     images=self.output_count,
-                    bound=MAX_UPSCALED_PIXELS,
+                    bound=limits.upscaled_bound,
                     scale=self.scale,
                 )
         return self

@@ -10,6 +10,8 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 from service.imaging.pixels import ImageShape
 
 MAX_UPSCALED_PIXELS = 16  # output pixels for each pixel of ``max_items`` images
+# Bytes of the pixels of a response with enlarged images; it takes 4 times as many.
+MAX_UPSCALED_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,21 @@ class Limits:
     max_latent: float
     labels: tuple[str, ...] = ()
     has_sampler: bool = False
+
+    @property
+    def max_upscaled(self) -> int:
+        """Largest number of images x scale x scale in a response, if scale is not 1."""
+        shape = self.image_shape
+        image_bytes = shape.channels * shape.height * shape.width
+        in_memory = MAX_UPSCALED_BYTES // image_bytes
+        return min(MAX_UPSCALED_PIXELS * self.max_items, in_memory)
+
+    @property
+    def upscaled_bound(self) -> str:
+        """The same in words, with the setting that it depends on."""
+        if self.max_upscaled == MAX_UPSCALED_PIXELS * self.max_items:
+            return f"{MAX_UPSCALED_PIXELS} x VAE_MAX_ITEMS"
+        return str(self.max_upscaled)
 
 
 # Returns the limits that a request is validated with.

@@ -2,6 +2,7 @@
 
 import numpy as np
 from pydantic import Field
+from typing_extensions import override
 
 from service.imaging.codec import DecodedImage
 from service.model.autoencoder import Autoencoder
@@ -14,10 +15,15 @@ from service.operations.base import (
     pixel_batch,
     preprocessing_of,
 )
+from service.operations.cost import ImageCost
 
 
 class ScoreRequest(ImagesRequest):
     """Images to score."""
+
+    @override
+    def cost(self, image: ImageCost) -> float:
+        return super().cost(image) + self.image_count * image.decode
 
 
 class ImageScore(Response):

@@ -156,7 +156,7 @@ def test_metrics_count_requests_images_problems_and_time(client: httpx.Client) -
     assert increase("vae_batch_images_count") == 1
     assert increase('vae_stage_seconds_total{stage="infer"}') > 0
     assert after["vae_requests_in_flight"] == 1  # the request for the metrics
-    assert after["vae_pending_images"] == 0
+    assert after["vae_queue_seconds"] == 0
 
 
 def test_the_number_of_labels_is_bounded(client: httpx.Client) -> None:

@@ -1,6 +1,7 @@
 """Overload: ten times the capacity, for half a minute."""
 
 import asyncio
+import math
 import subprocess
 import sys
 import time
@@ -12,21 +13,12 @@ from statistics import median, quantiles
 
 import pytest
 
-from tests.end_to_end.connection import Connection, connect, request
+from tests.end_to_end.connection import Connection, connect
 from tests.end_to_end.server import Server, resident_kilobytes, serve
-from tests.samples import REPOSITORY, card_examples
+from tests.endurance.models import LoadedModel
+from tests.samples import REPOSITORY
 
-IMAGES = 256
-FIRST, SECOND = card_examples()[:2]
-# Small to send and costly to compute: one client can ask for ten times the capacity.
-LARGE = request(
-    "POST",
-    "/interpolate",
-    {"start": {"image": FIRST}, "end": {"image": SECOND}, "steps": IMAGES},
-)
-DIGIT = request("POST", "/reconstruct", {"images": [FIRST]})
-# Two requests; an eighth is kept for light jobs.
-MAX_PENDING_IMAGES = 2 * IMAGES * 8 // 7 + 1
+AT_ONCE = 2  # large requests that are admitted
 SECONDS = 30
 TIMES = 10
 CONNECTIONS = 200
@@ -47,41 +39,49 @@ class Seen:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    """Service with one worker."""
-    with serve(
-        "--workers", "1", "--max-pending-images", str(MAX_PENDING_IMAGES)
-    ) as server:
+def server(model: LoadedModel) -> Iterator[Server]:
+    """Service with one worker and a short queue."""
+    seconds = str(model.queue_seconds)
+    with serve(*model.flags, "--max-queue-seconds", seconds) as server:
         yield server
 
 
 def test_overload_is_rejected_and_admitted_requests_are_answered_soon(
-    server: Server,
+    model: LoadedModel, server: Server
 ) -> None:
-    """Admitted requests wait about as long as the queue; probes, memory and speed hold."""
-    with probes(server.port) as lines:
-        seen = asyncio.run(overload(server))
-    probed, late = zip(*(map(float, line.split()) for line in lines), strict=True)
+    """Admitted requests wait about as long as the queue; probes, memory and speed hold.
+
+    Small requests are neither rejected nor held up by the large ones.
+    """
+    with probes(server.port, model.small) as lines:
+        seen = asyncio.run(overload(model, server))
+    probed, small, late = zip(
+        *(map(float, line.split()) for line in lines), strict=True
+    )
     noise = percentile(late)  # of the machine
     accepted_rate = len(seen.accepted) / SECONDS
-    queue = (
-        MAX_PENDING_IMAGES / IMAGES / accepted_rate
-    )  # time to answer a full queue (Little's law)
+    queue = AT_ONCE / accepted_rate  # time to answer a full queue (Little's law)
     figures = (
-        f"{seen.capacity:.0f} requests/s at most, {seen.sent / SECONDS:.0f} sent, {accepted_rate:.0f} answered; "
-        f"accepted p50 {median(seen.accepted):.3f} s, p99 {percentile(seen.accepted):.3f} s, queue {queue:.3f} s; "
-        f"probes p50 {median(probed):.4f} s, p99 {percentile(probed):.4f} s, most {max(probed):.4f} s; "
+        f"{seen.capacity:.0f} requests/s at most, {seen.sent / SECONDS:.0f} sent, "
+        f"{accepted_rate:.0f} answered; "
+        f"accepted p50 {median(seen.accepted):.3f} s, "
+        f"p99 {percentile(seen.accepted):.3f} s, queue {queue:.3f} s; "
+        f"probes p50 {median(probed):.4f} s, p99 {percentile(probed):.4f} s, "
+        f"most {max(probed):.4f} s; "
+        f"small requests p50 {median(small):.4f} s, p99 {percentile(small):.4f} s; "
         f"the machine late by {noise:.4f} s; "
-        f"memory {seen.memory[5]} kB to {seen.memory[-1]} kB; a digit {seen.before:.5f} s, then {seen.after:.5f} s"
+        f"memory {seen.memory[5]} kB to {seen.memory[-1]} kB; "
+        f"a small request {seen.before:.5f} s, then {seen.after:.5f} s"
     )
     assert seen.others == [], figures
     assert seen.refused > 0, figures
-    assert seen.sent > 0.7 * TIMES * seen.capacity * SECONDS, (
-        figures
-    )  # the machine can make the load
+    # The machine can make the load.
+    assert seen.sent > 0.7 * TIMES * seen.capacity * SECONDS, figures
     assert accepted_rate > seen.capacity / 5, figures
     assert percentile(seen.accepted) < 4 * queue + 3 * noise, figures
     assert percentile(probed) < 0.1 + noise, figures
+    assert math.inf not in small, figures  # none was rejected
+    assert median(small) < 0.05 + noise, figures
     assert seen.memory[-1] < 1.02 * seen.memory[5], figures
     assert seen.after < 3 * seen.before, figures
     sys.stdout.write(f"{figures}\n")
@@ -93,21 +93,26 @@ def percentile(seconds: Sequence[float]) -> float:
 
 
 @contextmanager
-def probes(port: int) -> Iterator[list[str]]:
-    """Run the probe meanwhile; its output lines are in the list in the end."""
+def probes(port: int, small: bytes) -> Iterator[list[str]]:
+    """Run the probe meanwhile; its output lines are in the list in the end.
+
+    small: a request that it also sends.
+    """
     lines: list[str] = []
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.endurance.probe", str(port)],
+        [sys.executable, "-m", "tests.endurance.probe", str(port), str(len(small))],
         cwd=REPOSITORY,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
     ) as process:
+        assert process.stdin is not None
+        process.stdin.write(small)
+        process.stdin.flush()
         yield lines
-        lines += process.communicate(timeout=60)[0].splitlines()
+        lines += process.communicate(timeout=60)[0].decode().splitlines()
 
 
-async def overload(server: Server) -> Seen:
+async def overload(model: LoadedModel, server: Server) -> Seen:
     """Measure capacity, flood the service, measure latency before and after."""
     seen = Seen()
     async with AsyncExitStack() as stack:
@@ -115,18 +120,18 @@ async def overload(server: Server) -> Seen:
             await stack.enter_async_context(connect(server.port))
             for _ in range(CONNECTIONS)
         ]
-        seen.before = await digit_seconds(connections[0])
-        seen.capacity = await capacity(connections[: MAX_PENDING_IMAGES // IMAGES])
+        seen.before = await small_seconds(connections[0], model.small)
+        seen.capacity = await capacity(connections[:AT_ONCE], model.large)
         watching = asyncio.create_task(watch(server.process.pid, seen))
-        await flood(connections, seen)
+        await flood(connections, model.large, seen)
         watching.cancel()
-        seen.after = await digit_seconds(connections[0])
+        seen.after = await small_seconds(connections[0], model.small)
     return seen
 
 
-async def digit_seconds(connection: Connection) -> float:
-    """Return the median time of a request for one digit."""
-    return median([(await timed(connection, DIGIT))[1] for _ in range(200)])
+async def small_seconds(connection: Connection, small: bytes) -> float:
+    """Return the median time of a request for one image."""
+    return median([(await timed(connection, small))[1] for _ in range(200)])
 
 
 async def timed(connection: Connection, content: bytes) -> tuple[int, float]:
@@ -136,7 +141,7 @@ async def timed(connection: Connection, content: bytes) -> tuple[int, float]:
     return response.status, time.perf_counter() - started
 
 
-async def capacity(connections: list[Connection]) -> float:
+async def capacity(connections: list[Connection], large: bytes) -> float:
     """Return the rate of responses with as many requests as are admitted at once."""
     seconds = 3
     answered = 0
@@ -145,20 +150,20 @@ async def capacity(connections: list[Connection]) -> float:
     async def client(connection: Connection) -> None:
         nonlocal answered
         while time.perf_counter() < end:
-            assert (await connection.exchange(LARGE)).status == 200
+            assert (await connection.exchange(large)).status == 200
             answered += 1
 
     await asyncio.gather(*(client(connection) for connection in connections))
     return answered / seconds
 
 
-async def flood(connections: list[Connection], seen: Seen) -> None:
+async def flood(connections: list[Connection], large: bytes, seen: Seen) -> None:
     """Send at a fixed rate (an open loop), each request on a free connection."""
     free = deque(connections)
     rate = TIMES * seen.capacity
 
     async def send(connection: Connection) -> None:
-        status, seconds = await timed(connection, LARGE)
+        status, seconds = await timed(connection, large)
         if status == 200:
             seen.accepted.append(seconds)
         elif status == 503:

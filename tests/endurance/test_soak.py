@@ -5,30 +5,30 @@ import signal
 
 import pytest
 
-from tests.end_to_end.connection import request
 from tests.end_to_end.load import Load
 from tests.end_to_end.server import Server, resident_kilobytes, serve
+from tests.endurance.models import LoadedModel
 from tests.samples import card_examples
 
-REQUESTS = 200_000
-WARM_UP = 10_000
 RELOADS = 100
 RELOADS_TO_WARM_UP = 10
 PATHS = ("/openapi.json", "/docs/openapi.json", "/docs-assets/interpolation.png")
 BODY = {"images": card_examples()[:1]}
-DIGIT = request("POST", "/reconstruct", BODY)
 
 
-def test_memory_does_not_grow() -> None:
-    """Resident memory after 200,000 requests is within 2 % of that after 10,000."""
-    with serve("--workers", "1") as server:
-        load = Load(server.port, DIGIT, clients=8)
+def test_memory_does_not_grow(model: LoadedModel) -> None:
+    """Resident memory after many requests is within 2 % of that after few.
+
+    These are 200,000 and 10,000 of digits.
+    """
+    with serve(*model.flags) as server:
+        load = Load(server.port, model.small, clients=8)
 
         async def run() -> tuple[int, int]:
             sending = asyncio.create_task(load.run())
-            await load.reach(WARM_UP)
+            await load.reach(model.soak_requests // 20)
             early = resident_kilobytes(server.process.pid)
-            await load.reach(REQUESTS)
+            await load.reach(model.soak_requests)
             late = resident_kilobytes(server.process.pid)
             load.stop()
             await sending

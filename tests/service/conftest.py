@@ -10,7 +10,7 @@ import pytest
 from service.app import create_app
 from service.server.middleware import RequestMiddleware
 from service.settings import Settings
-from tests.samples import FakeAutoencoder
+from tests.samples import FakeAutoencoder, ink_card
 
 Json = dict[str, Any]
 
@@ -96,3 +96,9 @@ def settings() -> Settings:
 def client(settings: Settings, autoencoder: FakeAutoencoder) -> Client:
     """Client of an application with the fake autoencoder."""
     return Client(create_app(settings, autoencoder))
+
+
+@pytest.fixture
+def ink_client(settings: Settings) -> Client:
+    """Client of an application whose model's images are fitted by their ink."""
+    return Client(create_app(settings, FakeAutoencoder(ink_card())))

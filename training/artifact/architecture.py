@@ -8,7 +8,7 @@ import onnx
 
 ACTIVATIONS = {"Relu": "ReLU", "Sigmoid": "Sigmoid", "Clip": "Clip"}
 
-LayerType = Literal["dense", "conv", "transposed-conv", "offset", "constant"]
+LayerType = Literal["dense", "conv", "transposed-conv", "constant"]
 Shape = tuple[int, ...]  # without the batch
 
 
@@ -17,8 +17,7 @@ class Layer:
     """A layer with weights, followed by its activation.
 
     Attributes:
-        type: ``offset`` subtracts numbers of its own from the input. ``constant`` has
-            the same output for every input.
+        type: ``constant`` has the same output for every input.
         input_shape: Of one image.
         output_shape: Of one image.
         weights: Shape of the weights; empty if there are none.
@@ -119,7 +118,7 @@ def layers_of(graph: onnx.GraphProto) -> dict[str, Layer]:
     for node in graph.node:
         layer = read_layer(graph, node)
         if layer:
-            layers[node.output[0]] = layer
+            layers[converted(graph, node.output[0])] = layer
     return layers
 
 
@@ -129,10 +128,9 @@ def read_layer(graph: onnx.GraphProto, node: onnx.NodeProto) -> Layer | None:
     value = node.output[0]
     function = activation(graph, value)
     if node.op_type == "Gemm":
-        shape, *biases = [weights[name] for name in node.input[1:]]
+        shape, biases = [weights[name] for name in node.input[1:]]
         outputs, inputs = shape
-        bias_shape = biases[0] if biases else (0,)
-        return Layer("dense", (inputs,), (outputs,), shape, bias_shape, function)
+        return Layer("dense", (inputs,), (outputs,), shape, biases, function)
     if node.op_type in {"Conv", "ConvTranspose"}:
         kind: LayerType = "conv" if node.op_type == "Conv" else "transposed-conv"
         return Layer(
@@ -143,13 +141,19 @@ def read_layer(graph: onnx.GraphProto, node: onnx.NodeProto) -> Layer | None:
             weights[node.input[2]],
             function,
         )
-    if node.op_type == "Sub":
-        shape = weights[node.input[1]]
-        return Layer("offset", shape, shape, (), shape, function)
     if value == "log_variance" and node.op_type == "Add":
         shape = value_shape(graph, value)
         return Layer("constant", (), shape, (), shape, function)
     return None
+
+
+def converted(graph: onnx.GraphProto, value: str) -> str:
+    """Return the name that a value has after a conversion of its type, if any."""
+    for node in graph.node:
+        if node.op_type == "Cast" and value in node.input:
+            value = node.output[0]
+            break
+    return value
 
 
 def value_shape(graph: onnx.GraphProto, name: str) -> Shape:
@@ -162,6 +166,7 @@ def value_shape(graph: onnx.GraphProto, name: str) -> Shape:
 
 def activation(graph: onnx.GraphProto, value: str) -> str:
     """Return the name of the function applied to a value, past any reshaping."""
+    value = converted(graph, value)
     for node in graph.node:
         if value not in node.input:
             continue

@@ -12,7 +12,7 @@ from training.fitting.trainers import make_trainer
 
 TRIED_BATCHES = 4
 TRIED_EPOCHS = 5
-MAX_STEPS = 6_000  # more gained nothing on any set that was measured
+MAX_STEPS = 6_000  # of a large set; a small one is overfitted by then
 
 
 def epochs_within(

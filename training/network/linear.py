@@ -13,12 +13,15 @@ from training.network.mlp import ImageShape
 
 
 class LinearEncoder(nn.Module):
-    """Pixels to the posterior, whose variances are those of every image."""
+    """Pixels to the posterior, whose variances are those of every image.
+
+    The product is computed in float64: in float32, components of small variance would
+    depend on the order of summation by more than 1e-5.
+    """
 
     def __init__(self, pixel_count: int, latent_size: int) -> None:
         super().__init__()
-        self.mean_image = nn.Parameter(torch.zeros(pixel_count))
-        self.mean = nn.Linear(pixel_count, latent_size, bias=False)
+        self.mean = nn.Linear(pixel_count, latent_size, dtype=torch.float64)
         self.log_variances = nn.Parameter(torch.zeros(latent_size))
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
@@ -26,8 +29,7 @@ class LinearEncoder(nn.Module):
 
         pixels: (batch, channels, height, width) in [0, 1].
         """
-        # As a bias of the product the mean image would cost it a digit of precision.
-        mean = self.mean(pixels.flatten(start_dim=1) - self.mean_image)
+        mean = self.mean(pixels.flatten(start_dim=1).double()).float()
         return mean, torch.zeros_like(mean) + self.log_variances
 
 
@@ -74,8 +76,9 @@ class LinearVAE(nn.Module):
         noise_variance: of a pixel, outside the components.
         """
         signal = (variances - noise_variance).sqrt()
-        self.encoder.mean_image.copy_(mean_image)
-        self.encoder.mean.weight.copy_(components * (signal / variances)[:, None])
+        rows = (components * (signal / variances)[:, None]).double()
+        self.encoder.mean.weight.copy_(rows)
+        self.encoder.mean.bias.copy_(-(rows @ mean_image.double()))
         self.encoder.log_variances.copy_(torch.log(noise_variance / variances))
         self.decoder.output.weight.copy_((components * signal[:, None]).t())
         self.decoder.output.bias.copy_(mean_image)

@@ -155,14 +155,14 @@ def test_a_body_that_is_too_large_is_rejected(client: Client) -> None:
 
 def test_an_image_has_its_own_limit(client: Client) -> None:
     """An image that is too large is rejected before it is decoded."""
-    response = client.post("/encode", {"images": ["A" * 2049]})
+    response = client.post("/encode", {"images": ["A" * 2833]})
 
     assert response.status_code == 422
     assert response.json()["errors"] == [
         {
             "pointer": "#/images/0",
-            "detail": "must have at most 2048 bytes of base64 (VAE_MAX_IMAGE_BYTES); "
-            "has 2049",
+            "detail": "must have at most 2832 bytes of base64 (VAE_MAX_IMAGE_BYTES); "
+            "has 2833",
         }
     ]
 

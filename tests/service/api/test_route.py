@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,10 +13,10 @@ from service.api.responses import ANIMATIONS, PNG
 from service.api.route import has_gone
 from service.api.routes import operation_routes
 from service.app import create_app
-from service.model.batching import OFFLOAD_FROM_COST
+from service.model.batching import MAX_BATCH_COST
 from service.observability.request_context import RequestContext
 from service.settings import Settings
-from tests.samples import FIRST, SECOND, FakeAutoencoder
+from tests.samples import DIGIT_COST, FIRST, SECOND, FakeAutoencoder
 from tests.service.conftest import Client, Json
 
 BODY = json.dumps({"images": [FIRST]}).encode()
@@ -169,7 +170,7 @@ def test_a_client_that_has_gone_is_recognized(gone: bool) -> None:  # noqa: FBT0
     [
         ("/reconstruct", {"images": [FIRST]}, JSON, False),
         ("/reconstruct", {"images": [FIRST], "scale": 16}, PNG, False),
-        ("/reconstruct", {**FIVE, "scale": 13}, JSON, False),
+        ("/reconstruct", {**FIVE, "scale": 11}, JSON, False),
         ("/reconstruct", {**FIVE, "scale": 16}, JSON, True),
         ("/reconstruct", {**FIVE, "scale": 16.0}, PNG, True),
         ("/reconstruct", {"images": [FIRST] * 11, "scale": 10}, PNG, True),
@@ -191,6 +192,7 @@ def test_responses_that_take_long_to_write_are_heavy(
     routes = {route.path: route for route in operation_routes(state)}
     body = Body(json.dumps(fields).encode())
     context = RequestContext("test")
-    _, job = routes[path].make_job(body, media_type, state.model, context)
+    model = replace(state.model, image_cost=DIGIT_COST)
+    _, job = routes[path].make_job(body, media_type, model, context)
 
-    assert (job.cost >= OFFLOAD_FROM_COST) is heavy
+    assert (job.cost > MAX_BATCH_COST or not job.is_light()) is heavy

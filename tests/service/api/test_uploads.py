@@ -14,6 +14,7 @@ from tests.samples import (
     INK_PREPROCESSING,
     NO_PREPROCESSING,
     SECOND,
+    SMALL_INK,
     png,
 )
 from tests.service.conftest import Client
@@ -37,19 +38,23 @@ def test_a_body_may_be_an_image(client: Client, name: str) -> None:
         assert response.json() == expected
 
 
-def test_options_may_be_in_the_query(client: Client) -> None:
+def test_options_may_be_in_the_query(ink_client: Client) -> None:
     """Unknown options are ignored. An option in the body takes precedence."""
     image_path = "/encode?explain=true"
-    fitted = client.send(f"{image_path}&x=1", INK_FILE, "image/png").json()["fitted"]
+    fitted = ink_client.send(f"{image_path}&x=1", INK_FILE, "image/png").json()[
+        "fitted"
+    ]
     assert fitted == [INK_PREPROCESSING]
 
-    resized = client.send(f"{image_path}&fit=resize", INK_FILE, "image/png").json()
+    resized = ink_client.send(f"{image_path}&fit=resize", INK_FILE, "image/png").json()
     assert resized["fitted"] == [{**NO_PREPROCESSING, "scaled": [3, 2]}]
 
-    explained = client.post(image_path, {"images": [png(INK)]}).json()
+    explained = ink_client.post(image_path, {"images": [png(INK)]}).json()
     assert explained["fitted"] == [INK_PREPROCESSING]
 
-    not_explained = client.post(image_path, {"images": [FIRST], "explain": False})
+    not_explained = ink_client.post(
+        image_path, {"images": [SMALL_INK], "explain": False}
+    )
     assert "fitted" not in not_explained.json()
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from service.imaging import codec
 from service.imaging.codec import (
     ImageCodec,
     ImageGrid,
@@ -136,3 +137,14 @@ def test_a_grid_is_no_wider_than_its_images() -> None:
     grid = image_grid(np.ones((3, 1, 2, 4), dtype=np.float32), columns=10)
 
     assert contact_sheet(grid).tolist() == [[[[255] * 12] * 2]]
+
+
+def test_many_large_images_are_repeated_in_parts(
+    monkeypatch: pytest.MonkeyPatch, random: np.random.Generator
+) -> None:
+    """The result is the same; other threads run between the parts."""
+    pixels = random.integers(0, 256, (7, 3, 4, 5), dtype=np.uint8)
+    at_once = upscale(pixels, 3)
+    monkeypatch.setattr(codec, "MAX_REPEATED_BYTES", 2 * at_once[0].nbytes)
+
+    assert np.array_equal(upscale(pixels, 3), at_once)

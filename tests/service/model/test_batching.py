@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,10 +14,12 @@ from numpy.typing import NDArray
 
 from service.model.autoencoder import Posterior
 from service.model.batching import (
+    CLASS_BOUNDS,
+    DECODE_COST,
     MAX_BATCH_COST,
     MAX_BATCH_JOBS,
+    MAX_SHORT_COST,
     MIN_CONCURRENCY_TO_BATCH,
-    OFFLOAD_FROM_COST,
     BatchScheduler,
     Job,
     ModelCall,
@@ -29,6 +32,9 @@ from tests.samples import HEIGHT, WIDTH, FakeAutoencoder
 
 Numbers = NDArray[np.float32]
 Compute = Callable[[], Awaitable[object]]
+SMALL = 0.01  # milliseconds
+HEAVY = 1.01 * MAX_BATCH_COST
+LONG = 1.01 * MAX_SHORT_COST
 
 
 @dataclass
@@ -43,19 +49,18 @@ class Timings:
 
 def make_job(
     compute: Compute,
-    images: int = 1,
+    cost: float = SMALL,
     *,
     is_light: bool = True,
     is_cancelled: bool = False,
 ) -> Job:
-    """Return a job of so many images that computes something."""
+    """Return a job of this cost that computes something."""
 
     async def ignoring_inputs(_inputs: object, _model: object) -> object:
         return await compute()
 
     return Job(
-        images=images,
-        cost=images,
+        cost=cost,
         is_light=lambda: is_light,
         prepare=list,
         compute=ignoring_inputs,
@@ -255,16 +260,16 @@ def test_the_time_of_a_joint_call_is_shared_by_the_rows() -> None:
 
 @pytest.fixture
 def scheduler() -> BatchScheduler:
-    """Return a scheduler of 20 pending images, with enough in flight to batch."""
-    scheduler = BatchScheduler(max_pending_images=20, max_pending_pixels=1000)
+    """Return a scheduler of a short queue, with enough in flight to batch."""
+    scheduler = BatchScheduler(max_queue_seconds=0.03)
     scheduler.in_flight = range(MIN_CONCURRENCY_TO_BATCH)
     return scheduler
 
 
 @pytest.fixture
 def large_scheduler() -> BatchScheduler:
-    """Return a scheduler of many pending images, with enough in flight to batch."""
-    scheduler = BatchScheduler(10_000, max_pending_pixels=10_000_000)
+    """Return a scheduler of a long queue, with enough in flight to batch."""
+    scheduler = BatchScheduler(max_queue_seconds=1000)
     scheduler.in_flight = range(MIN_CONCURRENCY_TO_BATCH)
     return scheduler
 
@@ -283,57 +288,59 @@ def running(scheduler: BatchScheduler, job: Job) -> Callable[[], Awaitable[objec
     return lambda: scheduler.run(job, FakeAutoencoder())
 
 
-def test_images_are_admitted_up_to_the_limit(scheduler: BatchScheduler) -> None:
-    """One more is rejected, with the numbers and the setting."""
-    reported: list[int] = []
+def test_jobs_are_admitted_up_to_the_limit(scheduler: BatchScheduler) -> None:
+    """One more is rejected, with the time that it would wait and the setting."""
+    reported: list[float] = []
     scheduler.report_pending = reported.append
 
     async def full() -> object:
         with pytest.raises(
             OverloadedError,
-            match=r"20 images are waiting; 1 more would exceed 20 \(VAE_MAX_PENDING",
-        ):
-            scheduler.check(1)
+            match=r"takes 0.05 s; the limit is 0.03 s \(VAE_MAX_QUEUE_SECONDS",
+        ) as error:
+            scheduler.check(49.85)
+        assert error.value.seconds == pytest.approx(0.05)
         return "full"
 
-    assert gather(running(scheduler, make_job(full, 20))) == ["full"]
-    scheduler.check(1)
-    assert reported == [20, 0]
+    assert gather(running(scheduler, make_job(full, 49.85))) == ["full"]
+    scheduler.check(49.85)
+    assert max(reported) == pytest.approx(0.05)
+    assert reported[-1] == 0
 
 
 def test_one_job_is_always_admitted(scheduler: BatchScheduler) -> None:
     """However large it is: otherwise it could never be answered."""
     done: list[str] = []
-    gather(running(scheduler, make_job(noting(done, "large"), 200)))
+    gather(running(scheduler, make_job(noting(done, "large"), 5000)))
     assert done == ["large"]
 
 
 def test_a_job_that_fails_is_no_longer_pending(scheduler: BatchScheduler) -> None:
-    """Its images make room for others."""
+    """It makes room for others."""
 
     async def fail() -> object:
         raise KeyError
 
     with pytest.raises(KeyError):
         gather(running(scheduler, make_job(fail, 20)))
-    assert scheduler.pending_images == 0
+    assert scheduler.pending_seconds == 0
 
 
-@pytest.mark.parametrize("images", [1, OFFLOAD_FROM_COST])
+@pytest.mark.parametrize("cost", [SMALL, HEAVY])
 def test_a_cancelled_job_is_not_begun(
-    large_scheduler: BatchScheduler, images: int
+    large_scheduler: BatchScheduler, cost: float
 ) -> None:
     """It had to wait, and when its turn came nobody waited for it any more."""
     done: list[str] = []
 
-    def job(name: str, count: int, *, is_cancelled: bool) -> Job:
-        return make_job(noting(done, name), count, is_cancelled=is_cancelled)
+    def job(name: str, cost: float, *, is_cancelled: bool) -> Job:
+        return make_job(noting(done, name), cost, is_cancelled=is_cancelled)
 
-    before = images if images == OFFLOAD_FROM_COST else MAX_BATCH_COST
-    jobs = [
-        job("first", before, is_cancelled=False),
-        job("gone", images, is_cancelled=True),
-        job("last", images, is_cancelled=False),
+    count = MAX_BATCH_JOBS if cost == SMALL else 1
+    jobs = [job("first", cost, is_cancelled=False) for _ in range(count)]
+    jobs += [
+        job("gone", cost, is_cancelled=True),
+        job("last", cost, is_cancelled=False),
     ]
     gather(*(running(large_scheduler, each) for each in jobs))
 
@@ -342,11 +349,15 @@ def test_a_cancelled_job_is_not_begun(
 
 
 @pytest.mark.parametrize(
-    ("images", "in_a_batch"),
-    [(1, MAX_BATCH_JOBS), (MAX_BATCH_COST // 3, 3), (MAX_BATCH_COST // 2 + 1, 1)],
+    ("cost", "in_a_batch"),
+    [
+        (SMALL, MAX_BATCH_JOBS),
+        (MAX_BATCH_COST / 3.1, 3),
+        (MAX_BATCH_COST / 1.9, 1),
+    ],
 )
 def test_the_loop_looks_at_its_sockets_between_batches(
-    large_scheduler: BatchScheduler, images: int, in_a_batch: int
+    large_scheduler: BatchScheduler, cost: float, in_a_batch: int
 ) -> None:
     """Jobs run in order, a batch's cost and number at a time, other tasks between."""
     order: list[str] = []
@@ -356,7 +367,7 @@ def test_the_loop_looks_at_its_sockets_between_batches(
         order.append("probe")
 
     names = [str(number) for number in range(3 * in_a_batch)]
-    jobs = [make_job(noting(order, name), images) for name in names]
+    jobs = [make_job(noting(order, name), cost) for name in names]
     gather(*(running(large_scheduler, job) for job in jobs), look)
 
     assert [name for name in order if name != "probe"] == names
@@ -408,11 +419,11 @@ def test_a_job_waits_for_a_batch_only_where_there_are_others(
 
 @pytest.mark.parametrize("in_flight", [0, MIN_CONCURRENCY_TO_BATCH])
 @pytest.mark.parametrize(
-    ("images", "is_light"), [(OFFLOAD_FROM_COST, True), (1, False)]
+    ("cost", "is_light"), [(HEAVY, True), (LONG, True), (SMALL, False)]
 )
 def test_heavy_jobs_run_one_at_a_time_in_a_thread(
     large_scheduler: BatchScheduler,
-    images: int,
+    cost: float,
     is_light: bool,  # noqa: FBT001 - a case
     in_flight: int,
 ) -> None:
@@ -429,7 +440,7 @@ def test_heavy_jobs_run_one_at_a_time_in_a_thread(
             asyncio.run_coroutine_threadsafe(end.wait(), loop).result(30)
             order.append("heavy")
 
-        job = make_job(compute, images, is_light=is_light)
+        job = make_job(compute, cost, is_light=is_light)
         computing = asyncio.create_task(large_scheduler.run(job, FakeAutoencoder()))
         await started.wait()
         await running(large_scheduler, make_job(noting(order, "light")))()
@@ -440,12 +451,20 @@ def test_heavy_jobs_run_one_at_a_time_in_a_thread(
     assert order == ["light", "heavy"]
 
 
-def test_heavy_jobs_leave_room_for_light_ones(large_scheduler: BatchScheduler) -> None:
-    """A client with many batches does not lock out single images."""
-    large_scheduler.pending_images = 8750
-    large_scheduler.check(1, cost=1)
-    with pytest.raises(OverloadedError, match="1 more would exceed 8750"):
-        large_scheduler.check(1, cost=OFFLOAD_FROM_COST)
+def test_large_jobs_leave_room_for_small_ones(scheduler: BatchScheduler) -> None:
+    """A job is rejected for the work of its own class and of smaller ones only."""
+    small, middle, *_, large = (0.9 * bound for bound in CLASS_BOUNDS)
+    scheduler.admit(make_job(noting([], "large"), large), large)
+    scheduler.check(middle)
+    with pytest.raises(OverloadedError):
+        scheduler.check(large)
+
+    while scheduler.pending_seconds < 0.03 + (large + 1) / 1000:
+        scheduler.admit(make_job(noting([], "middle"), middle), middle)
+    scheduler.check(small)
+    for cost in (middle, large):
+        with pytest.raises(OverloadedError):
+            scheduler.check(cost)
 
 
 def file_job(order: list[str], name: str, pixels: int) -> Job:
@@ -468,19 +487,19 @@ def test_short_jobs_overtake_long_ones(large_scheduler: BatchScheduler) -> None:
             asyncio.run_coroutine_threadsafe(end.wait(), loop).result(30)
 
         blocker = asyncio.create_task(
-            large_scheduler.run(make_job(block, is_light=False), FakeAutoencoder())
+            large_scheduler.run(make_job(block, LONG), FakeAutoencoder())
         )
         await blocking.wait()
         jobs = [
             file_job(order, "long", 9_000_000),
-            file_job(order, "short", 10),
-            file_job(order, "also short", 10),
+            file_job(order, "short", 2_000_000),
+            file_job(order, "also short", 2_000_000),
         ]
         tasks = [
             asyncio.create_task(large_scheduler.run(job, FakeAutoencoder()))
             for job in jobs
         ]
-        while large_scheduler.heavy.waiting < len(jobs):  # noqa: ASYNC110 - no event
+        while large_scheduler.long.waiting < len(jobs):  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.001)
         end.set()
         await asyncio.gather(blocker, *tasks)
@@ -489,16 +508,39 @@ def test_short_jobs_overtake_long_ones(large_scheduler: BatchScheduler) -> None:
     assert order == ["short", "also short", "long"]
 
 
-def test_the_pixels_that_wait_are_bounded(scheduler: BatchScheduler) -> None:
-    """One job is always admitted; the rejection names the numbers."""
+def test_small_jobs_precede_larger_ones_for_a_limited_time(
+    scheduler: BatchScheduler,
+) -> None:
+    """One that came more than a queue's length later does not."""
     order: list[str] = []
-    first, second = (file_job(order, name, 900) for name in "ab")
+
+    async def later(seconds: float) -> None:
+        large = make_job(noting(order, "large"), 0.9 * MAX_BATCH_COST)
+        small = make_job(noting(order, "small"))
+        first = make_job(noting(order, "first"), 0.9 * MAX_BATCH_COST)
+        before = asyncio.create_task(scheduler.run(first, FakeAutoencoder()))
+        waiting = asyncio.create_task(scheduler.run(large, FakeAutoencoder()))
+        await asyncio.sleep(0)
+        time.sleep(seconds)  # noqa: ASYNC251 - the event loop is busy meanwhile
+        await asyncio.gather(before, waiting, scheduler.run(small, FakeAutoencoder()))
+
+    asyncio.run(later(0))
+    assert order == ["small", "first", "large"]
+    order.clear()
+    asyncio.run(later(0.04))
+    assert order == ["first", "large", "small"]
+
+
+def test_the_pixels_that_wait_are_bounded(scheduler: BatchScheduler) -> None:
+    """They are counted before they are decoded; the rejection says the time."""
+    order: list[str] = []
+    first, second = (file_job(order, name, 1_000_000) for name in "ab")
     rejected = threading.Event()
     first.prepare = partial(rejected.wait, 30)
 
     async def run() -> tuple[object, OverloadedError]:
         running = asyncio.create_task(scheduler.run(first, FakeAutoencoder()))
-        while not scheduler.heavy.locked:  # noqa: ASYNC110 - no event
+        while not scheduler.short.is_busy:  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.001)
         with pytest.raises(OverloadedError) as error:
             await scheduler.run(second, FakeAutoencoder())
@@ -507,6 +549,6 @@ def test_the_pixels_that_wait_are_bounded(scheduler: BatchScheduler) -> None:
 
     result, error = asyncio.run(run())
     assert result is None
-    assert "900 pixels are waiting to be decoded; 900 more would" in str(error)
+    assert error.seconds >= 1000 * DECODE_COST
     assert order == ["a"]
-    assert scheduler.pending_images == 0
+    assert scheduler.pending_seconds == 0

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from service.model import onnx_autoencoder
 from service.model.autoencoder import Floats, check_inference
 from service.model.errors import InferenceError, ModelLoadError
 from service.model.onnx_autoencoder import OnnxAutoencoder
+from tests.large_model import write_large_model
 from tests.models import (
     DAMAGES,
     Damage,
@@ -194,3 +196,23 @@ def test_a_model_whose_test_inference_is_not_two_images_is_refused(
 
     with pytest.raises(InferenceError, match="pixels"):
         check_inference(autoencoder)
+
+
+def test_large_batches_are_computed_in_several_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, random: np.random.Generator
+) -> None:
+    """One takes limited time; the results are those of one call, to the bit."""
+    write_large_model(tmp_path)
+    monkeypatch.setattr(onnx_autoencoder, "MAX_CALL_MS", 1_000_000)
+    at_once = OnnxAutoencoder.load(tmp_path)
+    monkeypatch.setattr(onnx_autoencoder, "MAX_CALL_MS", 3 * at_once.cost.decode)
+    in_parts = OnnxAutoencoder.load(tmp_path)
+    images = random.random((8, *at_once.card.image_shape), dtype=np.float32)
+
+    posterior = at_once.encode(images)
+    same = in_parts.encode(images)
+
+    assert np.array_equal(posterior.mean, same.mean)
+    assert np.array_equal(posterior.log_variance, same.log_variance)
+    decoded = at_once.decode(posterior.mean)
+    assert np.array_equal(decoded, in_parts.decode(posterior.mean))

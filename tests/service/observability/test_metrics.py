@@ -86,7 +86,7 @@ def test_the_rows_of_all_processes_are_added_up(metrics: Metrics) -> None:
         'vae_images_total{route="/encode"} 10.0',
         "vae_batch_images_sum 10.0",
         'vae_stage_seconds_total{stage="write"} 1.0',
-        "vae_pending_images 6.0",
+        "vae_queue_seconds 6.0",
         "vae_worker_restarts_total 1.0",
         "vae_workers 2.0",
     } <= lines(metrics)
@@ -101,5 +101,5 @@ def test_a_new_worker_keeps_the_counters_of_its_row_and_resets_gauges(
     metrics.gauges[PENDING] = 3
     metrics.write_to(1)
 
-    expected = {'vae_images_total{route="/encode"} 5.0', "vae_pending_images 0.0"}
+    expected = {'vae_images_total{route="/encode"} 5.0', "vae_queue_seconds 0.0"}
     assert expected <= lines(metrics)

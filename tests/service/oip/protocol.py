@@ -39,6 +39,16 @@ def latent(**changes: object) -> Json:
     return {"inputs": [tensor | changes]}
 
 
+def latents(batch: int) -> Json:
+    """Return a request for the decoder."""
+    return latent(shape=[batch, 6], data=LATENT * batch)
+
+
+def binary_latents(batch: int) -> Json:
+    """Return a request for the decoder, whose response is binary."""
+    return latents(batch) | {"parameters": {"binary_data_output": True}}
+
+
 def binary_pixels(values: Floats, size: float | None = None) -> tuple[Json, bytes]:
     """Return a request for the encoder with a binary tensor, and the tensor's bytes.
 

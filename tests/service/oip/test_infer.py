@@ -1,6 +1,8 @@
 """Inference with the fake model, whose mean is the pixels."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,11 +10,11 @@ import pytest
 from service.api.body import JSON, Body
 from service.api.state import AppState
 from service.app import create_app
-from service.model.batching import OFFLOAD_FROM_COST
+from service.model.batching import MAX_BATCH_COST
 from service.observability.request_context import RequestContext
 from service.oip.infer import infer_routes
 from service.settings import Settings
-from tests.samples import FIRST, FakeAutoencoder
+from tests.samples import DIGIT_COST, FIRST, FakeAutoencoder, full_queue
 from tests.service.conftest import Client, Json
 from tests.service.oip.protocol import (
     BLACK,
@@ -21,12 +23,14 @@ from tests.service.oip.protocol import (
     LATENT,
     LENGTH_HEADER,
     VERSION,
+    binary_latents,
     binary_pixels,
     check_invalid,
     check_problem,
     infer,
     infer_bytes,
     latent,
+    latents,
     pixels,
     tensors_of,
 )
@@ -192,10 +196,9 @@ def test_integers_may_have_a_zero_fraction(client: Client, state: AppState) -> N
     body, content = binary_pixels(BLACK, 24.0)
     assert infer_bytes(client, body, content).status_code == 200
 
-    state.scheduler.pending_images += 2047
-    response = client.post(f"{ENCODER}/infer", pixels(2, shape=shape))
-    state.scheduler.pending_images -= 2047
-    check_problem(response, 503, "overloaded", "2 more would exceed 2048")
+    counted = state.metrics.route_counts(f"{ENCODER}/infer").images
+    infer(client, ENCODER, pixels(2, shape=shape))
+    assert state.metrics.route_counts(f"{ENCODER}/infer").images == counted + 2
 
 
 def test_all_items_are_computed_in_one_call(
@@ -366,16 +369,15 @@ def test_a_body_that_is_too_large_is_rejected(client: Client) -> None:
 
 
 def test_items_are_admitted_like_images(client: Client, state: AppState) -> None:
-    """They count as pending images, and are rejected above the limit."""
-    state.scheduler.pending_images += 2040
-    infer(client, ENCODER, pixels(8))
-    response = client.post(f"{ENCODER}/infer", pixels(9))
-    state.scheduler.pending_images -= 2040
+    """They are rejected if they would wait too long."""
+    with full_queue(state.scheduler):
+        response = client.post(f"{ENCODER}/infer", pixels(9))
 
-    detail = "2040 images are waiting; 9 more would exceed 2048"
+    detail = "the work before this request takes 1 s; the limit is 1 s"
     check_problem(response, 503, "overloaded", detail)
-    assert response.headers["retry-after"] == "1"
-    assert state.scheduler.pending_images == 0
+    assert response.headers["retry-after"] == "2"
+    assert state.scheduler.pending_seconds == 0
+    infer(client, ENCODER, pixels(9))
 
 
 def test_a_failed_inference_is_a_503(
@@ -410,20 +412,43 @@ def test_items_and_times_are_counted_by_route(
     assert "anything" not in metrics
 
 
-@pytest.mark.parametrize(("batch", "heavy"), [(16, False), (17, True)])
-def test_more_than_16_tensors_are_heavy(
+def test_a_response_of_many_numbers_is_binary(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As JSON it is rejected: all threads would wait until it is written."""
+    monkeypatch.setattr("service.oip.infer.MAX_JSON_NUMBERS", 6 * 7)
+    infer(client, DECODER, latents(7))
+    response = client.post(f"{DECODER}/infer", latents(8))
+    check_invalid(response, "48 numbers as JSON; the limit is 42")
+    binary = client.post(f"{DECODER}/infer", binary_latents(8))
+    assert tensors_of(binary)["pixels"].shape == (8, 1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "batch", "heavy"),
+    [
+        (ENCODER, pixels, 256, False),
+        (DECODER, latents, 24, False),
+        (DECODER, latents, 25, True),
+        (DECODER, binary_latents, 256, False),
+    ],
+)
+def test_many_numbers_as_json_are_heavy(
     settings: Settings,
     autoencoder: FakeAutoencoder,
+    path: str,
+    body: Callable[[int], Json],
     batch: int,
     heavy: bool,  # noqa: FBT001 - a case
 ) -> None:
-    """An item costs more than an image: its numbers take longer to read."""
+    """Pixels take longer to write as JSON than as bytes, and longer than latents."""
     settings = settings.model_copy(update={"max_items": 256})
     state = create_app(settings, autoencoder).state
-    encoder = infer_routes(state)[0]
-    body = Body(json.dumps(pixels(batch)).encode())
+    routes = {route.path: route for route in infer_routes(state)}
+    content = Body(json.dumps(body(batch)).encode())
     context = RequestContext("test")
-    _, job = encoder.make_job(body, JSON, state.model, context)
+    model = replace(state.model, image_cost=DIGIT_COST)
+    request, job = routes[f"{path}/infer"].make_job(content, JSON, model, context)
 
-    assert job.images == batch
-    assert (job.cost >= OFFLOAD_FROM_COST) is heavy
+    assert request.image_count == context.images == batch
+    assert (job.cost > MAX_BATCH_COST) is heavy

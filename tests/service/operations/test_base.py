@@ -18,6 +18,8 @@ from tests.samples import (
     INK_PREPROCESSING,
     NO_PREPROCESSING,
     SECOND,
+    SMALL_INK,
+    full_queue,
     pixels_of,
     png,
 )
@@ -32,22 +34,24 @@ ENDS = {"start": POINT, "end": POINT}
 
 
 @pytest.mark.parametrize("path", ["/encode", "/reconstruct"])
-def test_the_preprocessing_is_described_if_requested(client: Client, path: str) -> None:
+def test_the_preprocessing_is_described_if_requested(
+    ink_client: Client, path: str
+) -> None:
     """Descriptions are in the images' order; by default there are none."""
-    images = [FIRST, LARGE]
-    default = client.operate(path, images=images)
-    explicit = client.operate(path, images=images, fit="auto", explain=False)
-    explained = client.operate(path, images=images, explain=True)
+    images = [SMALL_INK, LARGE]
+    default = ink_client.operate(path, images=images)
+    explicit = ink_client.operate(path, images=images, fit="auto", explain=False)
+    explained = ink_client.operate(path, images=images, explain=True)
 
     assert explained == {**default, "fitted": [NO_PREPROCESSING, INK_PREPROCESSING]}
     assert explicit == default
 
 
-def test_fit_selects_the_preprocessing(client: Client) -> None:
+def test_fit_selects_the_preprocessing(ink_client: Client) -> None:
     """The ink is cropped and inverted by auto, and neither by resize."""
     path = "/reconstruct"
-    (auto,) = client.operate(path, images=[LARGE], fit="auto")["images"]
-    (resized,) = client.operate(path, images=[LARGE], fit="resize")["images"]
+    (auto,) = ink_client.operate(path, images=[LARGE], fit="auto")["images"]
+    (resized,) = ink_client.operate(path, images=[LARGE], fit="resize")["images"]
 
     assert pixels_of(auto).tolist() == [[0, 0, 0], [0, 255, 255]]
     assert pixels_of(resized).min() > 0
@@ -192,9 +196,8 @@ def test_the_images_of_rejected_requests_are_not_counted(
     schema = client.get("/openapi.json").json()
     example = next(iter(body_of(schema, path)["examples"].values()))
     state = client.app.state
-    state.scheduler.pending_images += 2048
-    rejected = client.post(path, example["value"])
-    state.scheduler.pending_images -= 2048
+    with full_queue(state.scheduler):
+        rejected = client.post(path, example["value"])
     invalid = client.post(path, {"no": "field"})
 
     assert rejected.status_code == 503

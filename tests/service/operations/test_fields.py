@@ -52,7 +52,6 @@ INVALID: list[tuple[str, object, str, str]] = [
     ),
     ("/reconstruct", {"images": [FIRST, FIRST, "%"]}, "#/images/2", "not base64"),
     ("/reconstruct", {"images": [FIRST, ""]}, "#/images/1", "not a PNG"),
-    ("/reconstruct", {"images": [OTHER_SIZE]}, "#/images/0", "a blank image"),
     (
         "/reconstruct",
         {"images": [OTHER_SIZE], "fit": "none"},
@@ -521,6 +520,16 @@ def test_an_invalid_field_is_named_with_its_location(
     assert error["pointer"] == pointer
     assert error["detail"].startswith(detail)
     assert error["detail"] in problem["detail"]
+
+
+def test_a_blank_image_is_named_with_its_location(ink_client: Client) -> None:
+    """It is rejected where ink is fitted, also in the model's size."""
+    for blank in (OTHER_SIZE, FIRST):
+        problem = ink_client.invalid("/reconstruct", json={"images": [blank]})
+
+        (error,) = problem["errors"]
+        assert error["pointer"] == "#/images/0"
+        assert error["detail"].startswith("a blank image")
 
 
 @pytest.mark.parametrize("number", [b"1e999", b"-1e999", b"1" + b"0" * 400])

@@ -8,7 +8,15 @@ from service.operations.arithmetic import ArithmeticRequest
 from service.operations.base import Request
 from service.operations.interpolate import InterpolateRequest
 from service.operations.traverse import TraverseRequest
-from tests.samples import FIRST, INK, INK_PREPROCESSING, NO_PREPROCESSING, SECOND, png
+from tests.samples import (
+    FIRST,
+    INK,
+    INK_PREPROCESSING,
+    NO_PREPROCESSING,
+    SECOND,
+    SMALL_INK,
+    png,
+)
 from tests.service.conftest import Client, Json
 from tests.service.operations.conftest import LIMITS, SHAPE
 
@@ -49,24 +57,24 @@ def test_points_of_all_forms_are_resolved_in_order(client: Client) -> None:
     ],
 )
 def test_an_image_of_another_size_is_preprocessed(
-    client: Client, path: str, request_type: type[Request], body: Json
+    ink_client: Client, path: str, request_type: type[Request], body: Json
 ) -> None:
     """The response says so if requested. Such images are decoded in a thread."""
-    (fitted,) = client.operate(path, **body, explain=True)["fitted"]
+    (fitted,) = ink_client.operate(path, **body, explain=True)["fitted"]
     request = request_type.model_validate(body, context=LIMITS)
 
     assert fitted["inverted"]
     assert not CODEC.are_plain(request.image_contents())
-    assert "fitted" not in client.operate(path, **body)
+    assert "fitted" not in ink_client.operate(path, **body)
 
 
-def test_only_images_have_a_preprocessing(client: Client) -> None:
+def test_only_images_have_a_preprocessing(ink_client: Client) -> None:
     """An end that is a latent has no entry."""
     latent = {"latent": [0] * 6}
-    first, large = {"image": FIRST}, {"image": LARGE}
+    first, large = {"image": SMALL_INK}, {"image": LARGE}
     path = "/interpolate"
-    one = client.operate(path, start=latent, end=large, explain=True)["fitted"]
-    two = client.operate(path, start=first, end=large, explain=True)["fitted"]
+    one = ink_client.operate(path, start=latent, end=large, explain=True)["fitted"]
+    two = ink_client.operate(path, start=first, end=large, explain=True)["fitted"]
 
     assert one == [INK_PREPROCESSING]
     assert two == [NO_PREPROCESSING, INK_PREPROCESSING]

@@ -1,0 +1,89 @@
+"""Arrays of a page, and sliding operations on them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Grey = NDArray[np.uint8]  # (height, width)
+Levels = NDArray[np.float32]  # (height, width), grey levels or their differences
+Mask = NDArray[np.bool]  # (height, width)
+Box = tuple[int, int, int, int]  # left, top, right and bottom edge
+
+
+def dilate(mask: Mask, radius: int) -> Mask:
+    """Return a mask grown by ``radius`` pixels in each direction, diagonals too."""
+    if radius == 0:
+        return mask
+    return spread(spread(mask, radius).T, radius).T
+
+
+def spread(mask: Mask, radius: int) -> Mask:
+    """Return a mask grown by ``radius`` pixels to the left and to the right."""
+    height, width = mask.shape
+    sums = np.zeros((height, width + 1), np.int32)
+    np.cumsum(mask, axis=1, out=sums[:, 1:])
+    positions = np.arange(width)
+    first = np.maximum(positions - radius, 0)
+    last = np.minimum(positions + radius + 1, width)
+    grown: Mask = sums[:, last] > sums[:, first]
+    return grown
+
+
+def box_mean(levels: Levels, radius: int) -> Levels:
+    """Return the mean of the square of ``2 * radius + 1`` pixels around each pixel.
+
+    The edges are repeated outwards.
+    """
+    if radius == 0:
+        return levels
+    return row_mean(row_mean(levels, radius).T, radius).T
+
+
+def row_mean(levels: Levels, radius: int) -> Levels:
+    """Return the mean of each pixel's neighbours in its row."""
+    padding = ((0, 0), (radius, radius))
+    padded = np.pad(levels, padding, mode="edge")
+    count = 2 * radius + 1
+    width = levels.shape[1]
+    total = padded[:, :width].copy()
+    for offset in range(1, count):
+        total += padded[:, offset : offset + width]
+    total /= count
+    return total
+
+
+def running_maximum(levels: Levels, radius: int) -> Levels:
+    """Return the maximum of the square around each pixel, cut at the edges."""
+    return row_maximum(row_maximum(levels, radius).T, radius).T
+
+
+def row_maximum(levels: Levels, radius: int) -> Levels:
+    """Return the maximum of each pixel's neighbours in its row."""
+    result = levels.copy()
+    reach = min(radius, levels.shape[1] - 1)
+    for offset in range(1, reach + 1):
+        np.maximum(result[:, offset:], levels[:, :-offset], out=result[:, offset:])
+        np.maximum(result[:, :-offset], levels[:, offset:], out=result[:, :-offset])
+    return result
+
+
+def closing(levels: Levels, radius: int) -> Levels:
+    """Return levels without dark structures narrower than ``2 * radius + 1``.
+
+    Serra, Image Analysis and Mathematical Morphology, 1982.
+    """
+    return -running_maximum(-running_maximum(levels, radius), radius)
+
+
+def box_of(mask: Mask) -> Box:
+    """Return the box around a mask that is not empty."""
+    left, right = true_range(np.any(mask, axis=0))
+    top, bottom = true_range(np.any(mask, axis=1))
+    return left, top, right, bottom
+
+
+def true_range(values: NDArray[np.bool]) -> tuple[int, int]:
+    """Return the first index of a true value, and the index after the last."""
+    indices = np.flatnonzero(values)
+    first = int(indices[0])
+    last = int(indices[-1])
+    return first, last + 1
