@@ -129,7 +129,15 @@ def image_table(quality: Measures) -> str:
     if "linear" in quality:
         linear = image_rows(quality["linear"]["image_sets"], real_distance)
         rows.extend([f"linear: {name}", *cells] for name, *cells in linear[2:])
-    return table(IMAGE_COLUMNS, rows)
+    return without_empty_columns(IMAGE_COLUMNS, rows)
+
+
+def without_empty_columns(columns: list[str], rows: list[list[str]]) -> str:
+    """Return a table without the columns that have no value, such as those of classes."""
+    cells = zip(*rows, strict=True)
+    filled = [number for number, values in enumerate(cells) if any(values)]
+    kept = [[row[number] for number in filled] for row in rows]
+    return table([columns[number] for number in filled], kept)
 
 
 def image_rows(images: dict[str, Measures], real_distance: float) -> list[list[str]]:
