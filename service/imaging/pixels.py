@@ -6,8 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.imaging.errors import ImageError
-
 BLACK = 0
 WHITE = 255
 MODES = {1: "L", 3: "RGB"}  # Pillow's, by the number of channels
@@ -57,7 +55,7 @@ def pixels_from_image(image: Image.Image, channels: int) -> Pixels:
 def convert(image: Image.Image, channels: int, background: Color) -> Image.Image:
     """Return an image of any mode as grey or RGB, by the number of channels.
 
-    Transparent parts show the background. Raises ImageError as ``flatten`` does.
+    Transparent parts show the background.
     """
     opaque = flatten(image, *background)
     return opaque.convert(MODES[channels])
@@ -67,12 +65,10 @@ def flatten(image: Image.Image, *background: int) -> Image.Image:
     """Return an image of any mode with 8 bits a channel and no transparency.
 
     Transparent parts show ``background``: one grey level, or red, green and blue; by
-    default black. Raises ImageError for an image with palette indices and no palette.
+    default black.
     """
     if image.mode.startswith("I"):
         return reduce_depth(image)
-    if image.mode == "P" and image.palette is None:
-        raise ImageError("a palette image without its palette")
     if image.has_transparency_data:
         levels = background or (BLACK,)
         red, green, blue = levels * (3 // len(levels))

@@ -67,6 +67,8 @@ def read_image(
             if reduced and min(size) >= 2 * min(REDUCED_SIZE):
                 image.draft("L", REDUCED_SIZE)
             image.load()
+            if image.mode == "P" and image.palette is None:
+                raise ImageError("a palette image without its palette")
             upright, oriented = orient(image, file_format.exif(content))
             if upright.size != image.size:
                 size = size[::-1]

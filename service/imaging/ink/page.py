@@ -16,7 +16,6 @@ def grey_page(image: Image.Image) -> Grey:
     """Return an image's grey levels, averaged to at most MAX_SIDE x MAX_SIDE pixels.
 
     A transparent image is laid over black or white, whichever shows its ink better.
-    Raises ImageError as ``flatten`` does.
     """
     small = shrink(image)
     grey = grey_levels(small, BLACK)

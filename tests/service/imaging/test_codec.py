@@ -225,6 +225,7 @@ def test_a_data_uri_is_decoded(prefix: str) -> None:
         (raw_png(3, 2, 8, 9, b"\x00" * 8), "damaged or truncated"),
         (raw_png(3, 2, 8, 0, b"\x09" * 8), "damaged or truncated"),
         (raw_png(3, 2, 8, 3, b"\x00" * 8), "without its palette"),
+        (raw_png(900, 1, 8, 3, b"\x00" * 901), "without its palette"),
         (png(GREY)[:64], "damaged or truncated"),
         (with_second_header(2, 3), "damaged or truncated"),
         (with_second_header(12_000, 12_000), "damaged or truncated"),
