@@ -161,7 +161,7 @@ class FolderReader:
         name = self.folder.resolve().name
         return DataSet(
             name=name,
-            title=name,
+            title=self.options.title or name,
             source=f"folder {name}",
             format=plan.format,
             class_names=class_names,
@@ -169,6 +169,7 @@ class FolderReader:
             calibration=parts["calibration"],
             test=parts["test"],
             normal=self.layout.normal,
+            licence=self.options.licence,
             sha256={LIST_OF_FILES: list_hash(self.facts)},
             skipped=tuple(printable(name) for name in self.broken),
         )

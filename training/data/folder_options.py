@@ -69,6 +69,13 @@ class FolderOptions:
             show_default='"good" in MVTec\'s layout',
         ),
     ] = None
+    title: Annotated[
+        str | None,
+        folder_flag(help="Title of the model.", show_default="the folder's name"),
+    ] = None
+    licence: Annotated[
+        str | None, folder_flag(help="Licence of the pictures, for the model card.")
+    ] = None
     skip_broken: Annotated[
         bool,
         folder_flag(

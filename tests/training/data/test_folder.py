@@ -234,3 +234,14 @@ def test_the_hash_is_that_of_the_list_of_files(tmp_path: Path) -> None:
 
     assert Counter(hashes).most_common(1) == [(hashes[0], 2)]
     assert hashes[0] == hashes[1]
+
+
+def test_title_and_licence_are_the_users(tmp_path: Path) -> None:
+    """The title is the folder's name, and the licence unknown, unless they are given."""
+    root = write_tree(tmp_path / "garments", pngs("", 20))
+
+    plain = read(root).data
+    named = read(root, title="Garments", licence="MIT").data
+
+    assert (plain.title, plain.licence) == ("garments", None)
+    assert (named.title, named.licence) == ("Garments", "MIT")
