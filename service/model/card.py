@@ -48,7 +48,7 @@ class ImageFit(Part):
     """
 
     method: FitMethod = Field(
-        description="ink: as MNIST's digits, ink is separated from paper, cropped, "
+        description="ink: as in MNIST, ink is separated from paper, cropped, "
         "scaled and centered by mass; stretch: scaled to the size; pad: scaled to fit "
         "inside; crop: the central part of the model's aspect ratio, scaled."
     )
