@@ -213,8 +213,10 @@ def needs_fit(pixels: Pixels) -> bool:
     """
     levels = pixels.tobytes()
     width = pixels.shape[2]
-    corners = (levels[0], levels[width - 1], levels[-width], levels[-1])
-    return max(corners) > MAX_CORNER or not levels.translate(None, FAINT)
+    upper = max(levels[0], levels[width - 1])
+    lower = max(levels[-width], levels[-1])
+    is_bright = max(upper, lower) > MAX_CORNER
+    return is_bright or not levels.translate(None, FAINT)
 
 
 def too_many_pixels(pixels: int, limit: int) -> ImageError:

@@ -31,7 +31,7 @@ class ImageShape:
 
     @property
     def is_grey(self) -> bool:
-        """Whether images have one channel."""
+        """Return whether images have one channel."""
         return self.channels == 1
 
 

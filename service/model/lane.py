@@ -21,7 +21,7 @@ class Lane:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a job holds the lane."""
+        """Return whether a job holds the lane."""
         return self._lock.locked
 
     @property

@@ -1,5 +1,7 @@
 """Arrays of a page, and sliding operations on them."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,8 +63,10 @@ def row_maximum(levels: Levels, radius: int) -> Levels:
     result = levels.copy()
     reach = min(radius, levels.shape[1] - 1)
     for offset in range(1, reach + 1):
-        np.maximum(result[:, offset:], levels[:, :-offset], out=result[:, offset:])
-        np.maximum(result[:, :-offset], levels[:, offset:], out=result[:, :-offset])
+        after = result[:, offset:]
+        before = result[:, :-offset]
+        np.maximum(after, levels[:, :-offset], out=after)
+        np.maximum(before, levels[:, offset:], out=before)
     return result
 
 
@@ -72,6 +76,13 @@ def closing(levels: Levels, radius: int) -> Levels:
     Serra, Image Analysis and Mathematical Morphology, 1982.
     """
     return -running_maximum(-running_maximum(levels, radius), radius)
+
+
+def border_of(page: NDArray[Any]) -> NDArray[Any]:
+    """Return the pixels of a page's four edges, in one row."""
+    rows = (page[0], page[-1])
+    columns = (page[:, 0], page[:, -1])
+    return np.concatenate(rows + columns)
 
 
 def box_of(mask: Mask) -> Box:

@@ -6,7 +6,16 @@ from typing import Literal
 import numpy as np
 
 from service.imaging.errors import ImageError
-from service.imaging.ink.arrays import Box, Grey, Levels, Mask, box_mean, box_of, dilate
+from service.imaging.ink.arrays import (
+    Box,
+    Grey,
+    Levels,
+    Mask,
+    border_of,
+    box_mean,
+    box_of,
+    dilate,
+)
 from service.imaging.ink.lines import Lines, find_lines
 from service.imaging.ink.paper import Paper, find_paper, noise_deviation
 from service.imaging.ink.selection import Drawing, choose_drawing
@@ -115,18 +124,21 @@ def weigh(ink: Ink, candidates: list[Ink], page: Levels) -> float:
 
 def doubts(page: Levels, *, light_paper: bool) -> int:
     """Return how many of border and page have a median level that is not paper's."""
-    border = np.concatenate((page[0], page[-1], page[:, 0], page[:, -1]))
-    middle = (float(page.min()) + float(page.max())) / 2
-    return sum(
-        (float(np.median(part)) > middle) != light_paper for part in (border, page)
-    )
+    darkest = float(page.min())
+    lightest = float(page.max())
+    middle = (darkest + lightest) / 2
+    medians = [float(np.median(part)) for part in (border_of(page), page)]
+    return sum((median > middle) != light_paper for median in medians)
 
 
 def is_drawing_on(ink: Ink, box: Box) -> bool:
     """Return whether ink is a drawing within a box, which is then that of a sheet."""
     left, top, right, bottom = ink.box
-    inside = box[0] < left and box[1] < top and right < box[2] and bottom < box[3]
-    is_tall = bottom - top > ON_SHEET * (box[3] - box[1])
+    sheet_left, sheet_top, sheet_right, sheet_bottom = box
+    within_columns = sheet_left < left and right < sheet_right
+    within_rows = sheet_top < top and bottom < sheet_bottom
+    inside = within_columns and within_rows
+    is_tall = bottom - top > ON_SHEET * (sheet_bottom - sheet_top)
     return inside and is_tall and ink.confidence > MIN_ON_SHEET
 
 

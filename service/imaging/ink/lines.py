@@ -92,8 +92,9 @@ def best_slope(rows: Integers, columns: Integers, shape: tuple[int, int]) -> flo
 
 def sheared(rows: Integers, columns: Integers, slope: float, width: int) -> Integers:
     """Return the rows of pixels after lines of that slope are made horizontal."""
-    shifts = np.rint((np.arange(width) - width / 2) * slope).astype(np.int64)
-    levels: Integers = rows - shifts[columns]
+    distances = np.arange(width) - width / 2  # from the middle
+    shifts = np.rint(distances * slope)
+    levels: Integers = rows - shifts.astype(np.int64)[columns]
     return levels
 
 
@@ -113,16 +114,19 @@ def line_levels(levels: Integers, columns: Integers, width: int) -> Mask:
 
 def group_levels(is_line: Mask, max_thickness: float) -> tuple[Mask, int]:
     """Return the rows of thin lines with their soft edges, and the largest thickness."""
-    padded = np.concatenate(([0], is_line.astype(np.int8), [0]))
+    padded = np.pad(is_line.astype(np.int8), 1)
     changes = np.diff(padded)
     starts = np.flatnonzero(changes == 1)
     ends = np.flatnonzero(changes == -1)
     groups = np.zeros_like(is_line)
     thickness = 0
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        if end - start <= max(1, max_thickness):
-            groups[max(0, start - 1) : end + 1] = True
-            thickness = max(thickness, end - start)
+    groups_of_lines = zip(starts.tolist(), ends.tolist(), strict=True)
+    for start, end in groups_of_lines:
+        rows = end - start
+        if rows <= max(1, max_thickness):
+            first = max(0, start - 1)
+            groups[first : end + 1] = True
+            thickness = max(thickness, rows)
     return groups, thickness
 
 

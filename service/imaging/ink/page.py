@@ -5,7 +5,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from service.imaging.ink.arrays import Grey
+from service.imaging.ink.arrays import Grey, border_of
 from service.imaging.pixels import BLACK, WHITE, flatten
 
 MAX_SIDE = 400  # pixels of the longer side; more take more than 25 ms
@@ -54,10 +54,12 @@ def grey_levels(image: Image.Image, background: int) -> Grey:
 def contrast(grey: Grey) -> int:
     """Return the largest difference of a pixel's level to the paper's."""
     paper = border_level(grey)
-    return max(paper - int(grey.min()), int(grey.max()) - paper)
+    darkest = int(grey.min())
+    lightest = int(grey.max())
+    return max(paper - darkest, lightest - paper)
 
 
 def border_level(grey: Grey) -> int:
     """Return the median grey level of the border."""
-    border = np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))
+    border = border_of(grey)
     return int(np.median(border))

@@ -65,7 +65,8 @@ def connect_runs(starts: Integers, ends: Integers, stride: int) -> Integers:
     last = np.searchsorted(starts, ends + stride, side="right")
     counts = last - first
     upper = np.repeat(np.arange(len(starts)), counts)
-    offsets = np.arange(len(upper)) - np.repeat(np.cumsum(counts) - counts, counts)
+    first_of_run = np.cumsum(counts) - counts
+    offsets = np.arange(len(upper)) - np.repeat(first_of_run, counts)
     lower = np.repeat(first, counts) + offsets
     parents = np.arange(len(starts))
     while True:

@@ -78,9 +78,11 @@ def gather(regions: Regions, main: int, parts: Flags) -> Flags:
     chosen = np.zeros(len(regions), bool)
     chosen[main] = True
     while True:
-        box = regions.boxes[chosen]
-        across = np.maximum(left - box[:, 2].max(), box[:, 0].min() - right)
-        down = np.maximum(top - box[:, 3].max(), box[:, 1].min() - bottom)
+        boxes = regions.boxes[chosen]
+        first_column, first_row, _, _ = boxes.min(axis=0)
+        _, _, last_column, last_row = boxes.max(axis=0)
+        across = np.maximum(left - last_column, first_column - right)
+        down = np.maximum(top - last_row, first_row - bottom)
         near = np.maximum(across, down) <= reach
         grown = chosen | (parts & near)
         if np.array_equal(grown, chosen):
