@@ -202,7 +202,7 @@ def test_a_line_of_another_protocol_is_rejected_by_the_byte(server: Server) -> N
     with_connection(server.port, talk)
 
 
-@pytest.mark.parametrize("megabytes", [2, 5, 20])
+@pytest.mark.parametrize("megabytes", [12, 15, 20])
 def test_a_client_that_sends_all_first_reads_the_rejection(
     server: Server, megabytes: int
 ) -> None:
