@@ -253,11 +253,13 @@ class BatchScheduler:
         """Cost of all pending jobs, in seconds of one core."""
         return self._all_pending / MICROSECONDS
 
-    def check(self, cost: float = 0.0) -> int:
-        """Return the class of a job of this cost.
+    def check(self, cost: float = 0.0) -> None:
+        """Check that a job of this cost need not wait for long.
 
         Raises OverloadedError if it would wait for longer than ``max_queue_seconds``.
         """
+        if not self._all_pending:
+            return
         size = bisect_left(CLASS_BOUNDS, cost)
         seconds = sum(self._pending[: size + 1]) / MICROSECONDS
         if seconds > self._max_queue_seconds:
@@ -266,15 +268,16 @@ class BatchScheduler:
                 f"{self._max_queue_seconds:g} s (VAE_MAX_QUEUE_SECONDS)",
                 seconds,
             )
-        return size
 
     def admit(self, job: Job, cost: float) -> None:
         """Count a job of this cost as pending; if it is already, change its cost.
 
         Raises OverloadedError; the job then is not pending.
         """
-        self.release(job)
-        job.size = self.check(cost)
+        if job.pending:
+            self.release(job)
+        self.check(cost)
+        job.size = bisect_left(CLASS_BOUNDS, cost)
         job.pending = int(1000 * (REQUEST_COST + cost))
         self._add_pending(job.size, job.pending)
 
@@ -294,23 +297,25 @@ class BatchScheduler:
 
         Raises OverloadedError before anything is computed, and what the job raises.
         """
+        self.check(job.cost)
+        model = RequestAutoencoder(backend, job.timings)
+        steps = job.run(model)
+        is_busy = self._queue or len(self.in_flight) >= MIN_CONCURRENCY_TO_BATCH
+        is_queued = is_busy and job.cost <= MAX_BATCH_COST
+        if not is_queued:
+            # Computed at once, before any other job is admitted: it is never pending.
+            outcome = advance(steps)
+            if not isinstance(outcome, Offload):
+                return outcome
         self.admit(job, job.cost)
         try:
-            model = RequestAutoencoder(backend, job.timings)
-            steps = job.run(model)
-            is_busy = self._queue or len(self.in_flight) >= MIN_CONCURRENCY_TO_BATCH
-            if is_busy and job.cost <= MAX_BATCH_COST:
+            if is_queued:
                 outcome = await self._enqueue(job, model, steps)
-            else:
-                outcome = advance(steps)
             if isinstance(outcome, Offload):
                 return await self._offload(job, model, steps)
             return outcome
-        finally:  # in place: a call costs as much as these lines
-            self._pending[job.size] -= job.pending
-            self._all_pending -= job.pending
-            self.is_full = self._pending[0] > self._max_pending
-            self.report_pending(self._all_pending / MICROSECONDS)
+        finally:
+            self.release(job)
 
     async def _offload(self, job: Job, model: RequestAutoencoder, steps: Steps) -> Any:  # noqa: ANN401 - a job's result
         """Run a job in one of the threads."""

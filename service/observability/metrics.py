@@ -172,13 +172,15 @@ class Metrics:
         if context.problem:
             self.add("problem", context.problem)
         if context.images and context.status == SUCCESS:
-            self._row[self._cell["images", route]] += context.images
-            self._row[self._cell["cost",]] += context.cost / MILLISECONDS
+            row = self._row
+            row[self._cell["images", route]] += context.images
             self._observe(("batch",), BATCHES, context.images)
-            stages = (context.queue, context.read, context.infer, context.write)
-            start = self._cell["stage", STAGES[0]]
-            for cell, stage in enumerate(stages, start):
-                self._row[cell] += stage
+            row[self._cell["cost",]] += context.cost / MILLISECONDS
+            cell = self._cell["stage", STAGES[0]]
+            row[cell] += context.queue
+            row[cell + 1] += context.read
+            row[cell + 2] += context.infer
+            row[cell + 3] += context.write
         return route
 
     def _observe(self, key: Key, bounds: Sequence[float], value: float) -> None:

@@ -33,6 +33,7 @@ from service.operations.fields import (
 from service.operations.limits import field_error, limits_of
 
 MAX_FIELDS = 100  # of an object, known or not
+FREE_SCALE = 2  # images enlarged so much are written as fast as others
 Location = tuple[int | str, ...]  # of a value in a request's body
 
 
@@ -134,6 +135,8 @@ Operation = Callable[[Any, list[DecodedImage], Autoencoder], Awaitable[Response]
 
 def pixel_batch(images: list[DecodedImage]) -> Pixels:
     """Stack decoded images: uint8 (batch, channels, height, width)."""
+    if len(images) == 1:  # a view takes a quarter of the time of a copy
+        return images[0].pixels[np.newaxis]
     return np.stack([image.pixels for image in images])
 
 
@@ -253,10 +256,11 @@ class ImageOutputRequest(Request):
 
     def cost(self, image: ImageCost) -> float:
         """Return the processor time of the request, in milliseconds of one core."""
-        # An upper bound: a number of enlarged pixels takes at most a quarter of the time.
-        enlargement = max(1, self.scale**2 / 4)
-        output = image.decode + image.write * enlargement
-        return super().cost(image) + self.output_count * output
+        write = image.write
+        if self.scale > FREE_SCALE:  # an enlarged pixel takes at most a quarter as long
+            write *= self.scale**2 / FREE_SCALE**2
+        outputs = self.output_count * (image.decode + write)
+        return super().cost(image) + outputs
 
     @model_validator(mode="after")
     def check_scale(self, info: ValidationInfo) -> Self:
