@@ -44,6 +44,7 @@ class FolderReading:
         layout: The folder's layout.
         facts: Of each picture of the data set, by its name.
         splits: Split of each picture of the data set, by its name.
+        groups: Group of each picture, by its name; empty if there are none.
     """
 
     data: DataSet
@@ -51,6 +52,7 @@ class FolderReading:
     layout: Layout
     facts: Mapping[str, PictureFacts]
     splits: Mapping[str, Split]
+    groups: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,10 @@ class FolderReader:
             plan = self._plan()
             images = self._images(plan)
         data = self._data_set(plan, images)
-        return FolderReading(data, self.files, self.layout, self.facts, plan.splits)
+        groups = find_groups(self.facts, self.options.group)
+        return FolderReading(
+            data, self.files, self.layout, self.facts, plan.splits, groups
+        )
 
     def _read_facts(self) -> None:
         for name in progress(list(self.layout.places), "looking at the files"):

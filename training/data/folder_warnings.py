@@ -15,6 +15,7 @@ def folder_warnings(reading: FolderReading) -> Iterator[str]:
     """Yield the warnings about a folder."""
     yield from left_out(reading)
     yield from copies(reading)
+    yield from groups(reading)
     yield from numbers(reading)
     yield from classes(reading)
 
@@ -58,8 +59,26 @@ def copies(reading: FolderReading) -> Iterator[str]:
         yield f"{len(torn)} pictures are in several classes: {name_some(torn[0])}"
 
 
+def groups(reading: FolderReading) -> Iterator[str]:
+    """Yield a warning about groups that the folder's own splits divide.
+
+    Pictures with defects, which are all for testing, do not count.
+    """
+    normal = reading.layout.normal
+    members: dict[str, list[str]] = defaultdict(list)
+    for name, group in reading.groups.items():
+        if normal in {None, reading.layout.places[name].label}:
+            members[group].append(name)
+    divided = [group for group, names in members.items() if is_leak(names, reading)]
+    if divided:
+        yield (
+            f"{len(divided)} groups are in training and also in calibration or test, "
+            f"as the folder has them: {name_some(divided)}"
+        )
+
+
 def is_leak(names: Sequence[str], reading: FolderReading) -> bool:
-    """Return whether copies are both in training and in another split."""
+    """Return whether pictures are both in training and in another split."""
     splits = {reading.splits[name] for name in names}
     return "train" in splits and len(splits) > 1
 
