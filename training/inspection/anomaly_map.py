@@ -3,97 +3,119 @@
 The residual is the image less its reconstruction. It is blurred at several scales. At
 each place, scale and channel, it is compared with its mean and deviation over images
 without defects, and the squares are added: a diagonal Mahalanobis distance. An image's
-score is its map's largest value.
+map score is its map's largest value.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 SCALES_PX = (0.7, 1.5, 3.0)  # standard deviations of the blurs
 # Least deviation, relative to that of all places: a place that never varied would make
 # every change there an alarm.
 DEVIATION_FLOOR = 0.3
+# Least deviation where no place varies; pixels are in [0, 1].
+MIN_DEVIATION = 1e-4
 BATCH_SIZE = 256  # images whose blurred residuals are in memory together
 
 
-@dataclass(frozen=True, slots=True)
-class ResidualStatistics:
-    """Means and deviations of blurred residuals of images without defects.
+class Blur(nn.Module):
+    """Gaussian blurs of images at each scale."""
 
-    Each has shape (features, height, width); there is a feature for each scale and
-    channel.
+    columns: Tensor
+    rows: Tensor
+
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__()
+        self.register_buffer("columns", blur_matrices(height))
+        rows = blur_matrices(width).transpose(-1, -2)
+        self.register_buffer("rows", rows.contiguous())
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return features (batch, features, height, width) of images of any channels.
+
+        There is a feature for each scale and channel; those of a scale are together.
+        """
+        vertical = self.columns @ images.unsqueeze(1)
+        blurred = vertical @ self.rows
+        return blurred.flatten(1, 2)
+
+
+class AnomalyMap(nn.Module):
+    """Anomaly maps of images, given their reconstructions.
+
+    mean, deviation: of blurred residuals of images without defects, each (features,
+        height, width).
     """
 
     mean: Tensor
     deviation: Tensor
 
-    def maps(self, pixels: Tensor, reconstructions: Tensor) -> Tensor:
+    def __init__(self, mean: Tensor, deviation: Tensor) -> None:
+        super().__init__()
+        _, height, width = mean.shape
+        self.register_buffer("mean", mean)
+        self.register_buffer("deviation", deviation)
+        self.blur = Blur(height, width)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of the images."""
+        features, height, width = self.mean.shape
+        return features // len(SCALES_PX), height, width
+
+    def forward(self, pixels: Tensor, reconstruction: Tensor) -> Tensor:
         """Return anomaly maps (batch, height, width), 0 or more.
 
-        pixels, reconstructions: float32 (batch, channels, height, width) in [0, 1].
+        pixels, reconstruction: float32 (batch, channels, height, width) in [0, 1].
         """
-        batches = residual_batches(pixels, reconstructions)
-        return torch.cat([self._batch_maps(residuals) for residuals in batches])
-
-    def _batch_maps(self, residuals: Tensor) -> Tensor:
-        """Return the anomaly maps of residuals."""
-        features = blurred(residuals)
+        features = self.blur(pixels - reconstruction)
         distances = (features - self.mean) / self.deviation
-        squares = distances.square()
-        return squares.sum(dim=1)
+        first, *others = distances.square().unbind(dim=1)
+        # In a fixed order: a reduction's order, and so its rounding, depends on the
+        # batch.
+        total: Tensor = sum(others, start=first)
+        return total
 
 
-def fit_residuals(pixels: Tensor, reconstructions: Tensor) -> ResidualStatistics:
-    """Return the statistics of images without defects, of the training set.
+@torch.inference_mode()
+def fit_anomaly_map(pixels: Tensor, reconstructions: Tensor) -> AnomalyMap:
+    """Fit the mean and deviation to images without defects, of the training set.
 
-    pixels, reconstructions: float32 (count, channels, height, width) in [0, 1], with at
-    least two images.
+    pixels, reconstructions: float32 (count, channels, height, width) in [0, 1].
     """
     count, channels, height, width = pixels.shape
-    feature_count = len(SCALES_PX) * channels
-    shape = feature_count, height, width
+    blur = Blur(height, width)
+    shape = len(SCALES_PX) * channels, height, width
     total = torch.zeros(shape, dtype=torch.float64)
     squares = torch.zeros_like(total)
-    for residuals in residual_batches(pixels, reconstructions):
-        features = blurred(residuals).double()
+    images = pixels.split(BATCH_SIZE)
+    reconstructed = reconstructions.split(BATCH_SIZE)
+    for batch, reconstruction in zip(images, reconstructed, strict=True):
+        features = blur(batch - reconstruction).double()
         total += features.sum(dim=0)
         squares += features.square().sum(dim=0)
     mean = total / count
     variance = squares / count - mean.square()
     variance.clamp_(min=0)
-    floors = DEVIATION_FLOOR**2 * scale_variances(variance, channels)
+    floors = DEVIATION_FLOOR**2 * scale_variances(variance)
     deviation = torch.sqrt(variance + floors)
-    return ResidualStatistics(mean.float(), deviation.float())
+    deviation.clamp_(min=MIN_DEVIATION)
+    return AnomalyMap(mean.float(), deviation.float()).eval()
 
 
-def scale_variances(variance: Tensor, channels: int) -> Tensor:
-    """Return each scale's mean variance at its features, (features, 1, 1)."""
+def scale_variances(variance: Tensor) -> Tensor:
+    """Return the mean variance of each feature's scale, (features, 1, 1)."""
     by_scale = variance.reshape(len(SCALES_PX), -1)
     means = by_scale.mean(dim=1)
+    channels = len(variance) // len(SCALES_PX)
     by_feature = means.repeat_interleave(channels)
     return by_feature.reshape(-1, 1, 1)
 
 
-def residual_batches(pixels: Tensor, reconstructions: Tensor) -> Iterator[Tensor]:
-    """Yield images less their reconstructions, in batches."""
-    images = pixels.split(BATCH_SIZE)
-    reconstructed = reconstructions.split(BATCH_SIZE)
-    for batch, reconstruction in zip(images, reconstructed, strict=True):
-        yield batch - reconstruction
-
-
-def blurred(residuals: Tensor) -> Tensor:
-    """Return residuals blurred at each scale: (batch, features, height, width)."""
-    height, width = residuals.shape[2:]
-    features = []
-    for scale in SCALES_PX:
-        columns = blur_matrix(scale, height)
-        rows = blur_matrix(scale, width)
-        features.append(columns @ residuals @ rows.t())
-    return torch.cat(features, dim=1)
+def blur_matrices(size: int) -> Tensor:
+    """Return the matrix of each scale's blur of a line, (scales, 1, size, size)."""
+    matrices = [blur_matrix(scale, size) for scale in SCALES_PX]
+    return torch.stack(matrices).unsqueeze(1)
 
 
 def blur_matrix(scale: float, size: int) -> Tensor:

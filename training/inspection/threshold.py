@@ -10,6 +10,8 @@ from scipy.stats import beta
 
 Scores = NDArray[np.float32] | NDArray[np.float64]
 
+DEFAULT_RATE = 0.01
+RATE_STEPS = 1000  # a rate that few images can carry has 3 decimal places
 INTERVAL = (0.025, 0.975)  # quantiles: 95 % of calibrations lie between them
 
 
@@ -61,6 +63,15 @@ def calibrate_threshold(scores: Scores, rate: float) -> Threshold:
         images=count,
         interval=(float(low), float(high)),
     )
+
+
+def default_rate(images: int) -> float:
+    """Return 0.01, or the smallest rate that a number of images can carry.
+
+    It is rounded up to 3 decimal places.
+    """
+    smallest = math.ceil(RATE_STEPS / (images + 1)) / RATE_STEPS
+    return max(DEFAULT_RATE, smallest)
 
 
 def images_needed(rate: float) -> int:

@@ -12,7 +12,7 @@ from tests.parts import DEFECTS, Parts, defective_parts, good_parts
 from training.data.augmentation import jitter
 from training.data.images import LabelledImages
 from training.fitting.linear import fit_linear
-from training.inspection.anomaly_map import ResidualStatistics, fit_residuals
+from training.inspection.anomaly_map import AnomalyMap, fit_anomaly_map
 from training.network.linear import LinearVAE
 
 LATENT_SIZE = 64
@@ -24,7 +24,7 @@ JITTERED = 3  # copies of each training image
 class Inspected:
     """Maps of good parts, and parts with defects with their maps, by kind."""
 
-    statistics: ResidualStatistics
+    anomaly_map: AnomalyMap
     network: LinearVAE
     good: Tensor
     defective: dict[str, tuple[Parts, Tensor]]
@@ -58,18 +58,19 @@ def inspected(request: pytest.FixtureRequest) -> Inspected:
     channels = request.param
     train = unit(good_parts(TRAIN, channels, seed=1))
     network = fit_jittered(train)
-    statistics = fit_residuals(train, reconstruct(network, train))
+    anomaly_map = fit_anomaly_map(train, reconstruct(network, train))
 
     def maps(parts: Parts) -> Tensor:
         pixels = unit(parts)
-        return statistics.maps(pixels, reconstruct(network, pixels))
+        result: Tensor = anomaly_map(pixels, reconstruct(network, pixels))
+        return result
 
     defective = {}
     for index, kind in enumerate(DEFECTS):
         parts = defective_parts(kind, OF_EACH_KIND, channels, seed=10 + index)
         defective[kind] = parts, maps(parts)
     good = maps(good_parts(TEST, channels, seed=2))
-    return Inspected(statistics, network, good, defective)
+    return Inspected(anomaly_map, network, good, defective)
 
 
 def test_defects_have_higher_scores_than_good_parts(inspected: Inspected) -> None:
@@ -95,10 +96,10 @@ def test_a_map_is_the_same_in_any_batch(inspected: Inspected) -> None:
     parts, _ = inspected.defective["scratch"]
     pixels = unit(parts)
     reconstructions = reconstruct(inspected.network, pixels)
-    together = inspected.statistics.maps(pixels, reconstructions)
+    together = inspected.anomaly_map(pixels, reconstructions)
     for index in range(len(pixels)):
         one = slice(index, index + 1)
-        alone = inspected.statistics.maps(pixels[one], reconstructions[one])
+        alone = inspected.anomaly_map(pixels[one], reconstructions[one])
         assert torch.equal(alone[0], together[index])
 
 
@@ -106,6 +107,6 @@ def test_a_place_that_never_varies_has_a_finite_map() -> None:
     """A residual of zero everywhere but at one pixel gives no division by zero."""
     pixels = torch.zeros(4, 1, 8, 8)
     pixels[1, 0, 2, 2] = 0.5
-    statistics = fit_residuals(pixels, torch.zeros_like(pixels))
+    anomaly_map = fit_anomaly_map(pixels, torch.zeros_like(pixels))
 
-    assert statistics.maps(pixels, torch.zeros_like(pixels)).isfinite().all()
+    assert anomaly_map(pixels, torch.zeros_like(pixels)).isfinite().all()

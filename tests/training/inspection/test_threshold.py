@@ -6,6 +6,7 @@ import pytest
 from training.inspection.threshold import (
     RateError,
     calibrate_threshold,
+    default_rate,
     images_needed,
 )
 
@@ -67,3 +68,14 @@ def test_a_rate_that_needs_more_images_is_refused() -> None:
         calibrate_threshold(np.arange(98.0), 0.01)
     assert images_needed(0.01) == 99
     assert calibrate_threshold(np.arange(99.0), 0.01).score == 98
+
+
+@pytest.mark.parametrize(
+    ("images", "rate"), [(10_000, 0.01), (99, 0.01), (98, 0.011), (40, 0.025), (1, 0.5)]
+)
+def test_the_default_rate_is_one_that_the_images_carry(
+    images: int, rate: float
+) -> None:
+    """1 %, or the smallest of 3 decimal places."""
+    assert default_rate(images) == rate
+    assert calibrate_threshold(np.zeros(images), rate).rate == rate
