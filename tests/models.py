@@ -102,6 +102,11 @@ def replace_with_foreign_file(folder: Path) -> None:
     write_graph(folder, "encoder", b"no graph")
 
 
+def replace_by_decoder(folder: Path, name: str) -> None:
+    """Replace a graph by the decoder, with its hash in the card."""
+    write_graph(folder, name, (folder / "decoder.onnx").read_bytes())
+
+
 def write_graph(folder: Path, name: str, content: bytes) -> None:
     """Replace a graph, with its hash in the card."""
     (folder / f"{name}.onnx").write_bytes(content)
@@ -298,6 +303,30 @@ DAMAGES: list[tuple[Damage, str]] = [
             folder, cholesky=np.zeros((200, 32, 32), np.float32)
         ),
         "cholesky has a diagonal that is not positive",
+    ),
+    (
+        lambda folder: change_statistics(folder, inspection_scores=None),
+        r"statistics\.npz: inspection_scores has the shape \(0, 0\)",
+    ),
+    (
+        lambda folder: change_statistics(
+            folder, inspection_scores=np.zeros((3, 5000), np.float32)
+        ),
+        r"inspection_scores is float32 \(3, 5000\), not float64 \(3, 5000\)",
+    ),
+    (
+        lambda folder: edit_card(
+            folder, lambda card: card["inspection"].update(weights=[1])
+        ),
+        "inspection: Value error, weights must be as many as parts",
+    ),
+    (
+        lambda folder: (folder / "inspector.onnx").unlink(),
+        r"inspector\.onnx cannot be read: No such file",
+    ),
+    (
+        lambda folder: replace_by_decoder(folder, "inspector"),
+        r"inspector\.onnx has the inputs and outputs",
     ),
     (
         lambda folder: change_statistics(

@@ -82,11 +82,13 @@ def read_calibration(
 
     Raises ModelLoadError, naming the file of the statistics.
     """
+    file = card.statistics
+    if file is None:
+        return None
     try:
         return Calibration.of(card, statistics)
     except ModelLoadError as error:
-        file = card.statistics
-        path = folder / file.file if file else folder
+        path = folder / file.file
         raise ModelLoadError(f"{path}: {error}") from error
 
 

@@ -16,6 +16,7 @@ from service.model.errors import ModelLoadError
 from service.model.noise import Doubles
 from service.model.statistics import LatentStatistics
 from tests.samples import fake_card, fake_statistics
+from training.inspection.surprisal import joined_scores
 
 
 def calibration_of(
@@ -181,6 +182,16 @@ def test_a_map_above_the_pixel_threshold_makes_an_image_anomalous(
     assert anomalous[above].all()
     assert np.array_equal(above & by_map, anomalous & by_map)
     assert (thresholds.pixel > 0) or rate > 0.5
+
+
+def test_scores_are_joined_as_in_training(random: np.random.Generator) -> None:
+    """To the bit, also for scores that the calibration has."""
+    calibration = several_parts(random, 200)
+    new = random.exponential(size=(3, 300)) * [[5], [250], [5000]]
+    scores = np.concatenate([calibration.scores, new], axis=1)
+    expected = joined_scores(calibration.scores, scores, (0.1, 0.5, 1))
+
+    assert np.array_equal(calibration.join(scores), expected)
 
 
 def test_surprisals_beyond_all_scores_are_finite() -> None:

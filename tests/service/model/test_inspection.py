@@ -11,12 +11,19 @@ from service.model.calibration import Calibration
 from service.model.card import Inspection, InspectionPart
 from service.model.errors import InferenceError, NoInspectorError
 from service.model.inspection import Inspections, inspect
+from service.model.onnx_autoencoder import OnnxAutoencoder
 from service.model.score import reconstruction_loss
 from tests.models import UnbatchedAutoencoder
-from tests.samples import HEIGHT, WIDTH, FakeAutoencoder
+from tests.samples import HEIGHT, MODEL, REPOSITORY, WIDTH, FakeAutoencoder
+from training.data.images import LabelledImages
 
-PARTS: tuple[InspectionPart, ...] = ("map", "latent", "likelihood")
 IMAGES = np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 1, HEIGHT, WIDTH)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> OnnxAutoencoder:
+    """The model of this repository."""
+    return OnnxAutoencoder.load(MODEL)
 
 
 def inspections_of(backend: Backend, images: Pixels = IMAGES) -> Inspections:
@@ -91,6 +98,45 @@ def test_a_model_without_calibration_cannot_inspect(
     """The error says so."""
     with pytest.raises(NoInspectorError, match="the model has no inspector"):
         inspections_of(replace(autoencoder, calibration=None))
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
+def test_the_threshold_of_a_shipped_model_is_that_of_its_card(name: str) -> None:
+    """It is computed from the statistics as training has computed it."""
+    model = OnnxAutoencoder.load(REPOSITORY / "models" / name)
+    calibration = model.calibration
+    inspection = model.card.inspection
+
+    assert calibration is not None
+    assert inspection is not None
+    assert calibration.at_rate(calibration.rate).score == inspection.threshold
+
+
+def test_new_digits_are_anomalous_at_the_false_alarm_rate(
+    shipped: OnnxAutoencoder, test_digits: LabelledImages
+) -> None:
+    """Within three deviations of 1 % for 1,000 of them; percentiles are uniform."""
+    inspections = inspections_of(shipped, test_digits.images.numpy())
+    calibration = shipped.calibration
+    assert calibration is not None
+    anomalous = inspections.scores > calibration.at_rate(0.01).score
+    deciles = np.percentile(inspections.percentiles, range(10, 100, 10))
+
+    assert 0.001 <= anomalous.mean() <= 0.02
+    assert deciles == pytest.approx(range(10, 100, 10), abs=5)
+
+
+def test_noise_and_turned_digits_are_anomalous(
+    shipped: OnnxAutoencoder,
+    test_digits: LabelledImages,
+    random: np.random.Generator,
+) -> None:
+    """All noise, and more than half of the digits that are turned by 90 degrees."""
+    noise = random.integers(0, 256, (20, 1, 28, 28), dtype=np.uint8)
+    turned = np.rot90(test_digits.images.numpy(), axes=(2, 3)).copy()
+
+    assert inspections_of(shipped, noise).percentiles.tolist() == [100.0] * 20
+    assert np.mean(inspections_of(shipped, turned).percentiles > 99) > 0.5
 
 
 def test_a_test_inference_checks_the_map() -> None:
