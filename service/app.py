@@ -113,6 +113,7 @@ def served_model(settings: Settings, backend: Backend) -> ServedModel:
     """Return a model with its limits, codec and examples. Raises ModelLoadError."""
     card = backend.card
     shape = ImageShape(*card.image_shape)
+    calibration = backend.calibration
     limits = Limits(
         image_shape=shape,
         latent_size=card.latent_size,
@@ -121,6 +122,7 @@ def served_model(settings: Settings, backend: Backend) -> ServedModel:
         max_latent=settings.max_latent,
         labels=tuple(label_classes(backend)),
         has_sampler=bool(backend.statistics.class_numbers),
+        calibration_images=calibration.images if calibration else 0,
     )
     codec = ImageCodec(
         shape,

@@ -2,7 +2,8 @@
 
 The encoder averages the four quarters of an image, and the decoder fills each quarter
 with one color, so that a reconstruction has four flat colors. The latent has a number
-for the level of each channel in each quarter: -2 is 0 and 2 is 1.
+for the level of each channel in each quarter: -2 is 0 and 2 is 1. The anomaly map is
+the squared error of each pixel, summed over the channels.
 """
 
 import base64
@@ -28,6 +29,8 @@ LABELS = {
     "7": (255, 220, 0),
 }
 BACKGROUND = (250, 250, 250)
+# Maxima of 99 anomaly maps: 0.01 to 0.99.
+CALIBRATION_SCORES = np.arange(1, 100, dtype=np.float64) / 100
 OPSET = helper.make_opsetid("", 17)
 LAYER: dict[str, Any] = {
     "type": "pool",
@@ -42,7 +45,11 @@ def write_color_model(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     entries = {
         name: write(folder, f"{name}.onnx", model.SerializeToString())
-        for name, model in (("encoder", encoder()), ("decoder", decoder()))
+        for name, model in (
+            ("encoder", encoder()),
+            ("decoder", decoder()),
+            ("inspector", inspector()),
+        )
     }
     statistics = write(folder, "statistics.npz", statistics_bytes())
     card = card_of(entries, statistics)
@@ -76,6 +83,22 @@ def encoder() -> onnx.ModelProto:
         {"pixels": ["batch", CHANNELS, HEIGHT, WIDTH]},
         {"mean": latent, "log_variance": latent},
         {"four": np.float32(4), "two": np.float32(2)},
+    )
+
+
+def inspector() -> onnx.ModelProto:
+    """Return pixels, reconstruction -> map = sum of squared differences."""
+    nodes = [
+        helper.make_node("Sub", ["pixels", "reconstruction"], ["residual"]),
+        helper.make_node("Mul", ["residual", "residual"], ["squares"]),
+        helper.make_node("ReduceSum", ["squares", "axis"], ["map"], keepdims=0),
+    ]
+    image = ["batch", CHANNELS, HEIGHT, WIDTH]
+    return model_of(
+        nodes,
+        {"pixels": image, "reconstruction": image},
+        {"map": ["batch", HEIGHT, WIDTH]},
+        {"axis": np.array([1])},
     )
 
 
@@ -156,7 +179,7 @@ def statistics_bytes() -> bytes:
         classes=np.arange(count),
         means=means,
         cholesky=np.tile(deviations, (count, 1, 1)),
-        anomaly_quantiles=np.linspace(-4000, 4000, 11, dtype=np.float32),
+        inspection_scores=CALIBRATION_SCORES[np.newaxis],
         class_temperature=np.array(1, np.float32),
     )
     return content.getvalue()
@@ -215,5 +238,12 @@ def card_of(graphs: dict[str, Any], statistics: dict[str, str]) -> dict[str, Any
         "cost": None,
         "graphs": graphs,
         "statistics": statistics,
+        "inspection": {
+            "parts": ["map"],
+            "weights": [1.0],
+            "images": len(CALIBRATION_SCORES),
+            "false_alarm_rate": 0.01,
+            "threshold": 0.99,
+        },
         "examples": [color_png(color_image(color)) for color in LABELS.values()],
     }

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from service.model.autoencoder import (
     Pixels,
     Posterior,
 )
+from service.model.calibration import Calibration
 from service.model.card import ModelCard
 from service.model.statistics import LatentStatistics
 
@@ -44,6 +45,11 @@ class UnbatchedAutoencoder(Autoencoder):
     def statistics(self) -> LatentStatistics:
         return self.backend.statistics
 
+    @property
+    @override
+    def calibration(self) -> Calibration | None:
+        return self.backend.calibration
+
     @override
     async def encode(self, pixels: Pixels | Floats) -> Posterior:
         return self.backend.encode(pixels)
@@ -51,6 +57,14 @@ class UnbatchedAutoencoder(Autoencoder):
     @override
     async def decode(self, latents: Floats) -> Floats:
         return self.backend.decode(latents)
+
+    @override
+    async def map_anomalies(self, pairs: Floats) -> Floats:
+        return self.backend.map_anomalies(pairs)
+
+    @override
+    def report_percentiles(self, percentiles: Sequence[float]) -> None:
+        pass
 
 
 def edit_card(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
@@ -86,6 +100,11 @@ def swap_with_hashes(folder: Path) -> None:
 def replace_with_foreign_file(folder: Path) -> None:
     """Replace the encoder by a file that is not ONNX, with its hash in the card."""
     write_graph(folder, "encoder", b"no graph")
+
+
+def replace_by_decoder(folder: Path, name: str) -> None:
+    """Replace a graph by the decoder, with its hash in the card."""
+    write_graph(folder, name, (folder / "decoder.onnx").read_bytes())
 
 
 def write_graph(folder: Path, name: str, content: bytes) -> None:
@@ -286,10 +305,28 @@ DAMAGES: list[tuple[Damage, str]] = [
         "cholesky has a diagonal that is not positive",
     ),
     (
+        lambda folder: change_statistics(folder, inspection_scores=None),
+        r"statistics\.npz: inspection_scores has the shape \(0, 0\)",
+    ),
+    (
         lambda folder: change_statistics(
-            folder, anomaly_quantiles=np.array([2, 1], np.float32)
+            folder, inspection_scores=np.zeros((3, 5000), np.float32)
         ),
-        "anomaly_quantiles are not ascending",
+        r"inspection_scores is float32 \(3, 5000\), not float64 \(3, 5000\)",
+    ),
+    (
+        lambda folder: edit_card(
+            folder, lambda card: card["inspection"].update(weights=[1])
+        ),
+        "inspection: Value error, weights must be as many as parts",
+    ),
+    (
+        lambda folder: (folder / "inspector.onnx").unlink(),
+        r"inspector\.onnx cannot be read: No such file",
+    ),
+    (
+        lambda folder: replace_by_decoder(folder, "inspector"),
+        r"inspector\.onnx has the inputs and outputs",
     ),
     (
         lambda folder: change_statistics(

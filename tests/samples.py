@@ -14,7 +14,8 @@ from PIL import Image
 from service.imaging.pixels import ImageShape
 from service.model.autoencoder import Floats, Pixels, Posterior, unit_pixels
 from service.model.batching import BatchScheduler, Job
-from service.model.card import ModelCard
+from service.model.calibration import Calibration
+from service.model.card import Inspection, ModelCard
 from service.model.cost import ModelCost
 from service.model.errors import InferenceError, OverloadedError
 from service.model.statistics import LatentStatistics
@@ -114,7 +115,8 @@ def fake_card() -> ModelCard:
             "quality": None,
             "cost": None,
             "statistics": None,
-            "graphs": {"encoder": graph, "decoder": graph},
+            "graphs": {"encoder": graph, "decoder": graph, "inspector": None},
+            "inspection": None,
             "examples": [FIRST, SECOND],
         }
     )
@@ -137,9 +139,17 @@ def fake_statistics() -> LatentStatistics:
         classes=np.array([0, 0, 1, 3]),
         means=np.repeat(means[:, np.newaxis], LATENT_SIZE, axis=1),
         cholesky=np.tile(triangle, (4, 1, 1)),
-        anomaly_quantiles=np.array([-20, -10, 0, 100, 1000], dtype=np.float32),
         class_temperature=np.array(2, dtype=np.float32),
     )
+
+
+def fake_calibration() -> Calibration:
+    """Return a calibration by 99 maps, whose largest values are 0.01 to 0.99."""
+    inspection = Inspection(
+        parts=["map"], weights=[1], images=99, false_alarm_rate=0.1, threshold=0.9
+    )
+    scores = np.arange(1, 100, dtype=np.float64) / 100
+    return Calibration.from_scores(inspection, scores[np.newaxis])
 
 
 # Costs of the MNIST model and of its images.
@@ -184,12 +194,14 @@ class FakeAutoencoder:
     """Autoencoder whose latents are the pixels, so that a reconstruction is the image.
 
     broken: whether inference fails.
+    calibration: of maps that are the images themselves; None: it cannot inspect.
     cost: that of the MNIST model.
     batches: sizes of the batches computed so far.
     """
 
     card: ModelCard = field(default_factory=fake_card)
     statistics: LatentStatistics = field(default_factory=fake_statistics)
+    calibration: Calibration | None = field(default_factory=fake_calibration)
     broken: bool = False
     cost: ModelCost = MODEL_COST
     batches: list[int] = field(default_factory=list)
@@ -204,6 +216,11 @@ class FakeAutoencoder:
         """Return the numbers of the latents as pixels, whatever their range."""
         self._count(len(latents))
         return latents.reshape(-1, *self.card.image_shape)
+
+    def map_anomalies(self, pairs: Floats) -> Floats:
+        """Return the first channel of the images."""
+        self._count(len(pairs))
+        return pairs[:, 0]
 
     def _count(self, size: int) -> None:
         if self.broken:

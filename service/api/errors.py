@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from service.imaging.errors import ImageError
-from service.model.errors import InferenceError, OverloadedError
+from service.model.errors import InferenceError, NoInspectorError, OverloadedError
 from service.observability.request_context import context_of, path_of
 from service.operations.base import Location
 from service.operations.fields import ONE, SEVERAL
@@ -131,6 +131,8 @@ def problem_of(error: Exception) -> ProblemError:
     match error:
         case ProblemError():
             return error
+        case NoInspectorError():
+            return ProblemError(NOT_FOUND, str(error))
         case InferenceError():
             return ProblemError(INFERENCE_FAILED, str(error))
         case OverloadedError():

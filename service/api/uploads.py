@@ -29,6 +29,7 @@ IMAGES = "images"  # field of images; all other fields are options
 IMAGES_NAME = re.compile(r"images(\[[0-9]*\])?")  # in a form, as PHP and axios write it
 TRUE, FALSE = {"true", "1", "on", "yes"}, {"false", "0", "off", "no"}
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
+DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?(e-?[0-9]{1,3})?", re.IGNORECASE)
 
 ReadOption = Callable[[str], object]
 
@@ -42,8 +43,10 @@ def read_boolean(value: str) -> object:
 
 
 def read_value(value: str) -> object:
-    """Return an integer or text."""
-    return int(value) if WHOLE_NUMBER.fullmatch(value) else value
+    """Return a number or text."""
+    if WHOLE_NUMBER.fullmatch(value):
+        return int(value)
+    return float(value) if DECIMAL.fullmatch(value) else value
 
 
 def options_of(schema: type[Request]) -> dict[str, ReadOption]:

@@ -1,14 +1,16 @@
 """The variational autoencoder's interface, independent of the inference library."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.model.calibration import Calibration
 from service.model.card import ModelCard
 from service.model.cost import ModelCost
-from service.model.errors import InferenceError
+from service.model.errors import InferenceError, NoInspectorError
 from service.model.statistics import LatentStatistics
 
 Pixels = NDArray[np.uint8]
@@ -47,6 +49,10 @@ class Autoencoder(Protocol):
     def statistics(self) -> LatentStatistics:
         """The classes' distributions in latent space, empty where not known."""
 
+    @property
+    def calibration(self) -> Calibration | None:
+        """Calibration of inspections; None if the model cannot inspect."""
+
     async def encode(self, pixels: Pixels | Floats) -> Posterior:
         """Return the posterior of images (batch, channels, height, width).
 
@@ -59,6 +65,16 @@ class Autoencoder(Protocol):
         Returns float32 (batch, channels, height, width) in [0, 1]. Raises
         InferenceError.
         """
+
+    async def map_anomalies(self, pairs: Floats) -> Floats:
+        """Return anomaly maps (batch, height, width), 0 or more.
+
+        pairs: float32 (batch, 2 * channels, height, width) in [0, 1], the channels of
+        each image and then those of its reconstruction. Raises InferenceError.
+        """
+
+    def report_percentiles(self, percentiles: Sequence[float]) -> None:
+        """Report the percentiles of inspected images, for the metrics."""
 
 
 class Backend(Protocol):
@@ -73,6 +89,10 @@ class Backend(Protocol):
         """The classes' distributions in latent space, empty where not known."""
 
     @property
+    def calibration(self) -> Calibration | None:
+        """Calibration of inspections; None if the model cannot inspect."""
+
+    @property
     def cost(self) -> ModelCost:
         """Processor time of one image."""
 
@@ -82,6 +102,9 @@ class Backend(Protocol):
     def decode(self, latents: Floats) -> Floats:
         """Decode latents to images, as ``Autoencoder.decode`` does."""
 
+    def map_anomalies(self, pairs: Floats) -> Floats:
+        """Return anomaly maps, as ``Autoencoder.map_anomalies`` does."""
+
 
 def unit_pixels(pixels: Pixels | Floats) -> Floats:
     """Return pixels as float32 in [0, 1]; uint8 is divided by 255."""
@@ -90,8 +113,16 @@ def unit_pixels(pixels: Pixels | Floats) -> Floats:
     return np.asarray(pixels, dtype=np.float32)
 
 
+def require_calibration(model: Autoencoder | Backend) -> Calibration:
+    """Return the calibration of a model. Raises NoInspectorError if there is none."""
+    calibration = model.calibration
+    if calibration is None:
+        raise NoInspectorError
+    return calibration
+
+
 def check_inference(backend: Backend) -> None:
-    """Encode and decode two black images.
+    """Encode and decode two black images, and inspect them if the model can.
 
     Raises InferenceError unless the results have the card's shapes and are finite.
     """
@@ -106,6 +137,11 @@ def check_inference(backend: Backend) -> None:
     check_output("mean", posterior.mean, latent_shape)
     check_output("log_variance", posterior.log_variance, latent_shape)
     check_output("pixels", decoded, image_shape)
+    if backend.calibration is not None:
+        pairs = np.concatenate([unit_pixels(images), decoded], axis=1)
+        _, _, height, width = image_shape
+        maps = backend.map_anomalies(pairs)
+        check_output("map", maps, (TEST_BATCH, height, width))
 
 
 def check_output(name: str, values: Floats, shape: tuple[int, ...]) -> None:

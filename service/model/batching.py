@@ -9,7 +9,14 @@ in 16 calls.
 import asyncio
 import heapq
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Generator,
+    Sequence,
+)
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
@@ -20,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.model.autoencoder import Backend, Floats, Pixels, Posterior
+from service.model.calibration import Calibration
 from service.model.card import ModelCard
 from service.model.errors import OverloadedError
 from service.model.lane import Lane
@@ -79,12 +87,16 @@ class Offload:
 
 
 class Timings(Protocol):
-    """Seconds that a request spends waiting, reading, computing and writing."""
+    """Seconds that a request spends waiting, reading, computing and writing.
+
+    percentiles: of the images that it inspects.
+    """
 
     queue: float
     read: float
     infer: float
     write: float
+    percentiles: Sequence[float]
 
 
 class RequestAutoencoder:
@@ -108,6 +120,11 @@ class RequestAutoencoder:
         """Latent statistics of the classes."""
         return self._backend.statistics
 
+    @property
+    def calibration(self) -> Calibration | None:
+        """Calibration of inspections."""
+        return self._backend.calibration
+
     async def encode(self, pixels: Pixels | Floats) -> Posterior:
         """Encode pixels (batch, channels, height, width)."""
         return await self._call(self._backend.encode, pixels)
@@ -115,6 +132,14 @@ class RequestAutoencoder:
     async def decode(self, latents: Floats) -> Floats:
         """Decode latents (batch, latent)."""
         return await self._call(self._backend.decode, latents)
+
+    async def map_anomalies(self, pairs: Floats) -> Floats:
+        """Map the anomalies of images and reconstructions."""
+        return await self._call(self._backend.map_anomalies, pairs)
+
+    def report_percentiles(self, percentiles: Sequence[float]) -> None:
+        """Keep the percentiles of inspected images for the metrics."""
+        self._timings.percentiles = percentiles
 
     async def _call(self, function: Callable[[Any], RowsT], rows: Array) -> RowsT:
         started = perf_counter()

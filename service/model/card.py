@@ -15,6 +15,7 @@ from pydantic import (
 FitMethod = Literal["ink", "stretch", "pad", "crop"]
 Resampling = Literal["hamming", "lanczos"]
 ObjectiveName = Literal["squared-error", "gaussian", "bernoulli", "importance-weighted"]
+InspectionPart = Literal["map", "latent", "likelihood"]
 Level = Annotated[int, Field(ge=0, le=255)]
 
 
@@ -130,7 +131,7 @@ class ImageCounts(Part):
 
     train: PositiveInt = Field(description="Images the model was fitted to.")
     calibration: NonNegativeInt = Field(
-        description="Images that determined the anomaly score's quantiles."
+        description="Images that inspections are calibrated on."
     )
     test: NonNegativeInt = Field(description="Images kept for measurements.")
 
@@ -193,6 +194,35 @@ class Cost(Part):
     )
 
 
+class Inspection(Part):
+    """Calibration of inspections, on images without defects that training did not use."""
+
+    parts: list[InspectionPart] = Field(
+        min_length=1,
+        description="Scores that are joined. map: the anomaly map's largest value; "
+        "latent: minus the log-density of the latent; likelihood: reconstruction loss "
+        "minus that log-density.",
+    )
+    weights: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        description="Weight of each part: of several, the score of an image is the "
+        "largest of -log(tail probability / weight)."
+    )
+    images: PositiveInt = Field(description="Number of calibration images.")
+    false_alarm_rate: float = Field(
+        gt=0, lt=1, description="Rate of requests that do not give one."
+    )
+    threshold: float = Field(description="Score of that rate.")
+
+    @model_validator(mode="after")
+    def check_parts(self) -> Self:
+        """Reject parts that are not distinct, or without map or a weight each."""
+        if "map" not in self.parts or len(set(self.parts)) < len(self.parts):
+            raise ValueError("parts must be distinct, and map one of them")
+        if len(self.weights) != len(self.parts):
+            raise ValueError("weights must be as many as parts")
+        return self
+
+
 class CardFile(Part):
     """A file in the model's folder."""
 
@@ -207,10 +237,13 @@ class CardFile(Part):
 
 
 class Graphs(Part):
-    """Both ONNX files."""
+    """ONNX files."""
 
     encoder: CardFile
     decoder: CardFile
+    inspector: CardFile | None = Field(
+        None, description="Anomaly maps of images; null: the model cannot inspect."
+    )
 
 
 class ModelCard(Part):
@@ -246,6 +279,9 @@ class ModelCard(Part):
         None,
         description="The data's distributions in latent space; "
         "null where they are not known.",
+    )
+    inspection: Inspection | None = Field(
+        None, description="Calibration of inspections; null: the model cannot inspect."
     )
     examples: list[str] = Field(
         min_length=2,

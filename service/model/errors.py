@@ -3,6 +3,7 @@
 AutoencoderError
 ├── ModelLoadError
 ├── InferenceError
+├── NoInspectorError
 └── OverloadedError
 """
 
@@ -17,6 +18,13 @@ class ModelLoadError(AutoencoderError):
 
 class InferenceError(AutoencoderError):
     """The model is loaded, but inference fails."""
+
+
+class NoInspectorError(AutoencoderError):
+    """The model has no inspector, or it is not calibrated."""
+
+    def __init__(self) -> None:
+        super().__init__("the model has no inspector")
 
 
 class OverloadedError(AutoencoderError):

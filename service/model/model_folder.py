@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from service.model.calibration import Calibration
 from service.model.card import CardFile, ModelCard
 from service.model.errors import ModelLoadError
 from service.model.statistics import LatentStatistics
@@ -72,6 +73,23 @@ def read_statistics(folder: Path, card: ModelCard) -> LatentStatistics:
         path = folder / file.file
         raise ModelLoadError(f"{path}: {error}") from error
     return statistics
+
+
+def read_calibration(
+    folder: Path, card: ModelCard, statistics: LatentStatistics
+) -> Calibration | None:
+    """Return the calibration of inspections, or None if the model cannot inspect.
+
+    Raises ModelLoadError, naming the file of the statistics.
+    """
+    file = card.statistics
+    if file is None:
+        return None
+    try:
+        return Calibration.of(card, statistics)
+    except ModelLoadError as error:
+        path = folder / file.file
+        raise ModelLoadError(f"{path}: {error}") from error
 
 
 def check_classes(statistics: LatentStatistics, card: ModelCard) -> None:

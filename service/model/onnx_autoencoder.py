@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from typing_extensions import override
 
@@ -15,10 +15,16 @@ from service.model.autoencoder import (
     Posterior,
     check_inference,
 )
+from service.model.calibration import Calibration
 from service.model.card import CardFile, ModelCard
 from service.model.cost import ModelCost, measure_cost, rows_within
-from service.model.errors import InferenceError, ModelLoadError
-from service.model.model_folder import read_card, read_statistics, read_verified
+from service.model.errors import InferenceError, ModelLoadError, NoInspectorError
+from service.model.model_folder import (
+    read_calibration,
+    read_card,
+    read_statistics,
+    read_verified,
+)
 from service.model.statistics import LatentStatistics
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported
@@ -51,8 +57,16 @@ EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
 EXTERNAL_DATA_KEY = b"\x0a\x08location"
 
 
+class Sessions(NamedTuple):
+    """Sessions of a model's graphs. A model that cannot inspect has no inspector."""
+
+    encoder: onnxruntime.InferenceSession
+    decoder: onnxruntime.InferenceSession
+    inspector: onnxruntime.InferenceSession | None
+
+
 class OnnxAutoencoder(Backend):
-    """Encoder and decoder graphs on the CPU, one thread each.
+    """Encoder, decoder and inspector graphs on the CPU, one thread each.
 
     Additional processes increase throughput more than additional threads.
     """
@@ -60,16 +74,17 @@ class OnnxAutoencoder(Backend):
     def __init__(
         self,
         card: ModelCard,
-        encoder: onnxruntime.InferenceSession,
-        decoder: onnxruntime.InferenceSession,
+        sessions: Sessions,
         statistics: LatentStatistics,
+        calibration: Calibration | None,
     ) -> None:
         self._card = card
-        self._encoder = encoder
-        self._decoder = decoder
+        self._encoder, self._decoder, self._inspector = sessions
         self._statistics = statistics
+        self._calibration = calibration
         self._cost = ModelCost(encode=0, decode=0)
-        self._max_images = self._max_latents = sys.maxsize  # in one call
+        # In one call:
+        self._max_images = self._max_latents = self._max_pairs = sys.maxsize
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -79,20 +94,10 @@ class OnnxAutoencoder(Backend):
         says or does not compute.
         """
         card = read_card(folder)
-        image: Shape = [BATCH, *card.image_shape]
-        latent: Shape = [BATCH, card.latent_size]
-        encoder = open_graph(
-            folder,
-            card.graphs.encoder,
-            {"pixels": image, "mean": latent, "log_variance": latent},
-        )
-        decoder = open_graph(
-            folder,
-            card.graphs.decoder,
-            {"latent": latent, "pixels": image},
-        )
+        sessions = open_graphs(folder, card)
         statistics = read_statistics(folder, card)
-        autoencoder = cls(card, encoder, decoder, statistics)
+        calibration = read_calibration(folder, card, statistics)
+        autoencoder = cls(card, sessions, statistics, calibration)
         try:
             check_inference(autoencoder)
             autoencoder.measure()
@@ -112,14 +117,21 @@ class OnnxAutoencoder(Backend):
 
     @property
     @override
+    def calibration(self) -> Calibration | None:
+        return self._calibration
+
+    @property
+    @override
     def cost(self) -> ModelCost:
         return self._cost
 
     def measure(self) -> None:
         """Measure the cost of an image, and bound calls by it. Raises InferenceError."""
-        self._cost = measure_cost(self.encode, self.decode, self._card)
+        map_anomalies = self.map_anomalies if self._inspector else None
+        self._cost = measure_cost(self.encode, self.decode, map_anomalies, self._card)
         self._max_images = rows_within(MAX_CALL_MS, self._cost.encode)
         self._max_latents = rows_within(MAX_CALL_MS, self._cost.decode)
+        self._max_pairs = rows_within(MAX_CALL_MS, self._cost.inspect)
 
     @override
     def encode(self, pixels: Pixels | Floats) -> Posterior:
@@ -128,41 +140,75 @@ class OnnxAutoencoder(Backend):
             rows = rows / MAX_UINT8
         outputs = ["mean", "log_variance"]
         mean, log_variance = run(
-            self._encoder, outputs, "pixels", rows, self._max_images
+            self._encoder, outputs, {"pixels": rows}, self._max_images
         )
         return Posterior(mean, log_variance)
 
     @override
     def decode(self, latents: Floats) -> Floats:
         outputs = ["pixels"]
-        (pixels,) = run(self._decoder, outputs, "latent", latents, self._max_latents)
+        inputs = {"latent": latents}
+        (pixels,) = run(self._decoder, outputs, inputs, self._max_latents)
         return pixels
+
+    @override
+    def map_anomalies(self, pairs: Floats) -> Floats:
+        if self._inspector is None:
+            raise NoInspectorError
+        channels, _, _ = self._card.image_shape
+        inputs = {"pixels": pairs[:, :channels], "reconstruction": pairs[:, channels:]}
+        (maps,) = run(self._inspector, ["map"], inputs, self._max_pairs)
+        return maps
 
 
 def run(
     session: onnxruntime.InferenceSession,
     outputs: list[str],
-    name: str,
-    rows: Floats,
+    inputs: dict[str, Floats],
     max_rows: int,
 ) -> list[Floats]:
-    """Run a graph on the rows of its one input and return the named outputs.
+    """Run a graph on the rows of its inputs and return the named outputs.
 
-    name: of the input.
+    inputs: by name, all of the same length.
     max_rows: in one call; more rows are computed in several, with the same results.
 
     Raises InferenceError.
     """
+    first = next(iter(inputs.values()))
     try:
-        if len(rows) <= max_rows:
-            return session.run(outputs, {name: rows})  # type: ignore[no-any-return]  # onnxruntime's run is not typed
-        parts = [
-            session.run(outputs, {name: rows[start : start + max_rows]})
-            for start in range(0, len(rows), max_rows)
-        ]
+        if len(first) <= max_rows:
+            return session.run(outputs, inputs)  # type: ignore[no-any-return]  # onnxruntime's run is not typed
+        parts = []
+        for start in range(0, len(first), max_rows):
+            stop = start + max_rows
+            part = {name: rows[start:stop] for name, rows in inputs.items()}
+            parts.append(session.run(outputs, part))
     except RUN_ERRORS as error:
         raise InferenceError(f"ONNX Runtime: {error}") from error
     return [np.concatenate(results) for results in zip(*parts, strict=True)]
+
+
+def open_graphs(folder: Path, card: ModelCard) -> Sessions:
+    """Open the graphs that the card names. Raises ModelLoadError, naming the file."""
+    channels, height, width = card.image_shape
+    image: Shape = [BATCH, channels, height, width]
+    latent: Shape = [BATCH, card.latent_size]
+    graphs = card.graphs
+    encoder = open_graph(
+        folder,
+        graphs.encoder,
+        {"pixels": image, "mean": latent, "log_variance": latent},
+    )
+    decoder = open_graph(folder, graphs.decoder, {"latent": latent, "pixels": image})
+    inspector = None
+    if graphs.inspector is not None:
+        tensors: dict[str, Shape] = {
+            "pixels": image,
+            "reconstruction": image,
+            "map": [BATCH, height, width],
+        }
+        inspector = open_graph(folder, graphs.inspector, tensors)
+    return Sessions(encoder, decoder, inspector)
 
 
 def open_graph(

@@ -1,4 +1,4 @@
-"""Scores of images: reconstruction, evidence lower bound, anomaly, classification."""
+"""Scores of images: reconstruction, evidence lower bound, classification."""
 
 import math
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from service.model.autoencoder import (
 )
 from service.model.card import Objective
 from service.model.noise import Doubles
-from service.model.statistics import LatentStatistics
 
 PROBABILITY_EPSILON = 1e-7  # the resolution of float32 pixels near 1
 
@@ -26,8 +25,6 @@ class Scores:
     squared_error: (batch,), summed over pixels in [0, 1].
     kl_divergence: (batch,), from the prior, in nats.
     elbo: (batch,), in nats; with squared error, without the Gaussian's constant.
-    anomaly_percentile: (batch,), in [0, 100], the share of new images with a lower
-        anomaly score; None if the model was not calibrated.
     probabilities: (batch, classes), in the order of the statistics'
         ``class_numbers``; no columns if there are no statistics.
     """
@@ -35,7 +32,6 @@ class Scores:
     squared_error: Doubles
     kl_divergence: Doubles
     elbo: Doubles
-    anomaly_percentile: Doubles | None
     probabilities: Doubles
 
 
@@ -54,12 +50,10 @@ async def score(autoencoder: Autoencoder, pixels: Pixels) -> Scores:
 
     statistics = autoencoder.statistics
     log_densities = statistics.class_log_densities(posterior.mean)
-    log_density = np.logaddexp.reduce(log_densities, axis=1)
     return Scores(
         squared_error=squared_error(originals, decoded),
         kl_divergence=kl,
         elbo=-loss - kl,
-        anomaly_percentile=percentiles(statistics, loss - log_density),
         probabilities=softmax(log_densities / statistics.class_temperature),
     )
 
@@ -119,23 +113,6 @@ def kl_divergence(posterior: Posterior) -> Doubles:
     doubled = np.square(mean) + variance - 1 - log_variance
     divergences: Doubles = 0.5 * doubled.sum(axis=1)
     return divergences
-
-
-def percentiles(
-    statistics: LatentStatistics,
-    anomaly_scores: Doubles,
-) -> Doubles | None:
-    """Return the share of new images with lower anomaly scores, (batch,), in percent.
-
-    An anomaly score is -log p(x|z) - log p(z) in nats. Its p(z) is the density of all
-    classes' mixtures together, which describe where the data lies better than the prior
-    does. None where the model was not calibrated.
-    """
-    quantiles = statistics.anomaly_quantiles
-    if not quantiles.size:
-        return None
-    percents = np.linspace(0, 100, quantiles.size)
-    return np.interp(anomaly_scores, quantiles, percents)
 
 
 def softmax(logits: Doubles) -> Doubles:

@@ -24,7 +24,8 @@ Classes = NDArray[np.int64]  # a class's number is its index in the card's label
 
 BLOCK = 16  # latents whose densities are computed at a time, to stay in the CPU's cache
 MIXTURE_ARRAYS = ("weights", "classes", "means", "cholesky")
-CALIBRATION_ARRAYS = ("anomaly_quantiles", "class_temperature")  # not in older archives
+CALIBRATION_ARRAYS = ("inspection_scores", "class_temperature")  # not in all archives
+DTYPES = {"classes": np.int64, "inspection_scores": np.float64}  # others: float32
 READ_ERRORS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
@@ -44,9 +45,9 @@ class Whitening(NamedTuple):
     log_heights: Doubles
 
 
-def no_quantiles() -> Floats:
-    """Return the ``anomaly_quantiles`` of a model that was not calibrated."""
-    return np.empty(0, dtype=np.float32)
+def no_scores() -> Doubles:
+    """Return the ``inspection_scores`` of a model that cannot inspect."""
+    return np.empty((0, 0))
 
 
 def unit_temperature() -> Floats:
@@ -65,8 +66,8 @@ class LatentStatistics:
     means: float32 (count, latent).
     cholesky: float32 (count, latent, latent), the lower Cholesky factors of the
         covariances.
-    anomaly_quantiles: float32 (quantiles,), ascending: anomaly scores that divide new
-        images into equal shares; empty where not measured. ``score`` defines them.
+    inspection_scores: float64 (parts, images): scores of images without defects that
+        training did not use; ``inspection`` defines them. Empty where not measured.
     class_temperature: float32 (), positive: divides log-densities before they become
         probabilities of the classes.
     """
@@ -75,7 +76,7 @@ class LatentStatistics:
     classes: Classes
     means: Floats
     cholesky: Floats
-    anomaly_quantiles: Floats = field(default_factory=no_quantiles)
+    inspection_scores: Doubles = field(default_factory=no_scores)
     class_temperature: Floats = field(default_factory=unit_temperature)
 
     @classmethod
@@ -112,17 +113,16 @@ class LatentStatistics:
     def _check_arrays(self, latent_size: int) -> None:
         """Raise ModelLoadError at an array of another type or shape, or not finite."""
         count = self.weights.size
-        quantiles = self.anomaly_quantiles.size
         shapes: dict[str, tuple[int, ...]] = {
             "weights": (count,),
             "classes": (count,),
             "means": (count, latent_size),
             "cholesky": (count, latent_size, latent_size),
-            "anomaly_quantiles": (quantiles,),
+            "inspection_scores": self.inspection_scores.shape,
             "class_temperature": (),
         }
         for name, shape in shapes.items():
-            dtype = np.int64 if name == "classes" else np.float32
+            dtype = DTYPES.get(name, np.float32)
             array = getattr(self, name)
             check_array(name, array, dtype, shape)
 
@@ -130,12 +130,10 @@ class LatentStatistics:
         """Raise ModelLoadError at values that no mixture has."""
         diagonals = diagonals_of(self.cholesky)
         class_steps = np.diff(self.classes)
-        quantile_steps = np.diff(self.anomaly_quantiles)
         faults = {
             "weights are not positive": self.weights <= 0,
             "classes are not ascending": class_steps < 0,
             "cholesky has a diagonal that is not positive": diagonals <= 0,
-            "anomaly_quantiles are not ascending": quantile_steps < 0,
             "class_temperature is not positive": self.class_temperature <= 0,
         }
         for fault, found in faults.items():

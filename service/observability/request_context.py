@@ -1,5 +1,6 @@
 """Data about one request, for its headers, the metrics and the log."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.types import Scope
@@ -16,6 +17,7 @@ class RequestContext:
     cost: estimated processor time of its job, in milliseconds.
     status: 0 until the response has begun.
     problem: name of the problem type if the request is rejected.
+    percentiles: of the images that it inspected.
     """
 
     request_id: str
@@ -32,6 +34,7 @@ class RequestContext:
     read: float = 0.0
     infer: float = 0.0
     write: float = 0.0
+    percentiles: Sequence[float] = ()
 
 
 def context_of(scope: Scope) -> RequestContext:

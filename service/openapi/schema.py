@@ -17,7 +17,7 @@ from service.api.state import AppState, ServedModel
 from service.imaging.codec import ImageCodec
 from service.imaging.errors import ImageError
 from service.model.autoencoder import Backend, Floats, unit_pixels
-from service.model.errors import ModelLoadError
+from service.model.errors import ModelLoadError, NoInspectorError
 from service.model.labels import label_classes
 from service.openapi.labels import describe_labels
 from service.openapi.uploads import describe_uploads
@@ -44,6 +44,8 @@ TAGS = {
     "KServe and Triton.",
     "Status": "Model card, health, metrics.",
 }
+# Paths, and the beginnings of paths, that a model without an inspector does not have.
+INSPECTOR_PATHS = ("/inspect", "/v2/models/inspector")
 # Problems of all requests, of those that need the model, and of those with a body.
 ANY_REQUEST = (
     errors.BAD_REQUEST,
@@ -81,6 +83,11 @@ def customize_openapi(
     def completed(model: ServedModel) -> Json:
         app.openapi_schema = None  # completed from scratch for each model
         schema = plain()
+        paths = schema["paths"]
+        schema["paths"] = {
+            path: paths[path] for path in paths if is_supported(path, model)
+        }
+        supported = [route for route in operations if is_supported(route.path, model)]
         schema["info"]["description"] = f"{describe_model(model)}\n\n{GENERAL}"
         schema["tags"] = [
             {"name": name, "description": description}
@@ -91,8 +98,8 @@ def customize_openapi(
         describe_image(schemas["Image"], model)
         with_keys = bool(state.api_keys)
         describe_responses(schema, open_paths, with_keys=with_keys)
-        set_examples(schema["paths"], operations, model)
-        describe_uploads(schema["paths"], operations, model.limits)
+        set_examples(schema["paths"], supported, model)
+        describe_uploads(schema["paths"], supported, model.limits)
         if with_keys:
             set_security(schema, open_paths)
         return schema
@@ -102,6 +109,12 @@ def customize_openapi(
             return completed(state.model)
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def is_supported(path: str, model: ServedModel) -> bool:
+    """Return whether a path is in the schema: not if its model is missing."""
+    can_inspect = model.backend.calibration is not None
+    return can_inspect or not path.startswith(INSPECTOR_PATHS)
 
 
 def set_bounds(schemas: Json, limits: Limits) -> None:
@@ -231,7 +244,7 @@ def set_examples(
             continue
         requests, responses = {}, {}
         for title, request in route.examples(model.examples).items():
-            with suppress(ProblemError):
+            with suppress(ProblemError, NoInspectorError):
                 response = route.example_response(request, model)
                 responses[title] = {"value": response}
                 requests[title] = {"value": request}

@@ -8,6 +8,7 @@ from service.operations.base import Operation
 from service.operations.decode import decode
 from service.operations.encode import encode
 from service.operations.generate import generate
+from service.operations.inspect import inspect_images
 from service.operations.interpolate import interpolate
 from service.operations.reconstruct import reconstruct
 from service.operations.score import score_images
@@ -22,4 +23,5 @@ OPERATIONS: dict[str, Operation] = {
     "/arithmetic": arithmetic,
     "/traverse": traverse,
     "/score": score_images,
+    "/inspect": inspect_images,
 }

@@ -17,6 +17,8 @@ ANIMATE_MS = 5e-5
 COLOR_GIF_MS = 4.5e-4
 # A number as JSON takes 80 to 120 ns.
 NUMBER_MS = 1e-4
+# The regions of one map, on maps of up to 128 x 128.
+REGIONS_MS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class ImageCost:
 
     read: to decode a plain PNG.
     encode, decode: to compute the model.
+    inspect: to compute the anomaly map and find its regions.
     write: to encode a PNG.
     animate: to encode a frame of an animation, but for GIF.
     gif: to encode a frame of a GIF.
@@ -38,6 +41,7 @@ class ImageCost:
     animate: float
     gif: float
     numbers: float
+    inspect: float = 0.0
 
     @classmethod
     def of(cls, shape: ImageShape, model: ModelCost) -> Self:
@@ -52,4 +56,5 @@ class ImageCost:
             animate=ANIMATE_MS * numbers,
             gif=gif_ms * numbers,
             numbers=NUMBER_MS * numbers,
+            inspect=model.inspect + REGIONS_MS,
         )

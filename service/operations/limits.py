@@ -20,6 +20,8 @@ class Limits:
 
     labels: names of the classes that the model has latent statistics of.
     has_sampler: whether the model has latent statistics, with or without classes.
+    calibration_images: number of images that inspections are calibrated on; 0: the
+        model cannot inspect.
     """
 
     image_shape: ImageShape
@@ -29,6 +31,7 @@ class Limits:
     max_latent: float
     labels: tuple[str, ...] = ()
     has_sampler: bool = False
+    calibration_images: int = 0
 
     @property
     def max_upscaled(self) -> int:

@@ -1,4 +1,4 @@
-"""POST /score: likelihood, anomaly and label of each image."""
+"""POST /score: likelihood and label of each image."""
 
 import numpy as np
 from pydantic import Field
@@ -40,11 +40,6 @@ class ImageScore(Response):
         description="Evidence lower bound of the model's objective, in nats, at the "
         "posterior's mean."
     )
-    anomaly_percentile: float | None = Field(
-        None,
-        description="Percentage of held-out images with a lower anomaly score; above "
-        "99 the image is likely out-of-distribution.",
-    )
     label: str | None = Field(None, description="The most likely class.")
     probabilities: dict[str, float] | None = Field(
         None, description="Probability of each class, by its name."
@@ -62,10 +57,10 @@ class ScoreResponse(PreprocessedResponse):
 async def score_images(
     request: ScoreRequest, images: list[DecodedImage], model: Autoencoder
 ) -> ScoreResponse:
-    """Score images: likelihood, anomaly, label.
+    """Score images: likelihood, label.
 
-    Reconstruction error, ELBO, anomaly percentile and the probability of each class,
-    from densities in the latent space at the posterior's mean.
+    Reconstruction error, ELBO and the probability of each class, from densities in the
+    latent space at the posterior's mean. `/inspect` finds anomalies.
     """
     fitted = preprocessing_of(images, request)
     scores = await score(model, pixel_batch(images))
@@ -78,9 +73,6 @@ async def score_images(
 
 def image_score(scores: Scores, index: int, labels: list[str]) -> ImageScore:
     """Return the scores of one image of a batch."""
-    percentile = None
-    if scores.anomaly_percentile is not None:
-        percentile = scores.anomaly_percentile[index]
     label = probabilities = None
     if labels:
         row = scores.probabilities[index]
@@ -90,7 +82,6 @@ def image_score(scores: Scores, index: int, labels: list[str]) -> ImageScore:
         squared_error=scores.squared_error[index],
         kl_divergence=scores.kl_divergence[index],
         elbo=scores.elbo[index],
-        anomaly_percentile=percentile,
         label=label,
         probabilities=probabilities,
     )

@@ -1,6 +1,6 @@
 """Export of a checkpoint to the model's folder, which the service reads."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,11 @@ from training.artifact.data_card import (
     describe_images,
     describe_labels,
 )
-from training.artifact.inference import TorchAutoencoder
+from training.artifact.inference import (
+    TorchAutoencoder,
+    decode,
+    posterior_means,
+)
 from training.artifact.latent_statistics import STATISTICS_FILE, LatentStatistics
 from training.artifact.model_card import (
     FORMAT_VERSION,
@@ -23,13 +27,19 @@ from training.artifact.model_card import (
     file_entry,
     write_card,
 )
-from training.artifact.onnx_graphs import decoder_graph, encoder_graph
-from training.artifact.parity import max_difference, max_or_nan
+from training.artifact.onnx_graphs import (
+    decoder_graph,
+    encoder_graph,
+    inspector_graph,
+)
+from training.artifact.parity import map_difference, max_difference, max_or_nan
 from training.artifact.readme import NOT_MEASURED, write_measures
 from training.data.data_set import DataSet
 from training.data.images import LabelledImages
 from training.files import create_writable_folder, write_file
 from training.fitting.checkpoint import objective_of, trained_model
+from training.inspection.anomaly_map import AnomalyMap
+from training.inspection.inspector import Inspector, fit_inspector
 from training.network.build import Network
 
 Files = dict[str, bytes]  # content by name
@@ -37,6 +47,7 @@ State = dict[str, Any]  # of a checkpoint
 
 ENCODER_FILE = "encoder.onnx"
 DECODER_FILE = "decoder.onnx"
+INSPECTOR_FILE = "inspector.onnx"
 PARITY_TOLERANCE = 1e-5
 COMPARED_IMAGES = 1000  # random ones of calibration and of test
 VERSION = "1"  # of a model that is exported for the first time
@@ -49,8 +60,9 @@ def export(
 ) -> float:
     """Export the averaged weights of a checkpoint to ``folder``.
 
-    Write encoder.onnx, decoder.onnx, statistics.npz and model.json. Return the largest
-    difference between the graphs and PyTorch over images that training does not use.
+    Write encoder.onnx, decoder.onnx, inspector.onnx, statistics.npz and model.json.
+    Return the largest difference between the graphs and PyTorch over images that
+    training does not use.
     Raise TrainingError for a bad checkpoint, and ModelError, before anything is
     written, if the difference exceeds ``PARITY_TOLERANCE``.
     """
@@ -59,10 +71,13 @@ def export(
     difference = check_parity(model, encoder, decoder, data)
     create_writable_folder(folder)
     fitted = data.train.first(state["images"])
-    statistics = fit_statistics(model, state, fitted, data.calibration)
+    autoencoder = TorchAutoencoder(model, objective_of(state))
+    inspector, statistics = fit_scores(autoencoder, fitted, data)
+    anomaly_map = checked_map_graph(autoencoder, inspector.anomaly_map, data)
     files = {
         ENCODER_FILE: encoder.SerializeToString(),
         DECODER_FILE: decoder.SerializeToString(),
+        INSPECTOR_FILE: anomaly_map.SerializeToString(),
         STATISTICS_FILE: statistics.to_bytes(),
     }
     layers = read_architecture(encoder, decoder)
@@ -71,6 +86,7 @@ def export(
     card |= describe_images(data.format)
     card |= describe_labels(data.class_names, fitted)
     card |= describe_data(data, fitted)
+    card |= {"inspection": inspector.to_card(data.group)}
     card |= describe_files(files)
     card |= describe_examples(data)
     write_model(folder, files, card)
@@ -92,23 +108,43 @@ def check_parity(
         pixels = part.random_part(COMPARED_IMAGES).pixels()
         differences.append(max_difference(model, encoder, decoder, pixels))
     difference = max_or_nan(differences)
+    check_difference(difference)
+    return difference
+
+
+def fit_scores(
+    autoencoder: TorchAutoencoder,
+    fitted: LabelledImages,
+    data: DataSet,
+) -> tuple[Inspector, LatentStatistics]:
+    """Fit the anomaly map and the latent mixtures; calibrate the scores of both."""
+    statistics = fit_calibrated(autoencoder, fitted, data.calibration)
+    inspector = fit_inspector(autoencoder, statistics, fitted, data)
+    statistics = replace(statistics, inspection_scores=inspector.scores)
+    return inspector, statistics
+
+
+def checked_map_graph(
+    autoencoder: TorchAutoencoder,
+    anomaly_map: AnomalyMap,
+    data: DataSet,
+) -> onnx.ModelProto:
+    """Return the anomaly map's graph. Raise ModelError if it differs from PyTorch."""
+    graph = inspector_graph(anomaly_map)
+    images = data.calibration.random_part(COMPARED_IMAGES)
+    reconstruction = decode(autoencoder, posterior_means(autoencoder, images))
+    difference = map_difference(anomaly_map, graph, images.pixels(), reconstruction)
+    check_difference(difference)
+    return graph
+
+
+def check_difference(difference: float) -> None:
+    """Raise ModelError for a difference above ``PARITY_TOLERANCE``, or NaN."""
     if not difference <= PARITY_TOLERANCE:
         raise ModelError(
             f"the graphs differ from PyTorch by {difference:.1e}, "
             f"more than {PARITY_TOLERANCE:.0e}"
         )
-    return difference
-
-
-def fit_statistics(
-    model: Network,
-    state: State,
-    fitted: LabelledImages,
-    calibration: LabelledImages,
-) -> LatentStatistics:
-    """Fit the latent mixtures to training images and calibrate the anomaly score."""
-    autoencoder = TorchAutoencoder(model, objective_of(state))
-    return fit_calibrated(autoencoder, fitted, calibration)
 
 
 def describe_model(
@@ -160,6 +196,7 @@ def describe_files(files: Files) -> Card:
         "graphs": {
             "encoder": entries[ENCODER_FILE],
             "decoder": entries[DECODER_FILE],
+            "inspector": entries[INSPECTOR_FILE],
         },
         "statistics": entries[STATISTICS_FILE],
     }

@@ -8,6 +8,9 @@ encoder.onnx
 decoder.onnx
     latent float32 (batch, latent)
     -> pixels float32 (batch, channels, height, width) in [0, 1]
+inspector.onnx
+    pixels, reconstruction float32 (batch, channels, height, width) in [0, 1]
+    -> map float32 (batch, height, width), 0 or more
 statistics.npz
     latent statistics, written by ``training.artifact.latent_statistics``
 model.json

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
@@ -41,6 +42,8 @@ class LatentStatistics:
     cholesky: float32 (count, latent, latent), the covariances' lower Cholesky factors.
     anomaly_quantiles, class_temperature: set by ``training.artifact.anomaly.calibrate``;
         None until then.
+    inspection_scores: float64 (parts, images), each part's anomaly scores of the
+        calibration images, by ``training.inspection.inspector``; None until then.
     """
 
     weights: Floats
@@ -49,6 +52,7 @@ class LatentStatistics:
     cholesky: Floats
     anomaly_quantiles: Floats | None = None
     class_temperature: Floats | None = None
+    inspection_scores: NDArray[np.float64] | None = None
 
     @property
     def has_classes(self) -> bool:

@@ -7,6 +7,7 @@ from rich.progress import track
 from torch import Tensor
 
 from training.artifact.exported_model import Floats, open_session
+from training.inspection.anomaly_map import AnomalyMap
 from training.network.build import Network
 
 BATCH_SIZES = (1, 2, 7, 64, 1000)
@@ -46,6 +47,24 @@ def max_difference(
         progress = track(batches, description="comparing with PyTorch")
         differences = [batch_difference(batch) for batch in progress]
     return max_or_nan(differences)
+
+
+def map_difference(
+    anomaly_map: AnomalyMap,
+    graph: onnx.ModelProto,
+    pixels: Tensor,
+    reconstruction: Tensor,
+) -> float:
+    """Return the largest difference of anomaly maps between ONNX and PyTorch.
+
+    Differences of values above 1 are relative to the value.
+    """
+    session = open_session(graph.SerializeToString())
+    inputs = {"pixels": pixels.numpy(), "reconstruction": reconstruction.numpy()}
+    (actual,) = session.run(["map"], inputs)
+    with torch.inference_mode():
+        expected = anomaly_map(pixels, reconstruction)
+    return scaled_difference(expected, actual)
 
 
 def scaled_difference(expected: Tensor, actual: Floats) -> float:

@@ -25,6 +25,8 @@ class DataSet:
         sha256: Of each file by its name, or of the list of all files.
         licence: Of the images; None if unknown.
         skipped: Names of files that could not be read.
+        group: Pattern of the names of groups, such as lots, each of which is in one
+            split; None if there are no groups.
     """
 
     name: str
@@ -39,3 +41,4 @@ class DataSet:
     sha256: dict[str, str]
     licence: str | None = None
     skipped: tuple[str, ...] = ()
+    group: str | None = None

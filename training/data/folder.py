@@ -177,6 +177,7 @@ class FolderReader:
             licence=self.options.licence,
             sha256={LIST_OF_FILES: list_hash(self.facts)},
             skipped=tuple(printable(name) for name in self.broken),
+            group=self.options.group,
         )
 
 

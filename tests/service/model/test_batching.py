@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -45,6 +45,7 @@ class Timings:
     read: float = 0.0
     infer: float = 0.0
     write: float = 0.0
+    percentiles: Sequence[float] = ()
 
 
 def make_job(

@@ -59,14 +59,22 @@ def test_measuring_a_slow_model_is_bounded() -> None:
     assert per_row >= 1.5 * MAX_MEASURING_MS
 
 
-def test_both_functions_of_a_model_are_measured() -> None:
-    """They get images and latents of the card's sizes."""
+def test_all_functions_of_a_model_are_measured() -> None:
+    """They get images, latents and pairs of the card's sizes."""
     fake = FakeAutoencoder()
-    cost = measure_cost(fake.encode, fake.decode, fake_card())
+    cost = measure_cost(fake.encode, fake.decode, fake.map_anomalies, fake_card())
 
     assert 0 < cost.encode < MAX_MEASURING_MS
     assert 0 < cost.decode < MAX_MEASURING_MS
+    assert 0 < cost.inspect < MAX_MEASURING_MS
     assert set(fake.batches) == set(BATCH_SIZES)
+
+
+def test_a_model_that_cannot_inspect_has_no_cost_of_it() -> None:
+    """There is no function to measure."""
+    fake = FakeAutoencoder()
+
+    assert measure_cost(fake.encode, fake.decode, None, fake_card()).inspect == 0
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,7 @@ from service.model.statistics import LatentStatistics
 from tests.models import UnbatchedAutoencoder
 from tests.samples import MODEL, FakeAutoencoder
 from training.artifact.exported_model import ExportedModel
-from training.artifact.latent_statistics import read_statistics
 from training.data.images import LabelledImages
-from training.evaluation.out_of_distribution import image_scores
 from training.network import objective as reference
 
 
@@ -96,23 +94,6 @@ def test_the_parts_are_those_of_training(
     )
 
 
-def test_the_percentile_agrees_with_the_calibration_of_training(
-    shipped: OnnxAutoencoder, test_digits: LabelledImages
-) -> None:
-    """It lies between the calibrated quantiles that enclose the anomaly score."""
-    model = ExportedModel(MODEL)
-    statistics = read_statistics(model)
-    expected = image_scores(model, statistics, test_digits.pixels())
-    percentiles = scores_of(shipped, test_digits.images.numpy()).anomaly_percentile
-
-    assert statistics.anomaly_quantiles is not None
-    assert percentiles is not None
-    below = np.searchsorted(statistics.anomaly_quantiles, expected.numpy()) / 10
-    assert percentiles == pytest.approx(below - 0.05, abs=0.0501 + 1e-3)
-    assert 0 <= percentiles.min() < 5
-    assert 95 < percentiles.max() <= 100
-
-
 def test_the_probabilities_classify_the_digits(
     shipped: OnnxAutoencoder, test_digits: LabelledImages
 ) -> None:
@@ -123,17 +104,6 @@ def test_the_probabilities_classify_the_digits(
     assert probabilities.sum(axis=1) == pytest.approx(1)
     assert right.mean() >= 0.97
     assert probabilities.max(axis=1).mean() == pytest.approx(right.mean(), abs=0.02)
-
-
-def test_noise_is_an_anomaly(
-    shipped: OnnxAutoencoder, random: np.random.Generator
-) -> None:
-    """Its percentile is the highest."""
-    noise = random.integers(0, 256, (20, 1, 28, 28), dtype=np.uint8)
-    percentiles = scores_of(shipped, noise).anomaly_percentile
-
-    assert percentiles is not None
-    assert percentiles.tolist() == [100.0] * 20
 
 
 def test_a_batch_scores_as_one_by_one(
@@ -148,27 +118,20 @@ def test_a_batch_scores_as_one_by_one(
         "squared_error",
         "kl_divergence",
         "elbo",
-        "anomaly_percentile",
         "probabilities",
     ):
         together = np.concatenate([getattr(one, name) for one in alone])
         assert getattr(batch, name) == pytest.approx(together, rel=1e-4, abs=1e-4)
 
 
-def test_a_model_without_statistics_has_no_percentile_and_no_classes(
+def test_a_model_without_statistics_has_no_classes(
     autoencoder: FakeAutoencoder,
 ) -> None:
-    """Its other scores are the same, as they are where only the calibration is absent."""
+    """Its other scores are the same."""
     images = np.arange(12, dtype=np.uint8).reshape(2, 1, 2, 3)
-    known = autoencoder.statistics
     nothing = LatentStatistics.unknown(autoencoder.card.latent_size)
-    uncalibrated = replace(known, anomaly_quantiles=np.empty(0, np.float32))
     whole = scores_of(autoencoder, images)
     unknown = scores_of(replace(autoencoder, statistics=nothing), images)
-    older = scores_of(replace(autoencoder, statistics=uncalibrated), images)
 
-    assert whole.anomaly_percentile is not None
-    assert unknown.anomaly_percentile is older.anomaly_percentile is None
     assert (whole.probabilities.shape, unknown.probabilities.shape) == ((2, 3), (2, 0))
-    assert np.array_equal(older.probabilities, whole.probabilities)
     assert np.array_equal(unknown.elbo, whole.elbo)

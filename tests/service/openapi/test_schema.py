@@ -18,6 +18,7 @@ OPERATIONS = [
     "/arithmetic",
     "/traverse",
     "/score",
+    "/inspect",
     "/v2/models/encoder/infer",
     "/v2/models/decoder/infer",
 ]

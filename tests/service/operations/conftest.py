@@ -13,4 +13,5 @@ LIMITS = Limits(
     max_body_bytes=1000,
     labels=tuple("0123456789"),
     has_sampler=True,
+    calibration_images=99,
 )

@@ -12,6 +12,7 @@ from service.operations.cost import ImageCost
 from service.operations.decode import DecodeRequest
 from service.operations.encode import EncodeRequest
 from service.operations.generate import GenerateRequest
+from service.operations.inspect import InspectRequest
 from service.operations.interpolate import InterpolateRequest
 from service.operations.reconstruct import ReconstructRequest
 from service.operations.score import ScoreRequest
@@ -19,7 +20,16 @@ from tests.samples import FIRST, LATENT_SIZE
 from tests.service.operations.conftest import LIMITS
 
 # Each step has a digit of its own.
-COST = ImageCost(read=1, encode=10, decode=100, write=1000, animate=0, gif=0, numbers=0)
+COST = ImageCost(
+    read=1,
+    encode=10,
+    decode=100,
+    write=1000,
+    animate=0,
+    gif=0,
+    numbers=0,
+    inspect=10_000,
+)
 LATENT = [0.0] * LATENT_SIZE
 TERM = {"image": FIRST, "weight": 1}
 POINTS = {"start": {"image": FIRST}, "end": {"latent": LATENT}}
@@ -31,6 +41,8 @@ POINTS = {"start": {"image": FIRST}, "end": {"latent": LATENT}}
         (EncodeRequest, {"images": [FIRST] * 2}, 22),
         (EncodeRequest, {"images": [FIRST] * 2, "sample": True, "samples": 3}, 22),
         (ScoreRequest, {"images": [FIRST] * 2}, 222),
+        (InspectRequest, {"images": [FIRST] * 2, "maps": False}, 22_222),
+        (InspectRequest, {"images": [FIRST] * 2}, 24_222),
         (DecodeRequest, {"latents": [LATENT] * 3}, 3300),
         (ReconstructRequest, {"images": [FIRST] * 2}, 2222),
         (
@@ -48,7 +60,10 @@ POINTS = {"start": {"image": FIRST}, "end": {"latent": LATENT}}
 def test_a_request_costs_its_steps(
     request_type: type[Request], fields: dict[str, Any], cost: float
 ) -> None:
-    """Images are read and encoded, outputs are decoded and written."""
+    """Images are read and encoded, outputs are decoded and written.
+
+    Inspections have maps, and pictures as well if a client asks for them.
+    """
     request = request_type.model_validate(fields, context=LIMITS)
 
     assert request.cost(COST) == cost

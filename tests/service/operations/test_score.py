@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from service.app import create_app
 from service.model.score import score
@@ -27,13 +26,11 @@ def test_the_response_has_the_scores_of_each_image(
 
     assert response.keys() == {"scores"}
     assert "fitted" not in response
-    assert expected.anomaly_percentile is not None
     assert len(response["scores"]) == 2
     for index, item in enumerate(response["scores"]):
         assert item["label"] == "0"
         assert item["squared_error"] == expected.squared_error[index] == 0
         assert item["kl_divergence"] == expected.kl_divergence[index] == -item["elbo"]
-        assert item["anomaly_percentile"] == expected.anomaly_percentile[index]
         probabilities = expected.probabilities[index].tolist()
         assert item["probabilities"] == dict(zip("013", probabilities, strict=True))
 
@@ -62,24 +59,13 @@ def test_an_image_may_be_sent_without_json(client: Client) -> None:
     assert response.json()["errors"][0]["pointer"] == "#/images/0"
 
 
-@pytest.mark.parametrize(
-    ("labelled", "scores"),
-    [(True, ALWAYS | {"label", "probabilities"}), (False, ALWAYS)],
-)
-def test_scores_that_need_missing_statistics_are_absent(
-    settings: Settings,
-    autoencoder: FakeAutoencoder,
-    *,
-    labelled: bool,
-    scores: set[str],
+def test_a_model_without_classes_has_no_label(
+    settings: Settings, autoencoder: FakeAutoencoder
 ) -> None:
-    """Without classes there is no label; without calibration there is no percentile."""
+    """Nor probabilities."""
     statistics = LatentStatistics.unknown(LATENT_SIZE)
-    if labelled:
-        no_quantiles = np.empty(0, np.float32)
-        statistics = replace(autoencoder.statistics, anomaly_quantiles=no_quantiles)
     model = replace(autoencoder, statistics=statistics)
     client = Client(create_app(settings, model))
     response = client.operate("/score", images=[FIRST])
 
-    assert response["scores"][0].keys() == scores
+    assert response["scores"][0].keys() == ALWAYS

@@ -22,7 +22,7 @@ from training.data.images import LabelledImages
 from training.data.mnist import DataSource
 from training.fitting.checkpoint import trained_model
 
-FILES = ("encoder.onnx", "decoder.onnx", "statistics.npz")
+FILES = ("encoder.onnx", "decoder.onnx", "inspector.onnx", "statistics.npz")
 
 
 @pytest.fixture
@@ -58,7 +58,8 @@ def test_the_service_reads_what_training_writes(exported: Path) -> None:
         32,
         427_344,
     )
-    assert set(card.model_dump()) == set(ModelCard.model_fields) | {"statistics"}
+    written = {"statistics", "inspection"}
+    assert set(card.model_dump()) == set(ModelCard.model_fields) | written
 
 
 def test_the_card_describes_the_training(
@@ -112,7 +113,7 @@ def test_the_cards_examples_are_test_digits(
         assert np.array_equal(pixels_of(text), image.numpy())
 
 
-@pytest.mark.parametrize("name", ["encoder.onnx", "decoder.onnx"])
+@pytest.mark.parametrize("name", ["encoder.onnx", "decoder.onnx", "inspector.onnx"])
 def test_a_graph_holds_no_path_of_the_exporting_machine(
     exported: Path, name: str
 ) -> None:

@@ -1,0 +1,226 @@
+"""Calibration of inspections: surprisals, thresholds and percentiles of scores.
+
+An image's anomaly score is that of its parts: the anomaly map and, where the card says
+so, densities. Several parts, in different units, are compared by their surprisals: -log
+of the probability that an image without defects has as large a score.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from service.model.card import Inspection, InspectionPart, ModelCard
+from service.model.errors import ModelLoadError
+from service.model.noise import Doubles
+from service.model.statistics import LatentStatistics
+
+MAP: InspectionPart = "map"
+MIN_TAIL = 10  # scores that the tail is fitted to
+TAIL_SHARE = 20  # or this part of all scores, if that is more
+MIN_EXCESS = 1e-12  # of a tail whose scores are equal
+PERCENT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Thresholds of one request.
+
+    score: an image with a higher score is anomalous.
+    pixel: a value of its map that alone makes an image anomalous is higher.
+    rate: the false-alarm rate.
+    """
+
+    score: float
+    pixel: float
+    rate: float
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreTail:
+    """Distribution of a part's scores of images without defects.
+
+    The probabilities of the largest scores are those of an exponential distribution,
+    since a new score may be larger than all of them: Pickands 1975,
+    doi:10.1214/aos/1176343003, with shape 0. Those of the others are shares.
+
+    scores: float64 (images,), ascending.
+    start: the lowest score of the tail.
+    surprisal: of ``start``, in nats.
+    excess: mean excess of the tail's scores.
+    """
+
+    scores: Doubles
+    start: float
+    surprisal: float
+    excess: float
+
+    @classmethod
+    def of(cls, scores: Doubles) -> Self:
+        """Return the distribution of ascending scores (images,)."""
+        count = len(scores)
+        size = min(count, max(MIN_TAIL, count // TAIL_SHARE))
+        tail = scores[count - size :]
+        start = float(tail[0])
+        excess = float(np.mean(tail - start))
+        surprisal = -math.log((size + 1) / (count + 1))
+        return cls(scores, start, surprisal, max(excess, MIN_EXCESS))
+
+    def surprisals(self, scores: Doubles) -> Doubles:
+        """Return the surprisals of scores (batch,), in nats."""
+        count = len(self.scores)
+        smaller = np.searchsorted(self.scores, scores)
+        within = -np.log((count - smaller + 1) / (count + 1))
+        beyond = self.surprisal + (scores - self.start) / self.excess
+        surprisals: Doubles = np.where(scores > self.start, beyond, within)
+        return surprisals
+
+    def largest_score(self, surprisal: float) -> float:
+        """Return the largest score whose surprisal is not larger."""
+        beyond = surprisal - self.surprisal
+        if beyond >= 0:
+            return self.start + beyond * self.excess
+        surprisals = self.surprisals(self.scores)
+        count = int(np.searchsorted(surprisals, surprisal, side="right"))
+        return float(self.scores[max(0, count - 1)])
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Scores of images without defects that training did not use.
+
+    parts: the scores that are compared.
+    log_weights: float64 (parts, 1). A lower weight leaves a part fewer false alarms:
+        Genovese, Roeder & Wasserman 2006, doi:10.1093/biomet/93.3.509.
+    rate: false-alarm rate of requests that give neither a rate nor a threshold.
+    scores: float64 (parts, images), in the statistics' order.
+    """
+
+    parts: Sequence[InspectionPart]
+    log_weights: Doubles
+    rate: float
+    scores: Doubles
+
+    @classmethod
+    def of(cls, card: ModelCard, statistics: LatentStatistics) -> Self | None:
+        """Return the calibration of a model, or None if it cannot inspect.
+
+        Raises ModelLoadError if the scores are not those that the card describes.
+        """
+        inspection = card.inspection
+        if inspection is None or card.graphs.inspector is None:
+            return None
+        scores = statistics.inspection_scores
+        shape = len(inspection.parts), inspection.images
+        if scores.shape != shape:
+            raise ModelLoadError(
+                f"inspection_scores has the shape {scores.shape}; "
+                f"its card asks for {shape}"
+            )
+        rate = inspection.false_alarm_rate
+        if not place_of(rate, inspection.images):
+            raise ModelLoadError(
+                f"{inspection.images} images cannot carry the false-alarm rate {rate}"
+            )
+        return cls.from_scores(inspection, scores)
+
+    @classmethod
+    def from_scores(cls, inspection: Inspection, scores: Doubles) -> Self:
+        """Return the calibration by scores (parts, images)."""
+        weights = np.array(inspection.weights)[:, np.newaxis]
+        rate = inspection.false_alarm_rate
+        return cls(inspection.parts, np.log(weights), rate, scores)
+
+    @property
+    def images(self) -> int:
+        """Number of images."""
+        count: int = self.scores.shape[1]
+        return count
+
+    @cached_property
+    def image_scores(self) -> Doubles:
+        """Scores of the images, float64 (images,), ascending."""
+        return np.sort(self.join(self.scores))
+
+    @cached_property
+    def _tails(self) -> list[ScoreTail]:
+        """Distribution of each part's scores."""
+        ascending = np.sort(self.scores, axis=1)
+        return [ScoreTail.of(row) for row in ascending]
+
+    def join(self, scores: Doubles) -> Doubles:
+        """Return the scores of images, (batch,), by those of the parts (parts, batch).
+
+        Of several parts it is the largest surprisal, weighted.
+        """
+        joined: Doubles = scores[0]
+        if len(self.parts) > 1:
+            joined = self._surprisals(scores).max(axis=0)
+        return joined
+
+    def reasons(self, scores: Doubles) -> list[InspectionPart]:
+        """Return the part that each image's score is of, by scores (parts, batch)."""
+        largest = self._surprisals(scores).argmax(axis=0)
+        return [self.parts[index] for index in largest]
+
+    def _surprisals(self, scores: Doubles) -> Doubles:
+        """Return the weighted surprisals of scores (parts, batch), same shape."""
+        tails = zip(self._tails, scores, strict=True)
+        surprisals = np.stack([tail.surprisals(row) for tail, row in tails])
+        weighted: Doubles = surprisals + self.log_weights
+        return weighted
+
+    def percentiles(self, image_scores: Doubles) -> Doubles:
+        """Return the share of the images with a lower score, (batch,), in percent."""
+        lower = np.searchsorted(self.image_scores, image_scores)
+        shares: Doubles = PERCENT * lower / self.images
+        return shares
+
+    def at_rate(self, rate: float) -> Thresholds:
+        """Return the thresholds of a false-alarm rate that the images can carry.
+
+        The k-th largest of N scores, k = floor(rate (N + 1)), is exceeded by a new
+        image with probability k / (N + 1): Vovk 2012, arXiv:1209.2673.
+        """
+        place = place_of(rate, self.images)
+        score = float(self.image_scores[-place])
+        return Thresholds(score, self._pixel_threshold(score), rate)
+
+    def at_score(self, score: float) -> Thresholds:
+        """Return the thresholds if that of the score is given.
+
+        The rate is (k + 1) / (N + 1) if k of the N images have a higher score.
+        """
+        lower = int(np.searchsorted(self.image_scores, score, side="right"))
+        rate = (self.images - lower + 1) / (self.images + 1)
+        return Thresholds(score, self._pixel_threshold(score), rate)
+
+    def _pixel_threshold(self, score: float) -> float:
+        """Return the largest value of a map whose image is not anomalous by it."""
+        if len(self.parts) == 1:
+            return score
+        row = self.parts.index(MAP)
+        surprisal = score - float(self.log_weights[row, 0])
+        return self._tails[row].largest_score(surprisal)
+
+
+def place_of(rate: float, images: int) -> int:
+    """Return k = floor(rate (images + 1)): the k-th largest score is the threshold.
+
+    It is 0 if so few images cannot carry the rate.
+    """
+    return math.floor(as_decimal(rate) * (images + 1))
+
+
+def images_needed(rate: float) -> int:
+    """Return the smallest number of images that can carry a false-alarm rate."""
+    return math.ceil(1 / as_decimal(rate)) - 1
+
+
+def as_decimal(rate: float) -> Fraction:
+    """Return the decimal number that a float prints as: 0.07 * 100 is then 7."""
+    return Fraction(str(rate))
