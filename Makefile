@@ -13,7 +13,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 TRAINING := $(BIN)/python -m training
-RIVALS := mlserver litserve bentoml
+RIVALS := mlserver litserve bentoml triton
 
 .DEFAULT_GOAL := help
 
@@ -130,4 +130,12 @@ clean:  ## Remove the virtual environments and built packages
 .venv-rivals/%/installed:
 	$(PYTHON) -m venv .venv-rivals/$*
 	.venv-rivals/$*/bin/python -m pip install --quiet $* onnxruntime pillow
+	touch $@
+
+# Only Triton's binaries of this package are used, not its Python packages. With NumPy 2
+# its outputs are empty.
+.venv-rivals/triton/installed:
+	$(PYTHON) -m venv .venv-rivals/triton
+	.venv-rivals/triton/bin/python -m pip install --quiet --no-deps nvidia-pytriton==0.7.0
+	.venv-rivals/triton/bin/python -m pip install --quiet "numpy<2" onnxruntime
 	touch $@

@@ -18,6 +18,7 @@ from benchmarks.rates import Results, measure_rates
 from benchmarks.report import plot, report
 from benchmarks.servers import servers, start
 from benchmarks.tables import Table
+from benchmarks.tensors import tensor_tables
 from benchmarks.training_speed import training_table
 from benchmarks.workload import workloads
 from training.data.errors import DataError
@@ -98,6 +99,7 @@ def measure_tables(
         connection_table(compared, rounds, seconds),
         batch_table(compared, rounds, seconds),
         stage_table(seconds),
+        *tensor_tables(rounds, seconds),
         feature_table(rounds, seconds),
         worker_table(rounds, seconds),
         start_table(),

@@ -39,7 +39,7 @@ def measure_rate(
     connections: int = CONNECTIONS,
     key: str = "",
 ) -> float:
-    """Run wrk and return the requests per second. Raise RuntimeError as ``run_wrk``."""
+    """Run wrk and return the requests per second. Raise RuntimeError as ``run_script``."""
     requests, duration = run_wrk(url, workload, seconds, connections, key)
     return requests / duration
 
@@ -51,22 +51,32 @@ def run_wrk(
     connections: int,
     key: str = "",
 ) -> tuple[int, float]:
-    """Run wrk; return the number of requests and the duration in seconds.
-
-    Raise RuntimeError if a request failed or was rejected.
-    """
-    target = f"{url}{workload.path}"
+    """Run wrk on a workload; return as ``run_script`` does."""
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as bodies:
         bodies.write("\n".join(workload.bodies) + "\n")
         bodies.flush()
-        command = ["taskset", "-c", str(LOAD_CORE)]
-        command += ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
-        command += ["-s", str(SCRIPT), target, "--", bodies.name, key]
-        output = run(command)
+        script = [str(SCRIPT), url + workload.path, "--", bodies.name, key]
+        return run_script(script, seconds, connections)
+
+
+def run_script(
+    script: list[str],
+    seconds: float,
+    connections: int,
+) -> tuple[int, float]:
+    """Run wrk with a script; return the number of requests and the duration in seconds.
+
+    script: its file, the URL, "--" and the script's arguments.
+
+    Raise RuntimeError if a request failed or was rejected.
+    """
+    command = ["taskset", "-c", str(LOAD_CORE)]
+    command += ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", *script]
+    output = run(command)
     time.sleep(SETTLING_SECONDS)
     result = json.loads(output.splitlines()[-1])
     if result["failed"] or not result["requests"]:
-        raise RuntimeError(f"{target}: {result['failed']} requests failed")
+        raise RuntimeError(f"{script[1]}: {result['failed']} requests failed")
     return result["requests"], result["microseconds"] / 1e6
 
 
