@@ -36,6 +36,7 @@ EXTRAS = {
     "docker",
     "fashion_mnist_folder",
     "haproxy",
+    "kserve_python",
     "mnist_folder",
     "nginx",
     "node_modules",
@@ -46,6 +47,7 @@ GENERATOR_PACKAGES = (
     *("openapi-generator-cli==7.26.0", "pydantic>=2.11,<3", "python-dateutil>=2.8,<3"),
     *("typing-extensions>=4.7", "urllib3>=2.7,<3"),
 )
+KSERVE_PACKAGE = "kserve==0.21.0"
 CALLER = dict(os.environ)  # before pytest_configure hides some of it
 HIDDEN_VARIABLES = {"MNIST_DIR", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"}
 
@@ -155,15 +157,29 @@ def openapi_generator(tmp_path_factory: pytest.TempPathFactory) -> OpenapiGenera
     package = "default-jdk-headless"
     java, javac = (find_program(name, package) for name in ("java", "javac"))
     folder = tmp_path_factory.mktemp("openapi-generator")
+    python = python_with(folder, *GENERATOR_PACKAGES)
+    (jar,) = folder.rglob("openapi-generator.jar")
+    return OpenapiGenerator(python, jar, java, javac)
+
+
+@pytest.fixture(scope="session")
+def kserve_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interpreter with KServe's SDK."""
+    return python_with(tmp_path_factory.mktemp("kserve"), KSERVE_PACKAGE)
+
+
+def python_with(folder: Path, *packages: str) -> Path:
+    """Return an interpreter with packages of PyPI, in an environment of its own.
+
+    Skip the test if they cannot be installed.
+    """
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
     caller = {"HOME": CALLER.get("HOME", "")}  # pip's own settings are there
-    install = ("-m", "pip", "install", "--quiet", *GENERATOR_PACKAGES)
-    command = [str(python), *install]
+    command = [str(python), "-m", "pip", "install", "--quiet", *packages]
     if subprocess.run(command, env={**os.environ, **caller}, check=False).returncode:
-        pytest.skip("pip cannot install openapi-generator")
-    (jar,) = folder.rglob("openapi-generator.jar")
-    return OpenapiGenerator(python, jar, java, javac)
+        pytest.skip(f"pip cannot install {packages[0]}")
+    return python
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Command line of the training package.
 
-python -m training {create, train, export, classifier, evaluate, summary, demo}
+python -m training {create, train, export, classifier, evaluate, inspect, summary, demo}
 """
 
 # ruff: noqa: E402 - the other imports need the packages that are checked here
@@ -55,12 +55,17 @@ from training.fitting.run import choose_device, run, warn_if_collapsed
 from training.fitting.run import resume as resume_run
 from training.fitting.tensorboard import epoch_log
 from training.fitting.trainers import make_trainer
+from training.inspection.folder import FolderInspection, write_csv
+from training.inspection.folder import describe as describe_findings
+from training.inspection.map_pictures import write_maps
+from training.inspection.threshold import RateError
 
 # Errors that the user can correct.
 USER_ERRORS = (
     ClassifierError,
     DataError,
     ModelError,
+    RateError,
     RecipeError,
     TrainingError,
     OSError,
@@ -220,6 +225,29 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         cards = [card, *others]
         for path in plots.evaluation(exported, test, history, cards, plots_folder):
             typer.echo(path)
+
+
+@app.command()
+def inspect(  # noqa: PLR0913 - one parameter an option
+    folder: options.PictureFolder,
+    *,
+    model: options.Model = options.MODEL,
+    csv: options.InspectionCsv = None,
+    maps: options.InspectionMaps = None,
+    false_alarm_rate: options.FalseAlarmRate = None,
+    skip_broken: options.SkipBroken = False,
+) -> None:
+    """Inspect a folder of pictures; list those that are anomalous, the worst first."""
+    inspection = FolderInspection(ExportedModel(model), folder, false_alarm_rate)
+    if maps:
+        create_writable_folder(maps)
+    findings = inspection.findings(skip_broken=skip_broken)
+    for line in describe_findings(findings, inspection.threshold):
+        typer.echo(line)
+    if csv:
+        write_csv(findings, csv)
+    if maps:
+        typer.echo(write_maps(inspection, findings, maps))
 
 
 @app.command()

@@ -65,6 +65,17 @@ ExportTestSize = Annotated[
         help="Use only the first N test digits.",
     ),
 ]
+FalseAlarmRate = Annotated[
+    float | None,
+    Option(
+        "--false-alarm-rate",
+        min=1e-6,
+        max=1,
+        metavar="RATE",
+        help="Share of good pictures that may be called anomalous.",
+        show_default="the model's",
+    ),
+]
 Fashion = Annotated[
     Path | None,
     Option(
@@ -79,6 +90,18 @@ HeldOut = Annotated[
         "--held-out",
         help="Evaluate on the training digits that training left out. "
         "The classifier has seen these.",
+    ),
+]
+InspectionCsv = Annotated[
+    Path | None,
+    Option("--csv", help="File for a line of each picture.", show_default=False),
+]
+InspectionMaps = Annotated[
+    Path | None,
+    Option(
+        "--maps",
+        help="Folder for the anomaly maps and a sheet of the worst pictures.",
+        show_default=False,
     ),
 ]
 Losses = Annotated[
@@ -134,6 +157,10 @@ Resume = Annotated[
 Seed = Annotated[
     int,
     Option("--seed", min=0, max=MAX_SEED, help="Chooses the digits and the samples."),
+]
+SkipBroken = Annotated[
+    bool,
+    Option("--skip-broken", help="Leave out pictures that cannot be read."),
 ]
 TensorBoard = Annotated[
     Path | None,

@@ -247,7 +247,7 @@ def install_handlers(app: FastAPI) -> None:
     async def respond_to_any(request: Request, _: Exception) -> Response:
         return problem_response(request.scope, internal_error())
 
-    for kind in (ProblemError, HTTPException, InferenceError):
+    for kind in (ProblemError, HTTPException, InferenceError, NoInspectorError):
         app.add_exception_handler(kind, respond)
     # Starlette raises the error again after the response, for the log.
     app.add_exception_handler(Exception, respond_to_any)

@@ -106,13 +106,15 @@ def add_metrics(router: APIRouter, state: AppState) -> None:
     )
     def metrics() -> Response:
         """Requests, latencies, images, problems and more, of all workers."""
-        card = state.model.backend.card
+        model = state.model
+        card = model.backend.card
         labels = {
             "name": card.name,
             "encoder_sha256": card.graphs.encoder.sha256,
             "decoder_sha256": card.graphs.decoder.sha256,
         }
-        return Response(state.metrics.text(labels), media_type=METRICS_TYPE)
+        text = state.metrics.text(labels, model.limits.calibration_images)
+        return Response(text, media_type=METRICS_TYPE)
 
 
 def add_reload(router: APIRouter, state: AppState) -> None:

@@ -8,7 +8,7 @@ alternatives.
 import mmap
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate, product
+from itertools import accumulate, chain, product
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
+from service.observability.inspections import InspectionMetrics
 from service.observability.request_context import RequestContext
 
 OTHER = "other"
@@ -103,6 +104,7 @@ class Metrics:
     """Counts of all processes. Row 0 is the main process's, or the only one's.
 
     gauges: numbers of this process, written in place at IN_FLIGHT and PENDING.
+    inspections: of the images that requests inspect.
     """
 
     def __init__(
@@ -133,6 +135,7 @@ class Metrics:
         # Two rows for each worker: it and its successor may serve at the same time.
         rows = 1 + 2 * workers
         self._memory = mmap.mmap(-1, 8 * rows * self._width)
+        self.inspections = InspectionMetrics(rows)
         self.write_to(0)
 
     def rows_of(self, slot: int) -> tuple[int, int]:
@@ -142,6 +145,7 @@ class Metrics:
     def write_to(self, row: int) -> None:
         """Use a row as this process's own. Its counters go on, its gauges start at 0."""
         self._row = self._cells_of(row)
+        self.inspections.write_to(row)
         self.gauges = self._row[:2]
         self.clear_gauges(row)
 
@@ -181,6 +185,8 @@ class Metrics:
             row[cell + 1] += context.read
             row[cell + 2] += context.infer
             row[cell + 3] += context.write
+            if context.percentiles:
+                self.inspections.add(context.percentiles)
         return route
 
     def _observe(self, key: Key, bounds: Sequence[float], value: float) -> None:
@@ -205,13 +211,20 @@ class Metrics:
         sums: list[float] = rows.sum(axis=0).tolist()
         return sums
 
-    def text(self, model: Mapping[str, str]) -> bytes:
+    def text(self, model: Mapping[str, str], calibration_images: int = 0) -> bytes:
         """Return all metrics in Prometheus's text format.
 
         model: labels of ``vae_model_info``.
+        calibration_images: number of images that inspections are calibrated on; 0: the
+            model cannot inspect.
         """
+        families = self._families(model)
+        if calibration_images:
+            name = model["name"]
+            inspections = self.inspections.families(name, calibration_images)
+            families = chain(families, inspections)
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(FamiliesCollector(self._families(model)))
+        registry.register(FamiliesCollector(families))
         return generate_latest(registry)
 
     def _families(self, model: Mapping[str, str]) -> Iterator[Metric]:

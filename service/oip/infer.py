@@ -14,7 +14,7 @@ from service.api.state import AppState, ServedModel
 from service.imaging.codec import DecodedImage
 from service.model.autoencoder import Autoencoder, Floats
 from service.oip.schemas import InferRequest, InferResponse, OutputSize, OutputTensor
-from service.oip.specs import MODEL_NAMES, ModelSpec, model_paths, model_specs
+from service.oip.specs import MODEL_NAMES, ModelSpec, model_paths, model_spec
 from service.oip.tensors import FLOAT32
 from service.operations.base import ExampleInputs
 
@@ -68,7 +68,7 @@ class InferRoute(OperationRoute):
 
     def spec(self, model: ServedModel) -> ModelSpec:
         """Return the spec of the route's model."""
-        return model_specs(model.limits)[self._name]
+        return model_spec(self._name, model.limits)
 
     @override
     def validation_context(self, model: ServedModel) -> object:
@@ -125,7 +125,7 @@ def infer_operation(name: str, state: AppState) -> Infer:
     async def infer(
         request: InferRequest, _: list[DecodedImage], model: Autoencoder
     ) -> InferResponse:
-        spec = model_specs(state.model.limits)[name]
+        spec = model_spec(name, state.model.limits)
         is_binary = binary_outputs(request, spec)
         check_numbers(request, spec, is_binary)
         results = await spec.compute(model, request.inputs[0].data)

@@ -1,6 +1,6 @@
 """Open Inference Protocol v2 over REST, for the clients of KServe and Triton.
 
-Encoder and decoder are two models, with one version each. Loading and unloading, shared
+Encoder, decoder and inspector are models, with one version each. Loading and unloading, shared
 memory, classification and other datatypes are not supported.
 """
 
@@ -28,6 +28,7 @@ from service.oip.specs import (
     ModelSpec,
     TensorSpec,
     model_paths,
+    model_spec,
     model_specs,
 )
 from service.oip.statistics import Statistics, model_statistics
@@ -53,7 +54,7 @@ def health_router(state: AppState) -> APIRouter:
         responses={503: {"model": Problem}},
     )
     async def server_ready() -> Ready:
-        """Run a real inference of both models, like `/readyz`."""
+        """Run a real inference of all models, like `/readyz`."""
         check_ready(state)
         return Ready()
 
@@ -96,9 +97,9 @@ def add_repository(router: APIRouter, state: AppState) -> None:
             reason = str(error)
             return [
                 ModelIndex(name=name, state="UNAVAILABLE", reason=reason)
-                for name in MODEL_NAMES
+                for name in served_names(state)
             ]
-        return [ModelIndex(name=name, state="READY") for name in MODEL_NAMES]
+        return [ModelIndex(name=name, state="READY") for name in served_names(state)]
 
     @router.get(
         "/v2/models/stats",
@@ -106,8 +107,8 @@ def add_repository(router: APIRouter, state: AppState) -> None:
         summary="Statistics of the models",
     )
     async def statistics() -> Statistics:
-        """Requests of all workers to both models, since the service started."""
-        return statistics_of(MODEL_NAMES, state)
+        """Requests of all workers to the models, since the service started."""
+        return statistics_of(served_names(state), state)
 
 
 def add_metadata(
@@ -117,11 +118,11 @@ def add_metadata(
 
     async def metadata() -> ModelMetadata:
         """Names, datatypes and shapes of the model's tensors."""
-        return model_metadata(model_specs(state.model.limits)[name])
+        return model_metadata(model_spec(name, state.model.limits))
 
     async def config() -> ModelConfig:
         """Batch size and tensors of the model, as Triton describes them."""
-        return model_config(model_specs(state.model.limits)[name])
+        return model_config(model_spec(name, state.model.limits))
 
     router.add_api_route(
         path,
@@ -146,10 +147,12 @@ def add_state(
 
     async def statistics() -> Statistics:
         """Requests of all workers to the model, since the service started."""
+        check_served(name, state)
         return statistics_of([name], state)
 
     async def ready() -> ModelReady:
         """Run a real inference, like `/readyz`."""
+        check_served(name, state)
         check_ready(state)
         return ModelReady(name=name)
 
@@ -168,6 +171,16 @@ def add_state(
         include_in_schema=described,
         responses={503: {"model": Problem}},
     )
+
+
+def served_names(state: AppState) -> list[str]:
+    """Return the names of the models, without the inspector if there is none."""
+    return list(model_specs(state.model.limits))
+
+
+def check_served(name: str, state: AppState) -> None:
+    """Raise NoInspectorError for the inspector if there is none."""
+    model_spec(name, state.model.limits)
 
 
 def statistics_of(names: Sequence[str], state: AppState) -> Statistics:

@@ -1,25 +1,30 @@
 """Requests and responses of the Open Inference Protocol."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     FailFast,
     Field,
     PlainValidator,
+    PrivateAttr,
     SkipValidation,
+    ValidationInfo,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
 from typing_extensions import override
 
 from service.model.autoencoder import Floats
-from service.oip.specs import PIXELS, VERSION
+from service.oip.specs import VERSION, ModelSpec
 from service.oip.tensors import (
     check_input_name,
     check_output_name,
     check_shape,
+    has_images,
     read_tensor,
+    spec_of,
 )
 from service.operations.base import Request, Response
 from service.operations.cost import ImageCost
@@ -132,12 +137,19 @@ class InferRequest(Request):
     def image_count(self) -> int:
         return len(self.inputs[0].data)
 
+    _spec: ModelSpec = PrivateAttr()
+
+    @model_validator(mode="after")
+    def keep_spec(self, info: ValidationInfo) -> Self:
+        """Keep the spec of the model, which the cost depends on."""
+        self._spec = spec_of(info)
+        return self
+
     @override
     def cost(self, image: ImageCost) -> float:
-        if self.inputs[0].name == PIXELS:
-            return self.image_count * image.encode
-        written = 0 if self.parameters.binary_data_output else image.numbers
-        return self.image_count * (image.decode + written)
+        is_json = not self.parameters.binary_data_output
+        written = image.numbers if is_json and has_images(self._spec) else 0
+        return self.image_count * (self._spec.cost(image) + written)
 
 
 class OutputSize(Response):

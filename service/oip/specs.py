@@ -1,15 +1,20 @@
-"""Encoder and decoder as models of the Open Inference Protocol."""
+"""Encoder, decoder and inspector as models of the Open Inference Protocol."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from service.model.autoencoder import Autoencoder, Floats
+import numpy as np
+
+from service.model.autoencoder import Autoencoder, Floats, require_calibration
+from service.model.errors import NoInspectorError
+from service.model.inspection import inspect
+from service.operations.cost import ImageCost
 from service.operations.limits import Limits
 
 VERSION = "1"
-MODEL_NAMES = ("encoder", "decoder")
-PIXELS = "pixels"  # input of the encoder, output of the decoder
+MODEL_NAMES = ("encoder", "decoder", "inspector")
+PIXELS = "pixels"  # input of encoder and inspector, output of the decoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class ModelSpec:
     setting: name of the setting that bounds the numbers, in parentheses, or empty.
     outputs: in the order of ``compute``'s results.
     compute: batched function of the input.
+    cost: processor time of an item, without its numbers as JSON.
     max_items: largest size of a batch.
     """
 
@@ -38,6 +44,7 @@ class ModelSpec:
     setting: str
     outputs: tuple[TensorSpec, ...]
     compute: Callable[[Autoencoder, Floats], Awaitable[Sequence[Floats]]]
+    cost: Callable[[ImageCost], float]
     max_items: int
 
 
@@ -49,7 +56,10 @@ def model_paths(name: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=2)
 def model_specs(limits: Limits) -> dict[str, ModelSpec]:
-    """Return the specs of the encoder and the decoder by name."""
+    """Return the specs of the models by name.
+
+    There is no inspector if inspections are not calibrated.
+    """
     shape = limits.image_shape
     pixels = TensorSpec(PIXELS, (shape.channels, shape.height, shape.width))
     latent = TensorSpec("latent", (limits.latent_size,))
@@ -63,6 +73,7 @@ def model_specs(limits: Limits) -> dict[str, ModelSpec]:
         setting="",
         outputs=(mean, log_variance),
         compute=encode,
+        cost=lambda image: image.encode,
         max_items=limits.max_items,
     )
     decoder = ModelSpec(
@@ -73,9 +84,41 @@ def model_specs(limits: Limits) -> dict[str, ModelSpec]:
         setting=" (VAE_MAX_LATENT)",
         outputs=(pixels,),
         compute=decode,
+        cost=lambda image: image.decode,
         max_items=limits.max_items,
     )
-    return {"encoder": encoder, "decoder": decoder}
+    specs = {"encoder": encoder, "decoder": decoder}
+    if limits.calibration_images:
+        specs["inspector"] = inspector_spec(pixels, limits)
+    return specs
+
+
+def model_spec(name: str, limits: Limits) -> ModelSpec:
+    """Return the spec of a model of ``MODEL_NAMES``.
+
+    Raises NoInspectorError for the inspector if inspections are not calibrated.
+    """
+    spec = model_specs(limits).get(name)
+    if spec is None:
+        raise NoInspectorError
+    return spec
+
+
+def inspector_spec(pixels: TensorSpec, limits: Limits) -> ModelSpec:
+    """Return the spec of the inspector, whose input is ``pixels``."""
+    _, height, width = pixels.shape
+    numbers = [TensorSpec(name, (1,)) for name in ("score", "percentile", "anomalous")]
+    return ModelSpec(
+        name="inspector",
+        input=pixels,
+        low=0,
+        high=1,
+        setting="",
+        outputs=(*numbers, TensorSpec("map", (height, width))),
+        compute=inspect_pixels,
+        cost=lambda image: image.encode + image.decode + image.inspect,
+        max_items=limits.max_items,
+    )
 
 
 async def encode(model: Autoencoder, pixels: Floats) -> Sequence[Floats]:
@@ -87,3 +130,20 @@ async def encode(model: Autoencoder, pixels: Floats) -> Sequence[Floats]:
 async def decode(model: Autoencoder, latents: Floats) -> Sequence[Floats]:
     """Return pixels (batch, channels, height, width)."""
     return (await model.decode(latents),)
+
+
+async def inspect_pixels(model: Autoencoder, pixels: Floats) -> Sequence[Floats]:
+    """Return score, percentile and anomalous, each (batch, 1), and the maps.
+
+    ``anomalous`` is 1 or 0, by the false-alarm rate in the model card.
+    """
+    inspections = await inspect(model, pixels)
+    calibration = require_calibration(model)
+    threshold = calibration.at_rate(calibration.rate).score
+    columns = (
+        inspections.scores,
+        inspections.percentiles,
+        inspections.scores > threshold,
+    )
+    numbers = [column.astype(np.float32)[:, np.newaxis] for column in columns]
+    return (*numbers, inspections.maps)

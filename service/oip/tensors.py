@@ -23,6 +23,11 @@ def spec_of(info: ValidationInfo) -> ModelSpec:
     return cast("ModelSpec", info.context)
 
 
+def has_images(spec: ModelSpec) -> bool:
+    """Return whether a model has an output with a number for each pixel."""
+    return any(len(tensor.shape) > 1 for tensor in spec.outputs)
+
+
 def check_input_name(name: str, info: ValidationInfo) -> str:
     """Reject a name that is not the model's input."""
     return check_name(name, [spec_of(info).input])

@@ -40,8 +40,8 @@ FIT_METHODS = {
 }
 TAGS = {
     "Operations": "Operations of the model on images and latents.",
-    "Open Inference Protocol": "Encoder and decoder on tensors, for the clients of "
-    "KServe and Triton.",
+    "Open Inference Protocol": "Encoder, decoder and inspector on tensors, for the "
+    "clients of KServe and Triton.",
     "Status": "Model card, health, metrics.",
 }
 # Paths, and the beginnings of paths, that a model without an inspector does not have.

@@ -159,6 +159,8 @@ class Server(uvicorn.Server):
             )
             succeeded = False
         else:
+            if model.backend.card != self._state.model.backend.card:
+                self._state.metrics.inspections.clear()
             self._state.model, self._state.api_keys = model, keys
             freeze_objects()  # the new model's objects too
             log.info("model reloaded")

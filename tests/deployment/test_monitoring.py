@@ -19,7 +19,8 @@ def exported_names() -> set[str]:
     metrics = Metrics(["/encode"], ["overloaded"])
     context = RequestContext("id", route="/encode", status=200)
     metrics.count_request(context, 0.001)
-    return set(re.findall(r"^vae_\w+", metrics.text({}).decode(), re.MULTILINE))
+    text = metrics.text({"name": "parts"}, calibration_images=99).decode()
+    return set(re.findall(r"^vae_\w+", text, re.MULTILINE))
 
 
 METRICS = exported_names()

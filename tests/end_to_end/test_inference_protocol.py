@@ -19,7 +19,11 @@ from tests.samples import grey_png, pixels_of
 from training.data.images import LabelledImages
 
 BATCH = 200
-OUTPUTS = {"encoder": ["mean", "log_variance"], "decoder": ["pixels"]}
+OUTPUTS = {
+    "encoder": ["mean", "log_variance"],
+    "decoder": ["pixels"],
+    "inspector": ["score", "percentile", "anomalous", "map"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +121,35 @@ def test_the_results_for_1000_digits_are_those_of_the_operations(
     assert np.abs(pixels[:, 0] * 255 - expected_levels).max() <= 1
 
 
+@pytest.mark.parametrize("binary", [True, False], ids=["bytes", "JSON"])
+def test_tritons_client_inspects(
+    triton: InferenceServerClient,
+    client: httpx.Client,
+    test_digits: LabelledImages,
+    binary: bool,  # noqa: FBT001 - a case
+) -> None:
+    """Scores and verdicts of digits and of noise are those of /inspect."""
+    grey = np.asarray(test_digits.images[:100])
+    grey[50:] = np.random.default_rng(0).integers(0, 256, grey[50:].shape)
+    unit = grey.astype(np.float32) / np.float32(255)
+    score, percentile, anomalous, maps = infer(
+        triton, "inspector", "pixels", unit, binary=binary
+    )
+    pngs = [grey_png(image.tolist()) for image in grey[:, 0]]
+    body = {"images": pngs, "fit": "none", "maps": False}
+    inspections = client.post("/inspect", json=body).json()["inspections"]
+
+    expected = np.array([inspection["anomalous"] for inspection in inspections])
+    assert score[:, 0] == pytest.approx(
+        [inspection["score"] for inspection in inspections], rel=1e-4
+    )
+    assert percentile.shape == (100, 1)
+    assert np.array_equal(anomalous[:, 0] == 1, expected)
+    assert expected[50:].all()
+    assert expected[:50].sum() <= 5
+    assert maps.shape == (100, 28, 28)
+
+
 def test_bytes_and_json_have_the_same_numbers(
     triton: InferenceServerClient, random: np.random.Generator
 ) -> None:
@@ -165,7 +198,7 @@ def test_tritons_client_reads_configuration_index_and_statistics(
         model["name"] for model in triton.get_inference_statistics()["model_stats"]
     ]
     index = triton.get_model_repository_index()
-    assert [model["name"] for model in index] == names == ["encoder", "decoder"]
+    assert [model["name"] for model in index] == names == list(OUTPUTS)
     assert {model["state"] for model in index} == {"READY"}
 
 

@@ -33,6 +33,19 @@ def describe_images(image_format: ImageFormat) -> Card:
     }
 
 
+def read_format(card: Card) -> ImageFormat:
+    """Return the images' format from the card, the reverse of ``describe_images``."""
+    image, fit = card["image"], card["fit"]
+    background = fit["background"]
+    return ImageFormat(
+        channels=image["channels"],
+        height=image["height"],
+        width=image["width"],
+        fit=fit["method"],
+        background=None if background is None else tuple(background),
+    )
+
+
 def describe_labels(class_names: Sequence[str], fitted: LabelledImages) -> Card:
     """Return the card's classes: names, and numbers of images the model was fitted to.
 

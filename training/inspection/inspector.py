@@ -1,9 +1,9 @@
 """Inspection of images: the parts of their anomaly scores, and a threshold."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -33,6 +33,9 @@ from training.inspection.threshold import (
 # map: largest value of the anomaly map. latent: -log of the latent's density under the
 # mixtures, in nats. likelihood: reconstruction loss plus the same.
 Part = Literal["map", "latent", "likelihood"]
+PARTS: tuple[Part, ...] = get_args(Part)
+# From pixels and their reconstruction to maps, as in AnomalyMap.
+MapFunction = Callable[[Tensor, Tensor], Tensor]
 
 # A part is one aligned in all images, and the map finds the place of its defect. Strokes
 # of a pen have no place of their own: their latents and likelihood tell more.
@@ -108,27 +111,32 @@ def fit_inspector(
 def part_scores(
     model: TrainedAutoencoder,
     statistics: LatentStatistics,
-    anomaly_map: AnomalyMap,
+    anomaly_map: MapFunction,
     images: LabelledImages,
 ) -> dict[Part, Doubles]:
     """Return each part's scores of images, float64 (count,)."""
     batches = []
     for levels in images.images.split(BATCH_SIZE):
         pixels = levels.float() / MAX_LEVEL
-        batches.append(batch_scores(model, statistics, anomaly_map, pixels))
-    names: tuple[Part, ...] = ("map", "latent", "likelihood")
-    scores = torch.cat(batches, dim=1).numpy()
-    return dict(zip(names, scores, strict=True))
+        scores, _ = score_batch(model, statistics, anomaly_map, pixels)
+        batches.append(scores)
+    joined = {}
+    for part in PARTS:
+        joined[part] = np.concatenate([scores[part] for scores in batches])
+    return joined
 
 
 @torch.inference_mode()
-def batch_scores(
+def score_batch(
     model: TrainedAutoencoder,
     statistics: LatentStatistics,
-    anomaly_map: AnomalyMap,
+    anomaly_map: MapFunction,
     pixels: Tensor,
-) -> Tensor:
-    """Return the scores of a batch, float64 (parts, batch)."""
+) -> tuple[dict[Part, Doubles], Tensor]:
+    """Return each part's scores of a batch, float64 (batch,), and the anomaly maps.
+
+    pixels: float32 (batch, channels, height, width) in [0, 1].
+    """
     mean, _ = encode(model, pixels)
     reconstruction = decode(model, mean)
     maps = anomaly_map(pixels, reconstruction)
@@ -137,4 +145,9 @@ def batch_scores(
     latent = -log_densities.logsumexp(dim=1)
     loss = model.objective.loss_of_decoded(pixels, reconstruction)
     likelihood = anomaly_scores(loss, log_densities)
-    return torch.stack([map_scores, latent, likelihood])
+    scores: dict[Part, Doubles] = {
+        "map": map_scores.numpy(),
+        "latent": latent.numpy(),
+        "likelihood": likelihood.numpy(),
+    }
+    return scores, maps

@@ -4,6 +4,7 @@ It makes scores of different units comparable: an image's joined score is the la
 surprisal of its parts.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -59,9 +60,19 @@ def joined_scores(
     if len(scores) == 1:
         only: Doubles = scores[0]
         return only
+    surprisals = weighted_surprisals(calibration, scores, weights)
+    largest: Doubles = surprisals.max(axis=0)
+    return largest
+
+
+def weighted_surprisals(
+    calibration: Doubles,
+    scores: Doubles,
+    weights: Sequence[float],
+) -> Doubles:
+    """Return each part's surprisals plus the logarithm of its weight, (parts, count)."""
     surprisals = [
-        surprisal(ranked, values) + np.log(weight)
+        surprisal(ranked, values) + math.log(weight)
         for ranked, values, weight in zip(calibration, scores, weights, strict=True)
     ]
-    largest: Doubles = np.max(surprisals, axis=0)
-    return largest
+    return np.stack(surprisals)

@@ -115,6 +115,7 @@ def test_the_index_has_the_state_of_each_model(
         assert response.json() == [
             {"name": "encoder", "version": "1", "state": "READY", "reason": ""},
             {"name": "decoder", "version": "1", "state": "READY", "reason": ""},
+            {"name": "inspector", "version": "1", "state": "READY", "reason": ""},
         ]
 
     autoencoder.broken = True

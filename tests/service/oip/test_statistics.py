@@ -41,9 +41,10 @@ def test_a_failed_inference_counts_no_items(
     """The request counts as failed, whatever its number of items."""
     autoencoder.broken = True
     client.post("/v2/models/decoder/infer", latent())
-    encoder, decoder = statistics(client, "/v2/models/stats")
+    models = statistics(client, "/v2/models/stats")
+    _, decoder, _ = models
 
-    assert [encoder["name"], decoder["name"]] == ["encoder", "decoder"]
+    assert [model["name"] for model in models] == ["encoder", "decoder", "inspector"]
     assert decoder["inference_count"] == 0
     assert decoder["inference_stats"]["fail"]["count"] == 1
 

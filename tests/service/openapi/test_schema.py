@@ -21,6 +21,7 @@ OPERATIONS = [
     "/inspect",
     "/v2/models/encoder/infer",
     "/v2/models/decoder/infer",
+    "/v2/models/inspector/infer",
 ]
 ANY_REQUEST = {"400", "408", "431"}
 PROTOCOL = "Open Inference Protocol"
@@ -193,6 +194,11 @@ def test_operation_ids_are_short(schema: Json) -> None:
         "decoder_statistics",
         "decoder_ready",
         "decoder_infer",
+        "inspector_metadata",
+        "inspector_config",
+        "inspector_statistics",
+        "inspector_ready",
+        "inspector_infer",
     }
 
 

@@ -4,8 +4,14 @@ import asyncio
 import socket
 from collections.abc import Callable
 
+import pytest
+
+from service.app import create_app, served_model
+from service.observability.request_context import RequestContext
 from service.server.server import Server
+from service.settings import Settings
 from tests.end_to_end.connection import request
+from tests.samples import FakeAutoencoder, fake_card
 from tests.service.server.conftest import Scenario
 
 LIVE = request("GET", "/livez")
@@ -46,3 +52,22 @@ def test_an_idle_connection_is_told_its_end_at_once(
         assert client.recv(1) == b""  # without a turn of the event loop
 
     play(scenario)
+
+
+@pytest.mark.parametrize(("name", "kept"), [("fake", 2), ("other", 0)])
+def test_a_reload_of_another_model_forgets_inspections(
+    autoencoder: FakeAutoencoder, name: str, kept: int
+) -> None:
+    """Its percentiles mean something else; a reload of the keys alone keeps them."""
+    settings = Settings(workers=1)
+    app = create_app(settings, autoencoder)
+    card = fake_card().model_copy(update={"name": name})
+    loaded = served_model(settings, FakeAutoencoder(card))
+    context = RequestContext(
+        "id", route="/inspect", images=2, status=200, percentiles=(10, 99)
+    )
+    app.state.metrics.count_request(context, 1)
+
+    assert Server(settings, app, lambda: loaded).reload()
+    text = app.state.metrics.text({"name": name}, calibration_images=99).decode()
+    assert f'vae_inspection_percentile_count{{model="{name}"}} {kept}.0' in text

@@ -1,0 +1,96 @@
+"""Metrics of inspections, counted by several processes."""
+
+import os
+
+import pytest
+
+from service.observability.inspections import InspectionMetrics
+from service.observability.metrics import Metrics
+from service.observability.request_context import RequestContext
+
+MODEL = {"name": "parts"}
+
+
+def lines(metrics: Metrics, images: int = 1000) -> set[str]:
+    """Return the samples about inspections as lines."""
+    text = metrics.text(MODEL, images).decode()
+    return {line for line in text.splitlines() if line.startswith("vae_inspection")}
+
+
+def inspected(*percentiles: float) -> RequestContext:
+    """Return the context of a request that has inspected images."""
+    return RequestContext(
+        "id",
+        route="/inspect",
+        status=200,
+        images=len(percentiles),
+        percentiles=percentiles,
+    )
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    """Metrics of two workers."""
+    return Metrics(["/inspect"], ["overloaded"], workers=2)
+
+
+def test_percentiles_are_counted_by_tens(metrics: Metrics) -> None:
+    """Buckets are cumulative, with inclusive bounds."""
+    metrics.count_request(inspected(0, 10, 10.5, 100), 1)
+
+    bucket = 'vae_inspection_percentile_bucket{le="%s",model="parts"} %s'
+    assert {
+        bucket % (10, 2.0),
+        bucket % (20, 3.0),
+        bucket % (90, 3.0),
+        bucket % (100, 4.0),
+        bucket % ("+Inf", 4.0),
+        'vae_inspection_percentile_count{model="parts"} 4.0',
+        'vae_inspection_percentile_sum{model="parts"} 120.5',
+    } <= lines(metrics)
+
+
+def test_the_rows_of_all_processes_are_added_up(metrics: Metrics) -> None:
+    """Their windows are one."""
+    for row in (1, 2):
+        if not (process := os.fork()):
+            metrics.write_to(row)
+            metrics.count_request(inspected(*[99.0] * 100), 1)
+            os._exit(0)
+        assert os.waitpid(process, 0)[1] == 0
+
+    assert 'vae_inspection_percentile_count{model="parts"} 200.0' in lines(metrics)
+    assert 'vae_inspection_drift{model="parts"} 0.0' not in lines(metrics)
+
+
+def test_another_model_starts_from_0(metrics: Metrics) -> None:
+    """The limit depends on its calibration; without one there is nothing to see."""
+    metrics.count_request(inspected(*[99.0] * 300), 1)
+    metrics.inspections.clear()
+
+    assert {
+        'vae_inspection_percentile_count{model="parts"} 0.0',
+        'vae_inspection_drift{model="parts"} 0.0',
+        'vae_inspection_drift_limit{model="parts"} 0.25',
+    } <= lines(metrics, images=100_000)
+    assert not lines(metrics, images=0)
+
+
+def test_a_rejected_request_does_not_count(metrics: Metrics) -> None:
+    """Its client has no inspection."""
+    context = inspected(99.0)
+    context.status = 503
+    metrics.count_request(context, 1)
+
+    assert 'vae_inspection_percentile_count{model="parts"} 0.0' in lines(metrics)
+
+
+def test_a_row_of_its_own_is_kept() -> None:
+    """A worker's successor goes on in its row."""
+    inspections = InspectionMetrics(rows=3)
+    inspections.write_to(2)
+    inspections.add([50.0])
+    inspections.write_to(2)
+    histogram = next(iter(inspections.families("parts", 99)))
+
+    assert histogram.samples[-1].value == 50
