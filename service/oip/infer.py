@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine
 from math import prod
 from typing import Any
 
+import numpy as np
 from typing_extensions import override
 
 from service.api.body import JSON, Body, check_body_type, header_text, parse_json
@@ -97,7 +98,7 @@ class InferRoute(OperationRoute):
         max_members = spec.max_items * lists_of_item(spec) + OTHER_PARTS
         max_parts = spec.max_items * prod(spec.input.shape) + max_members
         fields = parse_json(content[:length], max_parts, max_members)
-        attach_bytes(fields, content[length:])
+        attach_bytes(fields, memoryview(content)[length:])
         return fields
 
     @override
@@ -126,7 +127,7 @@ def infer_operation(name: str, state: AppState) -> Infer:
         request: InferRequest, _: list[DecodedImage], model: Autoencoder
     ) -> InferResponse:
         spec = model_spec(name, state.model.limits)
-        is_binary = binary_outputs(request, spec)
+        is_binary = request.binary_outputs()
         check_numbers(request, spec, is_binary)
         results = await spec.compute(model, request.inputs[0].data)
         names = [tensor.name for tensor in spec.outputs]
@@ -138,17 +139,6 @@ def infer_operation(name: str, state: AppState) -> Infer:
         return InferResponse(id=request.id, model_name=name, outputs=outputs)
 
     return infer
-
-
-def binary_outputs(request: InferRequest, spec: ModelSpec) -> dict[str, bool]:
-    """Return whether each output that the response has is binary, by its name."""
-    default = request.parameters.binary_data_output
-    if not request.outputs:
-        return {tensor.name: default for tensor in spec.outputs}
-    wanted = {output.name: output.parameters.binary_data for output in request.outputs}
-    return {
-        name: default if binary is None else binary for name, binary in wanted.items()
-    }
 
 
 def check_numbers(
@@ -173,7 +163,8 @@ def output_tensor(name: str, values: Floats, *, binary: bool) -> OutputTensor:
     shape = list(values.shape)
     if not binary:
         return OutputTensor(name=name, shape=shape, data=values.ravel().tolist())
-    data = values.astype(FLOAT32).tobytes()
+    little_endian = np.ascontiguousarray(values, FLOAT32)
+    data = little_endian.data.cast("B")  # not a copy
     size = OutputSize(binary_data_size=len(data))
     return OutputTensor(name=name, shape=shape, parameters=size, data=data)
 
@@ -182,7 +173,9 @@ def write_tensors(response: InferResponse) -> Content:
     """Write a response as JSON, followed by its binary tensors."""
     content = response.model_dump_json().encode()
     binary = [
-        output.data for output in response.outputs if isinstance(output.data, bytes)
+        output.data
+        for output in response.outputs
+        if isinstance(output.data, memoryview)
     ]
     if not binary:
         return Content(content, ((b"content-type", JSON),))
@@ -190,7 +183,7 @@ def write_tensors(response: InferResponse) -> Content:
         (b"content-type", OCTETS),
         (LENGTH_HEADER, b"%d" % len(content)),
     )
-    return Content(content + b"".join(binary), headers)
+    return Content(b"".join((content, *binary)), headers)
 
 
 def json_length(headers: Headers, total: int) -> int:
@@ -229,12 +222,12 @@ def raw_request(content: bytes, spec: ModelSpec) -> dict[str, object]:
         "name": spec.input.name,
         "shape": [count, *spec.input.shape],
         "datatype": "FP32",
-        "data": content,
+        "data": memoryview(content),
     }
     return {"parameters": {"binary_data_output": True}, "inputs": [tensor]}
 
 
-def attach_bytes(fields: object, binary: bytes) -> None:
+def attach_bytes(fields: object, binary: memoryview) -> None:
     """Set the bytes after the JSON as the data of the input with binary_data_size.
 
     Raises ProblemError if their number is another.

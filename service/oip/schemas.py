@@ -6,6 +6,7 @@ from pydantic import (
     AfterValidator,
     FailFast,
     Field,
+    InstanceOf,
     PlainValidator,
     PrivateAttr,
     SkipValidation,
@@ -30,6 +31,7 @@ from service.operations.base import Request, Response
 from service.operations.cost import ImageCost
 from service.operations.fields import WholeNumber
 
+Binary = SkipJsonSchema[InstanceOf[memoryview]]
 MAX_DIMENSIONS = 8
 MAX_OUTPUTS = 16
 NUMBERS_SCHEMA = {
@@ -145,9 +147,20 @@ class InferRequest(Request):
         self._spec = spec_of(info)
         return self
 
+    def binary_outputs(self) -> dict[str, bool]:
+        """Return whether each output of the response is binary, by its name."""
+        default = self.parameters.binary_data_output
+        if not self.outputs:
+            return {tensor.name: default for tensor in self._spec.outputs}
+        wanted = {output.name: output.parameters.binary_data for output in self.outputs}
+        return {
+            name: default if binary is None else binary
+            for name, binary in wanted.items()
+        }
+
     @override
     def cost(self, image: ImageCost) -> float:
-        is_json = not self.parameters.binary_data_output
+        is_json = not all(self.binary_outputs().values())
         written = image.numbers if is_json and has_images(self._spec) else 0
         return self.image_count * (self._spec.cost(image) + written)
 
@@ -171,8 +184,8 @@ class OutputTensor(Response):
         exclude_if=lambda value: value is None,
         description="Only if the numbers are binary.",
     )
-    data: Annotated[list[float] | SkipJsonSchema[bytes], SkipValidation] = Field(
-        exclude_if=lambda value: isinstance(value, bytes),
+    data: Annotated[list[float] | Binary, SkipValidation] = Field(
+        exclude_if=lambda value: isinstance(value, memoryview),
         description="Numbers by row, in one list.",
     )
 

@@ -74,17 +74,17 @@ def read_tensor(value: object, info: ValidationInfo) -> Floats:
         return np.empty(0, dtype=np.float32)
     numbers = read_values(value, shape)
     check_range(numbers, spec_of(info))
-    return numbers.astype(np.float32).reshape(shape)
+    return numbers.astype(np.float32, copy=False).reshape(shape)
 
 
 def read_values(value: object, shape: list[int]) -> NDArray[np.floating[Any]]:
-    """Read numbers, (size,), from bytes or from JSON."""
-    if isinstance(value, bytes):
+    """Read numbers, (size,), from the bytes after the JSON or from the JSON."""
+    if isinstance(value, memoryview):
         return read_bytes(value, shape)
     return read_numbers(value, shape)
 
 
-def read_bytes(value: bytes, shape: list[int]) -> NDArray[np.float32]:
+def read_bytes(value: memoryview, shape: list[int]) -> NDArray[np.float32]:
     """Read little-endian float32 numbers, (size,)."""
     size = FLOAT32.itemsize * prod(shape)
     if len(value) != size:
