@@ -5,17 +5,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from service.imaging.ink.arrays import Box, Mask
 from service.imaging.ink.regions import find_regions
 from service.imaging.pixels import WHITE, Pixels
 
 THRESHOLD_LEVEL = 128  # grey level of the threshold in a picture of a map
 MAX_REGIONS = 20
-# Colours of the overlay: just above the threshold, and from this many times it.
+# Colors of the overlay: just above the threshold, and from this many times it.
 ABOVE = (255, 160, 0)
 FAR_ABOVE = (255, 0, 60)
 FAR = 4.0
 OPACITY = 0.65
-SMALLEST = 1e-30  # a divisor in place of 0
+SMALLEST = 1e-30  # threshold that values are divided by
 
 Floats = NDArray[np.float32]
 
@@ -28,7 +29,7 @@ class Region(NamedTuple):
         peak: Its largest value.
     """
 
-    box: tuple[int, int, int, int]
+    box: Box
     peak: float
 
 
@@ -42,19 +43,26 @@ def regions_above(values: Floats, threshold: float) -> list[Region]:
         return []
     regions = find_regions(mask)
     peaks = np.zeros(len(regions), np.float32)
-    np.maximum.at(peaks, regions.labels, values[regions.rows, regions.columns])
-    highest = np.argsort(-peaks, kind="stable")[:MAX_REGIONS]
+    np.maximum.at(peaks, regions.labels, values[mask])
+    order = np.argsort(-peaks, kind="stable")
+    highest = order[:MAX_REGIONS]
     boxes = regions.boxes[highest].tolist()
     return [
-        Region(tuple(box), peak)
-        for box, peak in zip(boxes, peaks[highest].tolist(), strict=True)
+        Region(tuple(box), float(peak))
+        for box, peak in zip(boxes, peaks[highest], strict=True)
     ]
 
 
-def are_above(values: Floats, threshold: float) -> NDArray[np.bool]:
+def are_above(values: Floats, threshold: float) -> Mask:
     """Return which values are above a threshold, compared in float64, same shape."""
-    above: NDArray[np.bool] = values > np.float64(threshold)
+    above: Mask = values > np.float64(threshold)
     return above
+
+
+def relative(values: Floats, threshold: float) -> NDArray[np.float64]:
+    """Return values divided by a threshold, same shape."""
+    divisor = max(threshold, SMALLEST)
+    return values / np.float64(divisor)
 
 
 def map_levels(maps: Floats, threshold: float) -> Pixels:
@@ -63,12 +71,13 @@ def map_levels(maps: Floats, threshold: float) -> Pixels:
     ``THRESHOLD_LEVEL`` is the threshold; a level is above it exactly where the value is
     above the threshold.
     """
-    factor = np.float64(THRESHOLD_LEVEL / max(threshold, SMALLEST))
-    scaled = maps * factor
-    levels: Pixels = np.rint(scaled.clip(max=WHITE)).astype(np.uint8)
+    scaled = relative(maps, threshold) * THRESHOLD_LEVEL
+    rounded = np.rint(scaled.clip(max=WHITE))
+    levels: Pixels = rounded.astype(np.uint8)
     above = are_above(maps, threshold)
-    levels[above] = np.maximum(levels[above], THRESHOLD_LEVEL + 1)
-    levels[~above] = np.minimum(levels[~above], THRESHOLD_LEVEL)
+    # Near the threshold, rounding may have crossed it.
+    levels[above] = levels[above].clip(min=THRESHOLD_LEVEL + 1)
+    levels[~above] = levels[~above].clip(max=THRESHOLD_LEVEL)
     return levels[:, np.newaxis]
 
 
@@ -82,12 +91,23 @@ def overlay(images: Pixels, maps: Floats, threshold: float) -> Pixels:
     shape = (count, len(ABOVE), height, width)
     pictures = np.broadcast_to(images, shape).copy()
     above = are_above(maps, threshold)
-    if not above.any():
-        return pictures
-    excess = maps[above] / np.float64(max(threshold, SMALLEST))
-    share = (np.log(excess) / np.log(FAR)).clip(0, 1)[:, np.newaxis]
-    tints = (1 - share) * np.array(ABOVE) + share * np.array(FAR_ABOVE)
-    by_pixel = pictures.transpose(0, 2, 3, 1)
-    shown = (1 - OPACITY) * by_pixel[above] + OPACITY * tints
-    by_pixel[above] = np.rint(shown).astype(np.uint8)
+    if above.any():
+        by_pixel = pictures.transpose(0, 2, 3, 1)
+        colors = tints(relative(maps[above], threshold))
+        shown = (1 - OPACITY) * by_pixel[above] + OPACITY * colors
+        by_pixel[above] = np.rint(shown)
     return pictures
+
+
+def tints(excess: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the colors, (pixels, 3), of values that are multiples of the threshold.
+
+    They change with the logarithm, from 1 to ``FAR``.
+    """
+    bounded = excess.clip(1, FAR)
+    logarithms = np.log(bounded) / np.log(FAR)
+    share = logarithms[:, np.newaxis]
+    near = (1 - share) * np.array(ABOVE)
+    far = share * np.array(FAR_ABOVE)
+    colors: NDArray[np.float64] = near + far
+    return colors

@@ -62,32 +62,10 @@ def model_specs(limits: Limits) -> dict[str, ModelSpec]:
     """
     shape = limits.image_shape
     pixels = TensorSpec(PIXELS, (shape.channels, shape.height, shape.width))
-    latent = TensorSpec("latent", (limits.latent_size,))
-    mean = TensorSpec("mean", (limits.latent_size,))
-    log_variance = TensorSpec("log_variance", (limits.latent_size,))
-    encoder = ModelSpec(
-        name="encoder",
-        input=pixels,
-        low=0,
-        high=1,
-        setting="",
-        outputs=(mean, log_variance),
-        compute=encode,
-        cost=lambda image: image.encode,
-        max_items=limits.max_items,
-    )
-    decoder = ModelSpec(
-        name="decoder",
-        input=latent,
-        low=-limits.max_latent,
-        high=limits.max_latent,
-        setting=" (VAE_MAX_LATENT)",
-        outputs=(pixels,),
-        compute=decode,
-        cost=lambda image: image.decode,
-        max_items=limits.max_items,
-    )
-    specs = {"encoder": encoder, "decoder": decoder}
+    specs = {
+        "encoder": encoder_spec(pixels, limits),
+        "decoder": decoder_spec(pixels, limits),
+    }
     if limits.calibration_images:
         specs["inspector"] = inspector_spec(pixels, limits)
     return specs
@@ -102,6 +80,39 @@ def model_spec(name: str, limits: Limits) -> ModelSpec:
     if spec is None:
         raise NoInspectorError
     return spec
+
+
+def encoder_spec(pixels: TensorSpec, limits: Limits) -> ModelSpec:
+    """Return the spec of the encoder, whose input is ``pixels``."""
+    mean = TensorSpec("mean", (limits.latent_size,))
+    log_variance = TensorSpec("log_variance", (limits.latent_size,))
+    return ModelSpec(
+        name="encoder",
+        input=pixels,
+        low=0,
+        high=1,
+        setting="",
+        outputs=(mean, log_variance),
+        compute=encode,
+        cost=lambda image: image.encode,
+        max_items=limits.max_items,
+    )
+
+
+def decoder_spec(pixels: TensorSpec, limits: Limits) -> ModelSpec:
+    """Return the spec of the decoder, whose output is ``pixels``."""
+    latent = TensorSpec("latent", (limits.latent_size,))
+    return ModelSpec(
+        name="decoder",
+        input=latent,
+        low=-limits.max_latent,
+        high=limits.max_latent,
+        setting=" (VAE_MAX_LATENT)",
+        outputs=(pixels,),
+        compute=decode,
+        cost=lambda image: image.decode,
+        max_items=limits.max_items,
+    )
 
 
 def inspector_spec(pixels: TensorSpec, limits: Limits) -> ModelSpec:

@@ -75,10 +75,13 @@ def test_levels_above_128_are_exactly_the_values_above_the_threshold(
 
 
 @pytest.mark.parametrize("threshold", [0.0, -3.0])
-def test_a_threshold_of_0_or_less_has_levels(threshold: float) -> None:
-    """All values above it are bright."""
-    levels = map_levels(np.array([[[0, 1e-6, 1e6]]], np.float32), threshold)
+def test_a_threshold_may_be_0_or_less(threshold: float) -> None:
+    """All values above it are bright, and colored."""
+    maps = np.array([[[0, 1e-6, 1e6]]], np.float32)
+    levels = map_levels(maps, threshold)
+    shown = overlay(np.zeros((1, 1, 1, 3), np.uint8), maps, threshold)
 
+    assert np.array_equal(shown[0, 0] > 0, maps[0] > threshold)
     assert levels.ravel().tolist() == [129 if threshold < 0 else 0, 255, 255]
 
 
