@@ -38,6 +38,7 @@ EXTRAS = {
     "haproxy",
     "mnist_folder",
     "nginx",
+    "node",
     "node_modules",
     "openapi_generator",
     "promtool",
@@ -116,6 +117,12 @@ def haproxy() -> str:
 def nginx() -> str:
     """Path of nginx."""
     return find_program("nginx", "nginx-light")
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """Path of Node.js."""
+    return find_program("node", "nodejs")
 
 
 @pytest.fixture(scope="session")
