@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, Route
 from tests.end_to_end.server import Server
 
 HOST = "service.example"  # browsers treat local names differently
+LOCAL_HOST = "service.localhost"
 TIMEOUT_MS = 60_000  # generous, so that slow machines pass
 
 

@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Request, expect
 
 from tests.color_model import write_color_model
 from tests.conftest import find_program
-from tests.end_to_end.browser import HOST, TIMEOUT_MS, Visit, visiting
+from tests.end_to_end.browser import HOST, LOCAL_HOST, TIMEOUT_MS, Visit, visiting
 from tests.end_to_end.server import Server, serve
 from tests.samples import REPOSITORY
 
 KEY = "a-key-of-some-length"
 MODELS = ("mnist", "colors")
-PANELS = ("draw", "latent", "walk", "generate", "model")
+PANELS = ("draw", "latent", "walk", "generate", "map", "model")
 SEVEN = ((0.28, 0.25), (0.72, 0.25), (0.45, 0.8))  # as shares of the pad
 expect.set_options(timeout=TIMEOUT_MS)
 
@@ -200,6 +201,132 @@ def test_a_file_is_chosen(any_visit: Visit) -> None:
 
     assert base64.b64encode(content).decode() in (sent.value.post_data or "")
     expect(panel.locator("#reconstruction")).to_be_visible()
+
+
+def hand_over(panel: Locator, event: str) -> None:
+    """Drop or paste a picture, as the browser reports it."""
+    content = (REPOSITORY / "docs" / "seven.png").read_bytes()
+    panel.locator("#drop").evaluate(
+        """(place, [event, text]) => {
+          const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
+          const data = new DataTransfer();
+          data.items.add(new File([bytes], "seven.png", { type: "image/png" }));
+          const name = event === "drop" ? "dataTransfer" : "clipboardData";
+          const options = { bubbles: true, [name]: data };
+          const kind = event === "drop" ? DragEvent : ClipboardEvent;
+          place.dispatchEvent(new kind(event, options));
+        }""",
+        [event, base64.b64encode(content).decode()],
+    )
+
+
+@pytest.mark.parametrize("event", ["drop", "paste"])
+def test_a_picture_is_dropped_or_pasted(visit: Visit, event: str) -> None:
+    """It is read as a chosen file."""
+    panel = open_panel(visit, "draw")
+    hand_over(panel, event)
+
+    expect(panel.locator("#bars .best")).to_contain_text("7")
+    settle(panel)
+
+
+def test_the_camera_takes_a_picture(
+    browser: Browser, servers: dict[str, Server]
+) -> None:
+    """Browsers offer cameras only to this machine's pages, or with TLS."""
+    with browser.new_page() as page:
+        page.goto(f"http://{LOCAL_HOST}:{servers['colors'].port}")
+        page.get_by_role("button", name="Camera").click()
+        page.get_by_role("button", name="Take the picture").click()
+        expect(page.locator("#reconstruction")).to_be_visible()
+
+
+def test_the_picture_follows_a_slider(any_visit: Visit) -> None:
+    """It is decoded from what the sliders say; the start can be restored."""
+    panel = use(any_visit, "latent")
+    picture = panel.locator("#latent-picture")
+    before = picture.get_attribute("src") or ""
+    slider = panel.get_by_role("slider").first
+    slider.focus()
+    slider.press("End")
+    expect(picture).not_to_have_attribute("src", before)
+    settle(panel)
+    panel.get_by_role("button", name="Back to the start").click()
+    expect(picture).to_have_attribute("src", before)
+
+
+def test_the_latent_of_the_drawing_is_explored(visit: Visit) -> None:
+    """The first picture is the drawing's reconstruction."""
+    panel = use(visit, "draw")
+    shown = panel.locator("#reconstruction").get_attribute("src") or ""
+    panel.get_by_role("button", name="Explore its latent").click()
+
+    expect(visit.page.locator("#latent-start option:checked")).to_have_text(
+        "Your picture"
+    )
+    expect(visit.page.locator("#latent-picture")).to_have_attribute("src", shown)
+
+
+def test_all_dimensions_have_sliders(visit: Visit) -> None:
+    """Those with most information come first."""
+    panel = use(visit, "latent")
+    expect(panel.get_by_role("slider")).to_have_count(12)
+    panel.get_by_label("Show all 32").check()
+    expect(panel.get_by_role("slider")).to_have_count(32)
+
+
+def test_a_walk_is_played_and_saved(any_visit: Visit, tmp_path: Path) -> None:
+    """Through three stops and back; as an animation and as one picture."""
+    page = any_visit.page
+    panel = use(any_visit, "walk")
+    panel.get_by_role("button", name="Pause").click()
+    panel.locator("#walk-add").select_option("Label 7")
+    panel.get_by_role("button", name="Add").click()
+    panel.get_by_label("Frames from stop to stop").fill("4")
+    panel.get_by_label("Return to the first stop").check()
+    expect(panel.locator("#walk-film img")).to_have_count(9)
+    frame = panel.get_by_label("Frame", exact=True)
+    frame.focus()
+    frame.press("End")
+    expect(panel.locator("#walk-picture")).to_have_attribute("alt", "Frame 9 of 9")
+    for kind, frames in (("GIF", 9), ("PNG", 1)):
+        with page.expect_download() as download:
+            panel.get_by_role("button", name=f"Save as {kind}").click()
+        path = tmp_path / download.value.suggested_filename
+        download.value.save_as(path)
+        with Image.open(path) as image:
+            assert image.format == kind
+            assert getattr(image, "n_frames", 1) == frames
+    by_copy = tmp_path / "picture.png"
+    saved = path.read_bytes()
+    path.unlink()
+    assert run_copied(panel, "curl", tmp_path) == []
+    assert by_copy.read_bytes() == saved
+
+
+def test_a_point_of_the_map_is_decoded_and_pinned(any_visit: Visit) -> None:
+    """By pointer and by keyboard."""
+    panel = use(any_visit, "map")
+    picture = panel.locator("#map-picture")
+    before = picture.get_attribute("src") or ""
+    plot = panel.locator("#map-plot")
+    plot.hover(position={"x": 40, "y": 60})
+    expect(picture).not_to_have_attribute("src", before)
+    settle(panel)
+    plot.click(position={"x": 40, "y": 60})
+    plot.press("ArrowRight")
+    plot.press("Enter")
+    expect(any_visit.page.locator("#pins").get_by_role("button")).to_have_count(2)
+
+
+def test_the_card_is_shown(any_visit: Visit) -> None:
+    """Nothing speaks of digits unless the classes are digits."""
+    panel = use(any_visit, "model")
+    text = any_visit.page.locator("body").inner_text().lower()
+    is_mnist = "handwritten" in text
+
+    assert ("digit" in text) == is_mnist
+    assert panel.locator("#model-labels li").count() == (10 if is_mnist else 4)
 
 
 def test_generated_pictures_follow_the_form(any_visit: Visit) -> None:

@@ -4,6 +4,7 @@ import { LostError, ProblemError, ROOT, call, connection, useKey } from './api.j
 import { startDraw } from './draw.js';
 import { startGenerate } from './generate.js';
 import { startLatent } from './latent.js';
+import { startMap } from './map.js';
 import { startModel } from './model.js';
 import { byId, element } from './page.js';
 import { startWalk } from './walk.js';
@@ -13,6 +14,7 @@ const PANELS = [
   ['latent', 'Latent', startLatent],
   ['walk', 'Walk', startWalk],
   ['generate', 'Generate', startGenerate],
+  ['map', 'Map', startMap],
   ['model', 'Model', startModel],
 ];
 

@@ -19,11 +19,11 @@ export function startCamera(button, take) {
     }
     dialog.showModal();
   };
+  video.onloadeddata = () => { byId('take').disabled = false; };
   byId('take').onclick = () => {
     const canvas = document.createElement('canvas');
     canvas.width = video.videoWidth;
     canvas.height = video.videoHeight;
-    if (!canvas.width) return;
     canvas.getContext('2d').drawImage(video, 0, 0);
     canvas.toBlob((blob) => {
       dialog.close();
@@ -33,5 +33,6 @@ export function startCamera(button, take) {
   dialog.onclose = () => {
     for (const track of video.srcObject?.getTracks() ?? []) track.stop();
     video.srcObject = null;
+    byId('take').disabled = true;
   };
 }

@@ -22,9 +22,8 @@ export function startDraw(card) {
       showNothing(overlay);
       return;
     }
-    const body = { images: [image], explain: true };
-    const reconstructed = await panel.request('/reconstruct', body);
-    showReconstruction(image, reconstructed, overlay);
+    const body = { images: [image], explain: true, inputs: true };
+    showReconstruction(image, await panel.request('/reconstruct', body), overlay);
     const { scores } = await panel.request('/score', { images: [image] });
     showScore(scores[0], card.labels);
   });
@@ -95,10 +94,9 @@ function showSamples(card, pad) {
 
 let shown = null;
 
-function showReconstruction(image, { images, fitted }, overlay) {
-  const result = byId('reconstruction');
-  result.src = imageUrl(images[0]);
-  result.alt = 'The picture as the model draws it again';
+function showReconstruction(image, { images, inputs, fitted }, overlay) {
+  byId('fitted-picture').src = imageUrl(inputs[0]);
+  byId('reconstruction').src = imageUrl(images[0]);
   setShown(true);
   shown = { name: 'Your picture', image: images[0], point: { image } };
   setCurrentPicture(shown);
@@ -115,7 +113,7 @@ function showNothing(overlay) {
 }
 
 function setShown(isShown) {
-  byId('reconstruction').hidden = !isShown;
+  byId('result').hidden = !isShown;
   byId('draw-empty').hidden = isShown;
   byId('draw-pin').disabled = !isShown;
   byId('draw-explore').disabled = !isShown;
