@@ -1,142 +1,27 @@
-"""The playground, used as a person would, in a real browser that reaches nothing else.
-
-Screenshots are in pytest's folder for temporary files; ``--basetemp`` chooses it.
-"""
+"""The playground's panels, used as a person would, in a real browser."""
 
 import base64
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
+import csv
+import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, Request, expect
+from playwright.sync_api import Browser, Locator, Request, expect
 
-from tests.color_model import write_color_model
-from tests.conftest import find_program
-from tests.end_to_end.browser import HOST, LOCAL_HOST, TIMEOUT_MS, Visit, visiting
-from tests.end_to_end.server import Server, serve
+from tests.end_to_end.browser import LOCAL_HOST, Visit
+from tests.end_to_end.playground import (
+    allow_messages,
+    draw,
+    open_panel,
+    run_copied,
+    settle,
+    use,
+)
+from tests.end_to_end.server import Server
 from tests.samples import REPOSITORY
 
-KEY = "a-key-of-some-length"
-MODELS = ("mnist", "colors")
-PANELS = ("draw", "latent", "walk", "generate", "map", "model")
-SEVEN = ((0.28, 0.25), (0.72, 0.25), (0.45, 0.8))  # as shares of the pad
-expect.set_options(timeout=TIMEOUT_MS)
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
-    """Servers of MNIST's model and of a model in color."""
-    folder = tmp_path_factory.mktemp("models") / "colors"
-    write_color_model(folder)
-    with (
-        serve("--workers", "1") as mnist,
-        serve("--workers", "1", "--model", str(folder)) as colors,
-    ):
-        yield {"mnist": mnist, "colors": colors}
-
-
-@pytest.fixture
-def visit(browser: Browser, servers: dict[str, Server]) -> Iterator[Visit]:
-    """Visit of MNIST's playground that is checked in the end."""
-    with visiting(browser, servers["mnist"]) as visit:
-        yield visit
-
-
-@pytest.fixture(params=MODELS)
-def any_visit(
-    request: pytest.FixtureRequest, browser: Browser, servers: dict[str, Server]
-) -> Iterator[Visit]:
-    """Visits of both models' playgrounds."""
-    with visiting(browser, servers[request.param]) as visit:
-        yield visit
-
-
-def open_panel(visit: Visit, name: str) -> Locator:
-    """Go to a panel by its link."""
-    if visit.page.url == "about:blank":
-        visit.page.goto(visit.url)
-    visit.page.locator(f"nav a[href='#{name}']").click()
-    panel = visit.page.locator(f"#{name}")
-    expect(panel).to_be_visible()
-    return panel
-
-
-def draw(page: Page) -> None:
-    """Draw a seven with the mouse."""
-    box = page.locator("#pad").bounding_box()
-    assert box is not None
-    points = [
-        (box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in SEVEN
-    ]
-    page.mouse.move(*points[0])
-    page.mouse.down()
-    for point in points[1:]:
-        page.mouse.move(*point, steps=8)
-    page.mouse.up()
-
-
-def settle(panel: Locator) -> None:
-    """Wait until no request of a panel is in flight, and its programs are offered."""
-    expect(panel.locator(".program")).to_be_visible()
-    expect(panel).to_have_attribute("aria-busy", "false")
-
-
-def use(visit: Visit, name: str) -> Locator:
-    """Open a panel, and do what makes it show something."""
-    panel = open_panel(visit, name)
-    if name == "draw":
-        panel.get_by_role("button", name="Sample 1").click()
-    settle(panel)
-    return panel
-
-
-def allow_messages(visit: Visit, text: str) -> None:
-    """Accept what Chromium itself reports on its console, such as a status of 422."""
-    assert [message for message in visit.messages if text not in message] == []
-    visit.messages.clear()
-
-
-def clipboard(page: Page) -> str:
-    """Return the text of the clipboard, pasted into a field."""
-    page.evaluate("document.body.append(document.createElement('textarea'))")
-    area = page.locator("textarea")
-    area.focus()
-    page.keyboard.press("Control+V")
-    text = area.input_value()
-    area.evaluate("area => area.remove()")
-    return text
-
-
-def documents(text: str) -> list[Any]:
-    """Parse several JSON documents, one after another."""
-    decoder = json.JSONDecoder()
-    found = []
-    while text := text.strip():
-        document, end = decoder.raw_decode(text)
-        found.append(document)
-        text = text[end:]
-    return found
-
-
-def run_copied(panel: Locator, name: str, folder: Path) -> list[Any]:
-    """Copy a panel's requests as a program, run it, and return the responses."""
-    panel.get_by_role("button", name=f"Copy as {name}").click()
-    expect(panel.page.locator("#announcer")).to_have_text(f"Copied as {name}.")
-    program = clipboard(panel.page).replace(HOST, "127.0.0.1")
-    if name == "curl":
-        find_program("curl", "curl")
-        command = ["bash", "-c", program]
-    else:
-        command = [sys.executable, "-c", program]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=True, cwd=folder
-    )
-    return documents(done.stdout)
+MAP = "document.querySelector('#inspect-map').toDataURL()"
 
 
 def test_a_drawn_digit_is_reconstructed_and_read(visit: Visit) -> None:
@@ -343,125 +228,59 @@ def test_generated_pictures_follow_the_form(any_visit: Visit) -> None:
     expect(pins).to_be_hidden()
 
 
-def test_an_error_is_shown_beside_its_field(visit: Visit) -> None:
-    """In the problem's words; it goes when the field is right again."""
-    panel = use(visit, "generate")
-    count = panel.get_by_label("Pictures")
-    error = panel.locator("[data-field=count] .error")
-    count.fill("1000")
-    expect(error).to_contain_text("VAE_MAX_ITEMS")
-    expect(count).to_have_attribute("aria-invalid", "true")
-    count.fill("3")
-    expect(error).to_be_empty()
+def write_unusual(path: Path) -> None:
+    """Write a picture that neither model has seen the like of: a square with a hole."""
+    image = Image.new("L", (280, 280))
+    image.paste(255, (50, 50, 230, 230))
+    image.paste(0, (110, 80, 200, 170))
+    image.save(path)
+
+
+def test_an_anomaly_is_found_and_shown(any_visit: Visit, tmp_path: Path) -> None:
+    """A sample is good; a picture of something else is not, at any rate."""
+    write_unusual(tmp_path / "unusual.png")
+    panel = use(any_visit, "inspect")
+    verdict = panel.locator("#inspect-verdict")
+    expect(verdict).to_have_text("Nothing unusual")
+    before = any_visit.page.evaluate(MAP)
+    panel.locator("#inspect-files").set_input_files(tmp_path / "unusual.png")
+    expect(verdict).to_have_text("Anomalous")
     settle(panel)
-    allow_messages(visit, "422")
+    assert any_visit.page.evaluate(MAP) != before
+    slider = panel.get_by_label("False-alarm rate")
+    slider.focus()
+    slider.press("End")
+    expect(panel.locator("#inspect-rate-text")).to_have_text("50 %")
+    settle(panel)
+    expect(verdict).to_have_text("Anomalous")
 
 
-@pytest.mark.parametrize("name", PANELS)
-def test_copied_programs_repeat_what_was_done(
-    any_visit: Visit, name: str, tmp_path: Path
-) -> None:
-    """By curl and by Python, with the same responses as on the page."""
-    page = any_visit.page
-    page.goto(any_visit.url)
-    shown: list[Any] = []
-
-    def keep(request: Request) -> None:
-        response = request.response()
-        if response and response.headers.get("content-type") == "application/json":
-            shown.append(response.json())
-
-    page.on("requestfinished", keep)
-    panel = use(any_visit, name)
-    by_curl = run_copied(panel, "curl", tmp_path)
-    by_python = run_copied(panel, "Python", tmp_path)
-
-    assert by_curl == by_python
-    assert by_curl == shown[-len(by_curl) :]
-
-
-def test_a_key_is_asked_for(browser: Browser) -> None:
-    """It is sent with each request; a wrong one is rejected."""
-    with (
-        serve("--workers", "1", VAE_API_KEYS=KEY) as server,
-        visiting(browser, server) as visit,
-    ):
-        page = visit.page
-        page.goto(visit.url)
-        page.get_by_label("API key").fill("wrong")
-        page.get_by_role("button", name="Use key").click()
-        expect(page.locator("#key-error")).to_have_text("This API key is not known.")
-        page.get_by_label("API key").fill(KEY)
-        page.get_by_role("button", name="Use key").click()
-        panel = use(visit, "draw")
-        panel.get_by_role("button", name="Copy as curl").click()
-
-        assert KEY not in clipboard(page)
-        assert page.evaluate("Object.keys(localStorage).length") == 0
-        allow_messages(visit, "401")
-
-
-def test_a_lost_server_is_reported_until_it_is_back(browser: Browser) -> None:
-    """What was not answered is requested again."""
-    with (
-        serve("--workers", "1") as server,
-        visiting(browser, server) as visit,
-    ):
-        panel = use(visit, "generate")
-        visit.page.context.set_offline(True)
-        panel.get_by_label("Pictures").fill("4")
-        expect(visit.page.locator("#lost")).to_be_visible()
-        visit.page.context.set_offline(False)
-        expect(visit.page.locator("#lost")).to_be_hidden()
-        expect(panel.locator("#sheet button")).to_have_count(4)
-        settle(panel)
-        allow_messages(visit, "ERR_INTERNET_DISCONNECTED")
-
-
-def test_a_proxy_may_add_a_prefix(browser: Browser) -> None:
-    """Files and requests have it."""
-    with (
-        serve("--workers", "1", "--root-path", "/vae") as server,
-        browser.new_page() as page,
-    ):
-        prefix = f"http://{HOST}:{server.port}/vae/"
-        page.route(
-            "**/vae/**",
-            lambda route: route.continue_(
-                url=route.request.url.replace("/vae/", "/", 1)
-            ),
-        )
-        page.goto(prefix)
-        page.get_by_role("button", name="Sample 1").click()
-        expect(page.locator("#reconstruction")).to_be_visible()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1920])
-def test_panels_are_accessible_and_fit_their_window(
-    browser: Browser,
-    servers: dict[str, Server],
-    node_modules: Path,
-    tmp_path: Path,
-    width: int,
-    scheme: str,
-) -> None:
-    """axe-core finds no violation, and nothing is wider than the window."""
-    axe = (node_modules / "axe-core" / "axe.min.js").read_text()
-    options = {
-        "viewport": {"width": width, "height": 900},
-        "color_scheme": scheme,
-        "reduced_motion": "reduce",
-    }
-    with visiting(browser, servers["mnist"], **options) as visit:
-        page = visit.page
-        for name in PANELS:
-            use(visit, name)
-            page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
-            page.evaluate(axe)
-            found = page.evaluate("axe.run().then(result => result.violations)")
-            summary = [
-                (each["id"], [node["html"] for node in each["nodes"]]) for each in found
-            ]
-            assert summary == []
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
+def test_a_folder_is_inspected(any_visit: Visit, tmp_path: Path) -> None:
+    """The highest scores first; a file that is no picture has the problem's words."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    write_unusual(folder / "unusual.png")
+    shutil.copy(REPOSITORY / "docs" / "seven.png", folder)
+    (folder / "notes.txt").write_text("no picture")
+    panel = use(any_visit, "inspect")
+    panel.locator("#inspect-folder").set_input_files(folder)
+    rows = panel.locator("#inspect-rows tr")
+    expect(rows).to_have_count(3)
+    settle(panel)
+    expect(rows.last).to_contain_text("notes.txt")
+    expect(rows.last).to_contain_text("not a PNG")
+    expect(rows.first).to_contain_text("anomalous")
+    second = rows.nth(1).get_by_role("button")
+    second.click()
+    expect(panel.locator("#inspect-text")).to_contain_text(second.inner_text())
+    with any_visit.page.expect_download() as download:
+        panel.get_by_role("button", name="Save as CSV").click()
+    path = tmp_path / "inspections.csv"
+    download.value.save_as(path)
+    with path.open(encoding="utf-8", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert len(table) == 3
+    scores = [float(row["score"]) for row in table[:2]]
+    assert scores == sorted(scores, reverse=True)
+    assert [row["error"][:9] for row in table] == ["", "", "images[0]"]
+    allow_messages(any_visit, "422")

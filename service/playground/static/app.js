@@ -3,6 +3,7 @@
 import { LostError, ProblemError, ROOT, call, connection, useKey } from './api.js';
 import { startDraw } from './draw.js';
 import { startGenerate } from './generate.js';
+import { startInspect } from './inspect.js';
 import { startLatent } from './latent.js';
 import { startMap } from './map.js';
 import { startModel } from './model.js';
@@ -11,6 +12,7 @@ import { startWalk } from './walk.js';
 
 const PANELS = [
   ['draw', 'Draw', startDraw],
+  ['inspect', 'Inspect', startInspect],
   ['latent', 'Latent', startLatent],
   ['walk', 'Walk', startWalk],
   ['generate', 'Generate', startGenerate],

@@ -26,6 +26,10 @@ export function startDraw(card) {
     showReconstruction(image, await panel.request('/reconstruct', body), overlay);
     const { scores } = await panel.request('/score', { images: [image] });
     showScore(scores[0], card.labels);
+    if (card.inspection) {
+      const inspect = { images: [image], maps: false };
+      showUnusual(await panel.request('/inspect', inspect));
+    }
   });
   pad.onpen = (pen, isDown) => overlay.showPen(pen, isDown);
   connectTools(pad, panel, card);
@@ -140,15 +144,17 @@ function showScore(score, labels) {
     element('dt', {}, name, ' ', element('small', {}, unit)),
     element('dd', {}, rounded(score[key]))));
   byId('likelihood').replaceChildren(...rows);
-  const percentile = score.anomaly_percentile;
-  byId('unusual').hidden = percentile == null;
-  if (percentile != null) {
-    byId('unusual-meter').value = percentile;
-    byId('unusual-text').textContent =
-      `More unusual than ${rounded(percentile)} % of pictures kept out of training`;
-  }
   byId('labels').hidden = !score.probabilities;
   if (score.probabilities) showBars(score, labels);
+}
+
+function showUnusual({ inspections, false_alarm_rate: rate }) {
+  const { percentile, anomalous } = inspections[0];
+  byId('unusual').hidden = false;
+  byId('unusual-meter').value = percentile;
+  byId('unusual-meter').high = 100 * (1 - rate);
+  byId('unusual-text').textContent = `${anomalous ? 'Anomalous: more' : 'More'} unusual than `
+    + `${rounded(percentile)} % of pictures kept out of training`;
 }
 
 function showBars({ label, probabilities }, labels) {

@@ -1,7 +1,7 @@
 /**
  * t-SNE: points of many dimensions on a plane, near ones near each other.
  *
- * Van der Maaten & Hinton 2008, https://www.jmlr.org/papers/v9/vandermaaten08a.html
+ * Van der Maaten & Hinton: Visualizing Data using t-SNE. JMLR 9 (2008), 2579-2605.
  */
 
 const PERPLEXITY = 25;

@@ -33,6 +33,11 @@ export class Panel {
     return response;
   }
 
+  /** Do not offer the requests so far to those who want to repeat them. */
+  forget() {
+    this.sent = [];
+  }
+
   async attempt(task) {
     this.failed = false;
     this.section.setAttribute('aria-busy', 'true');
@@ -52,7 +57,7 @@ export class Panel {
   async withRetries(task) {
     for (let count = 0; ; count += 1) {
       try {
-        this.sent = [];
+        this.forget();
         await task();
         if (this.sent.length) this.keep(this.sent);
         return;

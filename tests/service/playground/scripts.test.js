@@ -5,7 +5,11 @@ import { execFileSync } from 'node:child_process';
 import test from 'node:test';
 
 import { asCurl, asPython, pythonLiteral, readableJson } from './static/code.js';
+import { Embedding } from './static/embedding.js';
 import { largestFirst, meanDivergences } from './static/gaussian.js';
+import { heatOf } from './static/heat.js';
+import { barsOf } from './static/histogram.js';
+import { csvOf } from './static/inspection_table.js';
 import { latest } from './static/latest.js';
 
 const REQUEST = {
@@ -89,4 +93,38 @@ test('the divergence of the prior from itself is 0', () => {
   ];
   assert.deepEqual(meanDivergences(posteriors), [0, 1]);
   assert.deepEqual(largestFirst([0, 1, 0.5]), [1, 2, 0]);
+});
+
+test('bars have the share of pictures as their area', () => {
+  const quantiles = [{ rate: 0.9, score: 1 }, { rate: 0.5, score: 3 }, { rate: 0.1, score: 3 }];
+  assert.deepEqual(barsOf(quantiles), [{ from: 1, to: 3, density: 0.2 }]);
+});
+
+test('a map is clear below the threshold, and opaque above', () => {
+  assert.equal(heatOf(0)[3], 0);
+  assert.ok(heatOf(128)[3] < 128);
+  assert.deepEqual(heatOf(129).slice(3), [255]);
+  assert.deepEqual(heatOf(255), [255, 0, 0, 255]);
+});
+
+test('a file name cannot be a formula or break a line of a CSV', () => {
+  const items = [{ name: '=1+1', score: -1.5, anomalous: false }, { name: 'a"b', error: 'x' }];
+  const rows = csvOf(items).split('\r\n');
+  assert.equal(rows[1], '"\'=1+1","-1.5","","false","",""');
+  assert.equal(rows[2], '"a""b","","","","","x"');
+});
+
+test('clusters stay clusters on the plane', () => {
+  const points = Array.from({ length: 60 }, (_, index) => {
+    const noise = (index * 0.618) % 1;
+    return index < 30 ? [noise, 0, 0, noise] : [0, 40 + noise, noise, 40];
+  });
+  const embedding = new Embedding(points);
+  while (!embedding.isDone) embedding.step();
+  const place = (index) => embedding.positions.slice(2 * index, 2 * index + 2);
+  const distance = (a, b) => Math.hypot(place(a)[0] - place(b)[0], place(a)[1] - place(b)[1]);
+  const within = Math.max(...points.map((_, index) => distance(index, index < 30 ? 0 : 30)));
+  assert.ok(Number.isFinite(within));
+  assert.ok(distance(0, 30) > within / 2);
+  assert.ok(points.every((_, index) => distance(index, index < 30 ? 0 : 30) < distance(index, index < 30 ? 30 : 0)));
 });
