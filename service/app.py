@@ -1,10 +1,12 @@
 """Composition root: builds the application from its packages."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import NamedTuple
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
@@ -12,6 +14,7 @@ from service import __version__
 from service.api.auth import ApiKeyMiddleware, CorsMiddleware
 from service.api.body import BodyBudget
 from service.api.errors import PROBLEM_TYPES, install_handlers
+from service.api.index import PATH as INDEX
 from service.api.index import index_route
 from service.api.route import Dispatcher, OperationRoute
 from service.api.routes import operation_routes
@@ -34,6 +37,9 @@ from service.openapi.routes import PAGE, documentation_routes
 from service.openapi.schema import customize_openapi, example_inputs
 from service.operations.cost import ImageCost
 from service.operations.limits import Limits
+from service.playground.files import PlaygroundFiles
+from service.playground.routes import PREFIX as PLAYGROUND
+from service.playground.routes import file_route, page_response
 from service.server.middleware import RequestMiddleware
 from service.settings import Settings
 
@@ -91,6 +97,7 @@ class Routes(NamedTuple):
     probes: list[BaseRoute]
     status: list[BaseRoute]
     documentation: list[BaseRoute]
+    playground: list[BaseRoute]
     operations: list[OperationRoute]
 
     def in_order(self) -> list[BaseRoute]:
@@ -104,9 +111,27 @@ def build_routes(settings: Settings, state: AppState, app: FastAPI) -> Routes:
     return Routes(
         probes=probe_router(state).routes + health_router(state).routes,
         status=status.routes + metadata_router(state).routes,
-        documentation=documentation_routes(app, state) + [index_route(state, PAGE)],
+        documentation=documentation_routes(app, state),
+        playground=playground_routes(settings, state),
         operations=operation_routes(state) + infer_routes(state),
     )
+
+
+def playground_routes(settings: Settings, state: AppState) -> list[BaseRoute]:
+    """Return the routes of ``/`` and, if enabled, of the playground's files."""
+    routes: list[BaseRoute] = []
+    page = redirect_to_documentation
+    if settings.playground:
+        files = PlaygroundFiles.load()
+        routes.append(file_route(files))
+        page = partial(page_response, files)
+    needs_key = not settings.docs_without_key
+    return routes + [index_route(state, page, PAGE, needs_key=needs_key)]
+
+
+def redirect_to_documentation(root: str) -> Response:
+    """Return a redirection of browsers to the documentation page."""
+    return RedirectResponse(root + PAGE)
 
 
 def served_model(settings: Settings, backend: Backend) -> ServedModel:
@@ -151,7 +176,9 @@ def protect(
 ) -> ASGIApp:
     """Wrap an application in checks of hosts, API keys and origins, if configured."""
     if state.api_keys or settings.allowed_hosts:
-        open_paths = paths(routes.documentation) if settings.docs_without_key else []
+        open_paths = [INDEX, PLAYGROUND]  # the index itself checks the key
+        if settings.docs_without_key:
+            open_paths += paths(routes.documentation)
         if settings.metrics_without_key:
             open_paths.append(METRICS_PATH)
         probes = paths(routes.probes)

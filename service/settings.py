@@ -152,6 +152,9 @@ class Settings(BaseSettings):
     metrics_without_key: bool = Field(
         default=False, description="Serve /metrics without a key."
     )
+    playground: bool = Field(
+        default=True, description="Serve the playground at / to browsers."
+    )
     reload_endpoint: bool = Field(
         default=False, description="Enable POST /model/reload; needs an API key."
     )

@@ -39,6 +39,7 @@ EXTRAS = {
     "kserve_python",
     "mnist_folder",
     "nginx",
+    "node",
     "node_modules",
     "openapi_generator",
     "promtool",
@@ -118,6 +119,12 @@ def haproxy() -> str:
 def nginx() -> str:
     """Path of nginx."""
     return find_program("nginx", "nginx-light")
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """Path of Node.js."""
+    return find_program("node", "nodejs")
 
 
 @pytest.fixture(scope="session")

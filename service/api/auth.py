@@ -1,7 +1,7 @@
 """Authentication: allowed hosts, API keys, CORS."""
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -56,21 +56,8 @@ class ApiKeyMiddleware:
             return
         if self._hosts and host_name(headers.get(b"host", b"")) not in self._hosts:
             raise ProblemError(BAD_REQUEST, "this service does not serve that Host")
-        keys = self._state.api_keys
-        if not keys or self._is_open(path):
-            return
-        given = given_key(headers)
-        if not given:
-            raise ProblemError(
-                UNAUTHORIZED,
-                "an API key is needed: Authorization: Bearer, or X-API-Key",
-                CHALLENGE,
-            )
-        # All keys are compared, each in constant time: the time of a response shows
-        # neither which key matches nor how many of its bytes do.
-        matches = [hmac.compare_digest(given, key) for key in keys]
-        if not any(matches):
-            raise ProblemError(UNAUTHORIZED, "this API key is not known", CHALLENGE)
+        if not self._is_open(path):
+            check_key(self._state.api_keys, headers)
 
     def _is_open(self, path: str) -> bool:
         return any(
@@ -90,6 +77,24 @@ class CorsMiddleware(CORSMiddleware):
             await self.app(scope, receive, send)
 
 
+def check_key(keys: Sequence[bytes], headers: Mapping[bytes, bytes]) -> None:
+    """Raise ProblemError if there are keys and a request has none of them."""
+    if not keys:
+        return
+    given = given_key(headers)
+    if not given:
+        raise ProblemError(
+            UNAUTHORIZED,
+            "an API key is needed: Authorization: Bearer, or X-API-Key",
+            CHALLENGE,
+        )
+    # All keys are compared, each in constant time: the time of a response shows
+    # neither which key matches nor how many of its bytes do.
+    matches = [hmac.compare_digest(given, key) for key in keys]
+    if not any(matches):
+        raise ProblemError(UNAUTHORIZED, "this API key is not known", CHALLENGE)
+
+
 def host_name(host: bytes) -> str:
     """Return the name in a Host header, without its port."""
     text = host.decode("latin-1").lower()
@@ -97,7 +102,7 @@ def host_name(host: bytes) -> str:
     return name if separator and port.isdigit() else text
 
 
-def given_key(headers: dict[bytes, bytes]) -> bytes:
+def given_key(headers: Mapping[bytes, bytes]) -> bytes:
     """Return the API key of a request; empty if it has none."""
     scheme, _, credentials = headers.get(b"authorization", b"").partition(b" ")
     if scheme.lower() == b"bearer":

@@ -1,13 +1,15 @@
 """POST /reconstruct: images, encoded and decoded."""
 
 import numpy as np
+from pydantic import Field
 
-from service.imaging.codec import DecodedImage, image_grid
+from service.imaging.codec import DecodedImage, ImageGrid, image_grid
 from service.model.autoencoder import Autoencoder
 from service.model.latent_space import posterior_samples
 from service.operations.base import (
     ImageOutputRequest,
     ImagesResponse,
+    OutputImages,
     PreprocessedResponse,
     SampledResponse,
     SamplesRequest,
@@ -19,12 +21,23 @@ from service.operations.base import (
 class ReconstructRequest(ImageOutputRequest, SamplesRequest):
     """Images to reconstruct."""
 
+    inputs: bool = Field(
+        default=False,
+        description="Whether the response also has the images as the model sees them, "
+        "fitted to its size.",
+    )
+
 
 class ReconstructResponse(SampledResponse, ImagesResponse, PreprocessedResponse):
     """One image for each item, in the request's order.
 
     With samples, all samples of the first image come first.
     """
+
+    inputs: OutputImages | None = Field(
+        None,
+        description="With inputs: each image as the model sees it, as a base64 PNG.",
+    )
 
 
 async def reconstruct(
@@ -36,7 +49,8 @@ async def reconstruct(
     With sample, decoded from samples of the posterior.
     """
     fitted = preprocessing_of(images, request)
-    posterior = await model.encode(pixel_batch(images))
+    given = pixel_batch(images)
+    posterior = await model.encode(given)
     latents = posterior.mean
     if request.sample:
         samples = posterior_samples(posterior, request.seed, request.samples)
@@ -47,4 +61,5 @@ async def reconstruct(
         images=image_grid(pixels, columns, scale=request.scale),
         seed=request.seed if request.sample else None,
         fitted=fitted,
+        inputs=ImageGrid(given, len(given)) if request.inputs else None,
     )

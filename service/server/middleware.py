@@ -18,13 +18,11 @@ from service.observability.request_context import SCOPE_KEY, RequestContext, pat
 CLOSE = (b"connection", b"close")
 PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9.:%_-]{1,64}")
 PLAIN_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
-POLICY_HEADER = b"content-security-policy"
 # OWASP's REST security cheat sheet.
-SECURITY_HEADERS = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"cache-control", b"no-store"),
-]
-POLICY = (POLICY_HEADER, b"default-src 'none'; frame-ancestors 'none'")
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+# For responses that have none of their own.
+NO_CACHING = (b"cache-control", b"no-store")
+POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 START = secrets.token_hex(4)
 NUMBERS = count(1)
 
@@ -83,11 +81,14 @@ class RequestMiddleware:
         self, headers: list[tuple[bytes, bytes]], context: RequestContext
     ) -> None:
         """Add the headers of every response."""
-        has_policy = False
+        has_policy = has_caching = False
         for name, _ in headers:  # an iteration takes less than a generator's
-            has_policy |= name == POLICY_HEADER
+            has_policy |= name == POLICY[0]
+            has_caching |= name == NO_CACHING[0]
         headers.append((b"x-request-id", context.request_id.encode("ascii")))
-        headers.extend(SECURITY_HEADERS)
+        headers.append(NO_SNIFFING)
+        if not has_caching:
+            headers.append(NO_CACHING)
         if not has_policy:
             headers.append(POLICY)
         if context.images:

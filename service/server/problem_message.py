@@ -3,10 +3,11 @@
 from http import HTTPStatus
 
 from service.api.errors import MEDIA_TYPE, ProblemType, problem
-from service.server.middleware import POLICY, SECURITY_HEADERS
+from service.server.middleware import NO_CACHING, NO_SNIFFING, POLICY
 
 HEADERS = (
-    *SECURITY_HEADERS,
+    NO_SNIFFING,
+    NO_CACHING,
     POLICY,
     (b"content-type", MEDIA_TYPE.encode()),
     (b"connection", b"close"),

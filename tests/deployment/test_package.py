@@ -105,3 +105,14 @@ def test_the_installed_service_reconstructs_a_digit(service: str) -> None:
 
     assert response.status_code == 200
     assert len(response.json()["images"]) == 1
+
+
+def test_the_installed_service_has_the_playground(service: str) -> None:
+    """The page and the files that it loads are in the wheel."""
+    headers = {"Accept": "text/html"}
+    page = httpx.get(service, headers=headers, timeout=30).text
+    files = re.findall(r'(?:src|href)="(playground/[^"]+)"', page)
+
+    assert len(files) == 3
+    for file in files:
+        assert httpx.get(f"{service}/{file}", timeout=30).status_code == 200

@@ -4,66 +4,19 @@ Screenshots are in pytest's folder for temporary files; ``--basetemp`` chooses i
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Locator
 
+from tests.end_to_end.browser import Visit, visiting
 from tests.end_to_end.server import Server, serve
 from tests.samples import REPOSITORY
 
-HOST = "service.example"  # browsers treat local names differently
 WIDTHS = (1280, 400)
 INTERPOLATION = "img[alt^='An interpolation']"  # at the top of the page
-TIMEOUT_MS = 60_000  # generous, so that slow machines pass
 KEY = "a-key-of-some-length"
-
-
-@dataclass
-class Visit:
-    """A page, and what should not happen on it.
-
-    external: URLs of other servers that the page requested.
-    messages: messages in the browser's console, and errors.
-    """
-
-    page: Page
-    url: str
-    external: list[str] = field(default_factory=list)
-    messages: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.page.set_default_timeout(TIMEOUT_MS)
-        self.page.route("**/*", self._handle)
-        self.page.on(
-            "console",
-            lambda message: self.messages.append(f"{message.type}: {message.text}"),
-        )
-        self.page.on("pageerror", lambda error: self.messages.append(str(error)))
-
-    def _handle(self, route: Route) -> None:
-        url = route.request.url
-        if urlsplit(url).netloc == urlsplit(self.url).netloc:
-            route.continue_()
-        else:
-            self.external.append(url)
-            route.abort()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    """Chromium, which resolves no host name but the service's."""
-    rules = f"--host-resolver-rules=MAP {HOST} 127.0.0.1, MAP * ~NOTFOUND"
-    with (
-        sync_playwright() as playwright,
-        playwright.chromium.launch(
-            executable_path=chromium, args=[rules], timeout=TIMEOUT_MS
-        ) as browser,
-    ):
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -71,20 +24,6 @@ def server() -> Iterator[Server]:
     """Server with default settings."""
     with serve("--workers", "1") as server:
         yield server
-
-
-@contextmanager
-def visiting(browser: Browser, server: Server) -> Iterator[Visit]:
-    """Open a page.
-
-    In the end, check that it requested nothing from other servers and that the browser
-    reported nothing, such as a violation of the content security policy.
-    """
-    with browser.new_page() as page:
-        visit = Visit(page, f"http://{HOST}:{server.port}")
-        yield visit
-        assert visit.external == []
-        assert visit.messages == []
 
 
 @pytest.fixture

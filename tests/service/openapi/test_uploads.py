@@ -12,7 +12,7 @@ SAMPLES = ["sample", "samples", "seed"]
     ("path", "options"),
     [
         ("/encode", ["fit", "explain", *SAMPLES, "encoding"]),
-        ("/reconstruct", ["fit", "explain", *SAMPLES, "scale"]),
+        ("/reconstruct", ["fit", "explain", *SAMPLES, "scale", "inputs"]),
     ],
 )
 def test_images_without_json_are_described(

@@ -51,6 +51,15 @@ def test_a_reconstruction_with_samples_decodes_them(
     assert np.array_equal(decoded, image_grid(samples).images)
 
 
+def test_the_images_as_the_model_sees_them_are_returned(client: Client) -> None:
+    """Only if they are asked for; the fake's reconstructions are the same."""
+    large = grey_png([[0, 0, 9, 9], [0, 0, 9, 9]] * 2)
+    response = client.operate("/reconstruct", images=[large], inputs=True)
+
+    assert response["inputs"] == response["images"]
+    assert "inputs" not in client.operate("/reconstruct", images=[large])
+
+
 def test_images_are_in_the_order_of_the_request(client: Client) -> None:
     """The same image may be there twice."""
     given = [FIRST, SECOND, FIRST]
