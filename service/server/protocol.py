@@ -6,6 +6,7 @@ The only file that depends on uvicorn's private protocol classes.
 import asyncio
 import logging
 from asyncio import TimerHandle
+from collections.abc import Awaitable
 from time import perf_counter
 from typing import Any
 
@@ -42,6 +43,7 @@ from service.server.request_head import (
     check_head,
     check_protocol,
 )
+from service.server.response_sender import ResponseSender
 from service.server.sockets import end_output, has_unread_input
 from service.server.transport import ResponseTransport
 from service.server.unparsed_input import (
@@ -285,7 +287,20 @@ class HttpProtocol(HttpToolsProtocol):
     ) -> None:
         if cycle.waiting_for_100_continue:
             app = close_without_body(app, cycle)
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, self._sending_whole(app, cycle))
+
+    def _sending_whole(
+        self, app: ASGI3Application, cycle: RequestResponseCycle
+    ) -> ASGI3Application:
+        """Return an application that sends its response through a ResponseSender."""
+        sender = ResponseSender(cycle, self._socket)
+
+        def send_whole(
+            scope: Scope, receive: ASGIReceiveCallable, _: ASGISendCallable
+        ) -> Awaitable[None]:
+            return app(scope, receive, sender)
+
+        return send_whole
 
     @override
     def on_body(self, body: bytes) -> None:

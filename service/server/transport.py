@@ -55,6 +55,11 @@ class ResponseTransport:
         self._last_written = len(data)
         self._transport.write(data)
 
+    def write_response(self, content: bytes) -> None:
+        """Send a head with its body."""
+        self._last_written = len(content)
+        self._transport.write(content)
+
     def flush(self) -> None:
         """Send a head that no body follows."""
         if self._head:
