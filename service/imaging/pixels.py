@@ -34,6 +34,11 @@ class ImageShape:
         """Return whether images have one channel."""
         return self.channels == 1
 
+    @property
+    def in_color(self) -> "ImageShape":
+        """The shape of the same images in color."""
+        return ImageShape(max(MODES), self.height, self.width)
+
 
 def images_from_pixels(pixels: Pixels) -> list[Image.Image]:
     """Return pixels (count, channels, height, width) as images."""

@@ -30,7 +30,7 @@ from service.operations.fields import (
     Seed,
     WholeNumber,
 )
-from service.operations.limits import field_error, limits_of
+from service.operations.limits import Limits, field_error, limits_of
 
 MAX_FIELDS = 100  # of an object, known or not
 FREE_SCALE = 2  # images enlarged so much are written as fast as others
@@ -254,6 +254,10 @@ class ImageOutputRequest(Request):
         """Number of images in the response."""
         return self.image_count
 
+    def output_limits(self, limits: Limits) -> Limits:
+        """Return the limits of the response's images."""
+        return limits
+
     def cost(self, image: ImageCost) -> float:
         """Return the processor time of the request, in milliseconds of one core."""
         write = image.write
@@ -269,7 +273,7 @@ class ImageOutputRequest(Request):
         Images of a large model are bounded by memory as well.
         """
         if self.scale > 1:
-            limits = limits_of(info)
+            limits = self.output_limits(limits_of(info))
             limit = isqrt(limits.max_upscaled // self.output_count)
             if self.scale > limit:
                 raise field_error(

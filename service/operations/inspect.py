@@ -1,6 +1,6 @@
 """POST /inspect: a verdict on each image, and a map of its anomalies."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, InstanceOf, ValidationInfo, model_validator
@@ -48,7 +48,7 @@ from service.operations.base import (
 )
 from service.operations.cost import ImageCost
 from service.operations.fields import FLOAT32
-from service.operations.limits import field_error, limits_of
+from service.operations.limits import Limits, field_error, limits_of
 
 
 class InspectRequest(ImageOutputRequest, ImagesRequest):
@@ -97,6 +97,11 @@ class InspectRequest(ImageOutputRequest, ImagesRequest):
                 images=images,
             )
         return self
+
+    @override
+    def output_limits(self, limits: Limits) -> Limits:
+        shape = limits.image_shape.in_color  # of the picture
+        return replace(limits, image_shape=shape)
 
     @override
     def cost(self, image: ImageCost) -> float:

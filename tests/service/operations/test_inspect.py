@@ -6,15 +6,20 @@ Its calibration's maps have the largest values 0.01 to 0.99, and its rate is 10 
 import base64
 import io
 from dataclasses import replace
+from math import isqrt
 
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
 from service.app import create_app
+from service.imaging.pixels import ImageShape
+from service.operations.inspect import InspectRequest
 from service.settings import Settings
 from tests.samples import FIRST, SECOND, FakeAutoencoder, grey_png, pixels_of
 from tests.service.conftest import Client, Json
+from tests.service.operations.conftest import LIMITS
 
 # The largest value is 0.9: the 10th largest of the calibration's scores is 0.9.
 LEVELS = [[0, 51, 102], [229, 0, 230]]
@@ -178,6 +183,18 @@ def test_a_picture_has_color_over_anomalous_pixels_only(client: Client) -> None:
     assert picture.size == (12, 4)
     assert np.argwhere(~is_grey).tolist() == [[1, 2]]
     assert np.array_equal(pixels[:, 3:, 0], pixels_of(DARK))
+
+
+def test_the_scale_is_limited_for_a_picture_in_color() -> None:
+    """It has three bytes a pixel, also if the model's images are grey."""
+    shape = ImageShape(1, 128, 128)
+    limits = replace(LIMITS, image_shape=shape)
+    fields = {"images": [FIRST] * 250}
+    largest = isqrt(64_000_000 // (3 * 128 * 128 * 250))
+    InspectRequest.model_validate(fields | {"scale": largest}, context=limits)
+
+    with pytest.raises(ValidationError, match=f"must be 1 to {largest} for 250 images"):
+        InspectRequest.model_validate(fields | {"scale": largest + 1}, context=limits)
 
 
 def test_a_model_without_an_inspector_has_no_such_path(
