@@ -1,6 +1,9 @@
 """A data set: its images in three splits, their classes, and their origin."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor
 
 from training.data.image_format import ImageFormat
 from training.data.images import LabelledImages
@@ -27,6 +30,8 @@ class DataSet:
         skipped: Names of files that could not be read.
         group: Pattern of the names of groups, such as lots, each of which is in one
             split; None if there are no groups.
+        masks: Defects of test images, bool (height, width), by position; images of a
+            class with defects that have none are not here.
     """
 
     name: str
@@ -42,3 +47,4 @@ class DataSet:
     licence: str | None = None
     skipped: tuple[str, ...] = ()
     group: str | None = None
+    masks: Mapping[int, Tensor] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from training.console import printable, progress
 from training.data.cache_folder import cache_folder
@@ -19,6 +20,7 @@ from training.data.image_cache import Images, cached_path, read_cached, write_ca
 from training.data.image_format import ImageFormat
 from training.data.images import LabelledImages
 from training.data.layout import SPLITS, Layout, Split, recognize_layout
+from training.data.masks import find_masks, read_masks
 from training.data.picture import Pixels
 from training.data.picture_file import (
     PICTURE_ERRORS,
@@ -178,7 +180,17 @@ class FolderReader:
             sha256={LIST_OF_FILES: list_hash(self.facts)},
             skipped=tuple(printable(name) for name in self.broken),
             group=self.options.group,
+            masks=self._masks(plan),
         )
+
+    def _masks(self, plan: Plan) -> dict[int, Tensor]:
+        """Return the masks of test pictures by position. Raises BrokenPicturesError."""
+        names = [name for name in plan.names if plan.splits[name] == "test"]
+        masks = find_masks(self.files.names, self.layout)
+        read, broken = read_masks(self.folder, names, masks, plan.format)
+        if broken and not self.options.skip_broken:
+            raise BrokenPicturesError(broken)
+        return read
 
 
 def read_folder(folder: Path, options: FolderOptions) -> FolderReading:

@@ -16,7 +16,7 @@ def describe(reading: FolderReading) -> Iterator[str]:
     """Yield lines on the layout, the pictures of each split and class, the format."""
     layout = reading.layout
     normal = f'; "{layout.normal}" is the normal class' if layout.normal else ""
-    masks = f"; {layout.masks} masks are not used" if layout.masks else ""
+    masks = f"; {layout.masks} masks" if layout.masks else ""
     yield f"layout: {layout.name}{normal}{masks}"
     totals = Counter(reading.splits.values())
     yield f"pictures: {split_counts(totals)}"

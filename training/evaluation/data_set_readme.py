@@ -188,6 +188,8 @@ def limits(card: Card) -> Iterator[str]:
         share = agreement["classification_accuracy"]
         yield f"{share:.0%} of the samples by class are classified as the class asked for."
     yield calibration_limit(card["data"]["images"]["calibration"])
+    if "inspection" in card:
+        yield inspection_limit(card["inspection"])
     yield (
         "The test images are from the same source as the training images. Pictures of "
         "another camera, light or lot were not measured."
@@ -229,6 +231,19 @@ def calibration_limit(count: int) -> str:
         f"The anomaly percentile is measured on {count:,} calibration images, so its "
         f"steps are of {100 / count:.2g} %."
     )
+
+
+def inspection_limit(inspection: Quality) -> str:
+    """Return sentences on the false alarms to expect of inspection."""
+    low, high = inspection["interval"]
+    text = (
+        f"The inspection's threshold is for {inspection['false_alarm_rate']:.1%} false "
+        f"alarms. With {inspection['images']:,} calibration images, the rate on new "
+        f"images is {low:.1%} to {high:.1%} with a probability of 95 %"
+    )
+    if inspection["group"] is None:
+        return f"{text}, if they are of the same lots; `--group` was not given."
+    return f"{text}."
 
 
 def code(text: str) -> str:

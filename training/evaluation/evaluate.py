@@ -17,11 +17,13 @@ from training.data.images import LabelledImages
 from training.evaluation.classification import classification_quality
 from training.evaluation.classifier import Classifier
 from training.evaluation.cost import milliseconds_per_image
+from training.evaluation.inspection_quality import detection_quality
 from training.evaluation.likelihood import negative_log_likelihood
 from training.evaluation.model_quality import Quality, model_quality
 from training.evaluation.model_readme import measures
 from training.evaluation.ood_images import out_of_distribution_images
 from training.evaluation.out_of_distribution import anomaly_quality
+from training.inspection.exported_inspector import ExportedInspector
 
 Split = Literal["test", "held-out"]
 
@@ -59,6 +61,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - everything that a measure depends on
     milliseconds = milliseconds_per_image(model)
     cost = model.card["cost"] | {"milliseconds_per_image": milliseconds}
     card = model.card | {"quality": quality, "cost": cost}
+    if "inspection" in card:
+        inspector = ExportedInspector(model)
+        detection = detection_quality(inspector, uncalibrated.pixels(), others)
+        card["inspection"] = card["inspection"] | {"quality": detection}
     write_card(model.folder, card)
     write_measures(model.folder, measures(card))
     return card

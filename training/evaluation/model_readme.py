@@ -39,6 +39,9 @@ def measures(card: Card) -> str:
     if anomalies["out_of_distribution"]:
         tables.append(detection_table(anomalies["out_of_distribution"]))
     tables.append(false_alarm_table(anomalies))
+    inspection = card.get("inspection")
+    if inspection is not None and inspection["quality"] is not None:
+        tables.append(inspection_table(inspection["quality"]))
     return "\n".join(tables)
 
 
@@ -185,6 +188,31 @@ def false_alarm_table(anomalies: Measures) -> str:
     row = ["false-alarm rate at the 99th percentile"]
     row.extend(f"{rate:.1%}" for rate in rates.values())
     return table(columns, [row])
+
+
+def inspection_table(quality: Measures) -> str:
+    """Return the table of an inspector's detections, by kind of defect."""
+    rates = quality["recall"]
+    columns = ["inspection", "AUROC"]
+    columns.extend(f"above the threshold of {float(rate):.0%}" for rate in rates)
+    good = [f"the {quality['good_images']:,} test images without defects", ""]
+    good.extend(f"{share:.1%}" for share in quality["false_alarms"].values())
+    rows = [good]
+    for kind, area in quality["auroc_by_defect"].items():
+        shares = [f"{recall[kind]:.1%}" for recall in rates.values()]
+        rows.append([cell(kind), f"{area:.4f}", *shares])
+    text = table(columns, rows)
+    if quality["pro"] is None:
+        return text
+    return (
+        f"{text}\nThe maps' pixel AUROC is {quality['pixel_auroc']:.3f}, and their "
+        f"per-region overlap (PRO) {quality['pro']:.3f}.\n"
+    )
+
+
+def cell(text: str) -> str:
+    """Return a name without the character that ends a table's cell."""
+    return text.replace("|", "/")
 
 
 def table(columns: list[str], rows: Iterable[Iterable[str]]) -> str:

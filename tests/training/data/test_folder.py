@@ -21,7 +21,7 @@ MVTEC = {
 
 
 def test_mvtec(tmp_path: Path) -> None:
-    """Training and calibration have good pictures alone; masks are left out."""
+    """Training and calibration have good pictures alone; masks are no pictures."""
     reading = read(write_tree(tmp_path, MVTEC))
 
     data = reading.data

@@ -34,13 +34,19 @@ def test_the_result_is_written_to_card_and_readme(
 
     assert json.loads((model.folder / "model.json").read_text()) == card
     cost = before["cost"] | {"milliseconds_per_image": 0.5}
-    assert {**card, "quality": None} == before | {"cost": cost}
+    detection = card["inspection"]["quality"]
+    inspection = before["inspection"] | {"quality": detection}
+    rest = before | {"cost": cost, "inspection": inspection}
+    assert {**card, "quality": None} == rest
+    assert detection["good_images"] == 500
+    assert "uniform noise" in detection["auroc_by_defect"]
     quality = asdict(autoencoder_quality(model, test_digits))
     assert card["quality"].items() > quality.items()
     assert card["quality"]["split"] == "test"
     assert card["quality"]["negative_log_likelihood"] is None
     assert card["quality"]["anomalies"]["images"] == 500
     assert "| samples by class |" in readme.read_text()
+    assert "| inspection | AUROC |" in readme.read_text()
     assert (
         evaluate(ExportedModel(model.folder), train_digits, test_digits, classifier)
         == card
