@@ -65,6 +65,20 @@ class Settings(BaseSettings):
         description="Folder of the exported model; by default the MNIST model that "
         "ships with the service.",
     )
+    models: Path | None = Field(
+        None,
+        description="Folder of several models, each a folder or a zip archive of one; "
+        "takes the place of model.",
+    )
+    default_model: str = Field(
+        "",
+        pattern=r"^([a-z0-9][a-z0-9-]{0,62})?$",
+        description="Name of the model that is served where a path names none; needed "
+        "if the folder has several.",
+    )
+    models_max: int = Field(
+        16, ge=1, le=64, description="Maximum models that are loaded from the folder."
+    )
     root_path: str = Field(
         "",
         pattern=r"^(/[A-Za-z0-9._~-]+)*$",

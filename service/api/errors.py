@@ -260,6 +260,7 @@ EXAMPLES = {
     for example in (
         problem(BAD_REQUEST, "Invalid HTTP request received."),
         problem(UNAUTHORIZED, "an API key is needed: Authorization: Bearer ..."),
+        problem(NOT_FOUND, "no model of this name is loaded; GET /models lists them"),
         problem(NOT_ACCEPTABLE, "Accept must allow application/json; is text/html"),
         problem(
             REQUEST_TIMEOUT,

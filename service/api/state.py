@@ -1,7 +1,7 @@
 """State that the application shares with the server process."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import setitem
 
@@ -9,6 +9,7 @@ from service.api.body import BodyBudget
 from service.imaging.codec import ImageCodec
 from service.model.autoencoder import Backend
 from service.model.batching import BatchScheduler
+from service.model.repository import LoadedModels
 from service.observability.logs import AccessLog
 from service.observability.metrics import PENDING, Metrics
 from service.operations.base import ExampleInputs
@@ -18,8 +19,15 @@ from service.operations.limits import Limits
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ServedModel:
-    """A model and everything derived from it; a reload replaces all of it at once."""
+    """A model and everything derived from it; a reload replaces all of it at once.
 
+    name: in the paths of several models.
+    prefix: of its names in the Open Inference Protocol; empty for the default model
+        where no name is given.
+    """
+
+    name: str
+    prefix: str
     backend: Backend
     limits: Limits
     codec: ImageCodec
@@ -31,20 +39,35 @@ class ServedModel:
 class AppState:
     """State of one process.
 
+    models: all models that are loaded.
+    model: the default model, as it is served where no name is given.
+    by_name: whether the models come from a folder of several, and are described by
+        their names.
     api_keys: keys of which clients must send one; empty: no key is needed.
     draining: whether the service is about to stop: /readyz then fails, and every
         response closes its connection.
     main_process: process id that signals are sent to.
     """
 
-    model: ServedModel
+    models: LoadedModels[ServedModel]
     scheduler: BatchScheduler
     body_budget: BodyBudget
+    by_name: bool = False
     access_log: AccessLog | None = None
     api_keys: tuple[bytes, ...] = ()
     draining: bool = False
     main_process: int = field(default_factory=os.getpid)
+    model: ServedModel = field(init=False)
     metrics: Metrics = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Serve the models."""
+        self.serve(self.models)
+
+    def serve(self, models: LoadedModels[ServedModel]) -> None:
+        """Replace the models. A request keeps the model that it began with."""
+        self.models = models
+        self.model = replace(models.default, prefix="")
 
     def start_counting(self, metrics: Metrics) -> None:
         """Set the metrics, and count in their row 0."""

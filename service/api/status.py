@@ -9,7 +9,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from service.api.errors import DRAINING, Problem, ProblemError
-from service.api.state import AppState
+from service.api.state import AppState, ServedModel
 from service.model.autoencoder import check_inference
 from service.model.card import ModelCard
 from service.operations import base
@@ -34,13 +34,16 @@ class Reload(base.Response):
     )
 
 
-def check_ready(state: AppState) -> None:
-    """Raise ProblemError while the service shuts down, or if inference fails."""
+def check_ready(state: AppState, model: ServedModel) -> None:
+    """Raise ProblemError while the service shuts down.
+
+    Raises InferenceError if inference by the model fails.
+    """
     if state.draining:
         raise ProblemError(
             DRAINING, "the service is shutting down: send requests elsewhere"
         )
-    check_inference(state.model.backend)
+    check_inference(model.backend)
 
 
 def probe_router(state: AppState) -> APIRouter:
@@ -59,11 +62,11 @@ def probe_router(state: AppState) -> APIRouter:
         responses={503: {"model": Problem}},
     )
     async def readyz() -> Health:
-        """Run a real inference.
+        """Run a real inference of the default model.
 
         Return 503 if it fails, and while the service shuts down.
         """
-        check_ready(state)
+        check_ready(state, state.model)
         return Health()
 
     return router

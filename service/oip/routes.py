@@ -1,6 +1,7 @@
 """Open Inference Protocol v2 over REST, for the clients of KServe and Triton.
 
-Encoder, decoder and inspector are models, with one version each. Loading and unloading, shared
+Encoder, decoder and inspector are models, with one version each: those of the default
+model, and with a prefix in their names those of each model. Loading and unloading, shared
 memory, classification and other datatypes are not supported.
 """
 
@@ -9,7 +10,8 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Request
 
 from service.api.errors import Problem, ProblemError
-from service.api.state import AppState
+from service.api.model_paths import model_of
+from service.api.state import AppState, ServedModel
 from service.api.status import check_ready
 from service.model.errors import InferenceError
 from service.oip.infer import TAG
@@ -25,6 +27,7 @@ from service.oip.schemas import (
 )
 from service.oip.specs import (
     MODEL_NAMES,
+    REQUIRED_NAMES,
     ModelSpec,
     TensorSpec,
     model_paths,
@@ -54,15 +57,15 @@ def health_router(state: AppState) -> APIRouter:
         responses={503: {"model": Problem}},
     )
     async def server_ready() -> Ready:
-        """Run a real inference of all models, like `/readyz`."""
-        check_ready(state)
+        """Run a real inference of the default model, like `/readyz`."""
+        check_ready(state, state.model)
         return Ready()
 
     return router
 
 
-def metadata_router(state: AppState) -> APIRouter:
-    """Return the metadata of the server, and the routes of the models but inference."""
+def server_router(state: AppState) -> APIRouter:
+    """Return the metadata of the server and the routes of all models together."""
     router = APIRouter(tags=[TAG])
 
     @router.get("/v2", operation_id="server_metadata", summary="Server metadata")
@@ -71,6 +74,12 @@ def metadata_router(state: AppState) -> APIRouter:
         return ServerMetadata(name=request.app.title, version=request.app.version)
 
     add_repository(router, state)
+    return router
+
+
+def graph_router(state: AppState) -> APIRouter:
+    """Return the routes of each model except inference."""
+    router = APIRouter(tags=[TAG])
     for name in MODEL_NAMES:
         plain, versioned = model_paths(name)
         for path in (plain, versioned):
@@ -91,15 +100,7 @@ def add_repository(router: APIRouter, state: AppState) -> None:
     )
     async def repository_index() -> list[ModelIndex]:
         """State of each model, after a real inference. A request's body is ignored."""
-        try:
-            check_ready(state)
-        except (ProblemError, InferenceError) as error:
-            reason = str(error)
-            return [
-                ModelIndex(name=name, state="UNAVAILABLE", reason=reason)
-                for name in served_names(state)
-            ]
-        return [ModelIndex(name=name, state="READY") for name in served_names(state)]
+        return model_index(state)
 
     @router.get(
         "/v2/models/stats",
@@ -108,7 +109,7 @@ def add_repository(router: APIRouter, state: AppState) -> None:
     )
     async def statistics() -> Statistics:
         """Requests of all workers to the models, since the service started."""
-        return statistics_of(served_names(state), state)
+        return statistics_of(list(specs_of(state.model)), state)
 
 
 def add_metadata(
@@ -116,13 +117,13 @@ def add_metadata(
 ) -> None:
     """Add the routes that describe one model."""
 
-    async def metadata() -> ModelMetadata:
+    async def metadata(request: Request) -> ModelMetadata:
         """Names, datatypes and shapes of the model's tensors."""
-        return model_metadata(model_spec(name, state.model.limits))
+        return model_metadata(spec_of(name, model_of(request, state)))
 
-    async def config() -> ModelConfig:
+    async def config(request: Request) -> ModelConfig:
         """Batch size and tensors of the model, as Triton describes them."""
-        return model_config(model_spec(name, state.model.limits))
+        return model_config(spec_of(name, model_of(request, state)))
 
     router.add_api_route(
         path,
@@ -147,14 +148,15 @@ def add_state(
 
     async def statistics() -> Statistics:
         """Requests of all workers to the model, since the service started."""
-        check_served(name, state)
+        spec_of(name, state.model)
         return statistics_of([name], state)
 
-    async def ready() -> ModelReady:
+    async def ready(request: Request) -> ModelReady:
         """Run a real inference, like `/readyz`."""
-        check_served(name, state)
-        check_ready(state)
-        return ModelReady(name=name)
+        model = model_of(request, state)
+        spec = spec_of(name, model)
+        check_ready(state, model)
+        return ModelReady(name=spec.name)
 
     router.add_api_route(
         f"{path}/stats",
@@ -173,14 +175,55 @@ def add_state(
     )
 
 
-def served_names(state: AppState) -> list[str]:
-    """Return the names of the models, without the inspector if there is none."""
-    return list(model_specs(state.model.limits))
+def specs_of(model: ServedModel) -> dict[str, ModelSpec]:
+    """Return the specs of a model's graphs by name."""
+    return model_specs(model.limits, model.prefix)
 
 
-def check_served(name: str, state: AppState) -> None:
-    """Raise NoInspectorError for the inspector if there is none."""
-    model_spec(name, state.model.limits)
+def spec_of(name: str, model: ServedModel) -> ModelSpec:
+    """Return the spec of one of a model's graphs.
+
+    Raises NoInspectorError for the inspector if there is none.
+    """
+    return model_spec(name, model.limits, model.prefix)
+
+
+def model_index(state: AppState) -> list[ModelIndex]:
+    """Return the state of the default model's graphs, and of those of named models.
+
+    Each model is tested by a real inference.
+    """
+    entries = loaded_entries(state, state.model)
+    if not state.by_name:
+        return entries
+    models, reasons = state.models.by_name, state.models.reasons
+    for name in sorted(models.keys() | reasons.keys()):
+        if name in models:
+            entries += loaded_entries(state, models[name])
+        else:
+            names = [f"{name}.{graph}" for graph in REQUIRED_NAMES]
+            entries += index_entries(names, reasons[name])
+    return entries
+
+
+def loaded_entries(state: AppState, model: ServedModel) -> list[ModelIndex]:
+    """Return the entries of a model's graphs after an inference."""
+    try:
+        check_ready(state, model)
+    except (ProblemError, InferenceError) as error:
+        reason = str(error)
+    else:
+        reason = ""
+    names = [spec.name for spec in specs_of(model).values()]
+    return index_entries(names, reason)
+
+
+def index_entries(names: Sequence[str], reason: str) -> list[ModelIndex]:
+    """Return the entries of graphs; they are ready if there is no reason."""
+    return [
+        ModelIndex(name=name, state="UNAVAILABLE" if reason else "READY", reason=reason)
+        for name in names
+    ]
 
 
 def statistics_of(names: Sequence[str], state: AppState) -> Statistics:

@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from service.api.state import ServedModel
 from service.model.errors import ModelLoadError
+from service.model.repository import LoadedModels
 from service.server.connection_memory import ConnectionMemory
 from service.server.descriptors import ConnectionLimit
 from service.server.middleware import RequestMiddleware
@@ -34,8 +35,8 @@ CLOSE = (b"connection", b"close")
 
 log = logging.getLogger(__name__)
 
-Load = Callable[[], ServedModel]
-LOAD_ERRORS = (ModelLoadError, ValueError)  # of the model; of the API keys' file
+Load = Callable[[], LoadedModels[ServedModel]]
+LOAD_ERRORS = (ModelLoadError, ValueError)  # of the models; of the API keys' file
 
 
 class Server(uvicorn.Server):
@@ -46,7 +47,7 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, settings: Settings, app: RequestMiddleware, load: Load) -> None:
-        """Serve an application; a reload replaces its model by what ``load`` returns.
+        """Serve an application; a reload replaces its models by what ``load`` returns.
 
         ``load`` may raise LOAD_ERRORS.
         """
@@ -146,23 +147,24 @@ class Server(uvicorn.Server):
             await loop.run_in_executor(self._loader, self.reload)
 
     def reload(self) -> bool:
-        """Load the model and the API keys again and return whether that succeeded.
+        """Load the models and the API keys again and return whether that succeeded.
 
         The previous ones stay in service until then, and if it fails. A request keeps
         the model that it began with.
         """
         try:
-            model, keys = self._load(), self._settings.keys()
+            keys, models = self._settings.keys(), self._load()
         except LOAD_ERRORS as error:
             log.error(  # noqa: TRY400 - one line
                 "model reload failed, the previous model stays in service: %s", error
             )
             succeeded = False
         else:
-            if model.backend.card != self._state.model.backend.card:
+            if models.default.backend.card != self._state.model.backend.card:
                 self._state.metrics.inspections.clear()
-            self._state.model, self._state.api_keys = model, keys
-            freeze_objects()  # the new model's objects too
+            self._state.serve(models)
+            self._state.api_keys = keys
+            freeze_objects()  # the new models' objects too
             log.info("model reloaded")
             succeeded = True
         self._state.metrics.add("reload", "ok" if succeeded else "refused")

@@ -23,7 +23,7 @@ def server(autoencoder: FakeAutoencoder) -> Server:
     """Server of the fake autoencoder."""
     settings = Settings(workers=1)
     app = create_app(settings, autoencoder)
-    return Server(settings, app, lambda: app.state.model)
+    return Server(settings, app, lambda: app.state.models)
 
 
 @pytest.fixture
