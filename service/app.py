@@ -27,7 +27,6 @@ from service.imaging.codec import ImageCodec, ImageLimits
 from service.imaging.pixels import BLACK, RESAMPLING_FILTERS, ImageShape
 from service.imaging.preprocessing import ModelFit
 from service.model.autoencoder import Backend
-from service.model.batching import BatchScheduler
 from service.model.card import ModelCard
 from service.model.labels import label_classes
 from service.model.model_folder import open_files
@@ -38,6 +37,7 @@ from service.model.repository import (
     find_models,
     model_name,
 )
+from service.model.sharing import ModelSchedulers
 from service.observability.logs import AccessLog
 from service.observability.metrics import Metrics
 from service.observability.tracing import TracingMiddleware, make_tracer_provider
@@ -88,7 +88,7 @@ def build_app(
     """
     state = AppState(
         models=models,
-        scheduler=BatchScheduler(settings.max_queue_seconds),
+        schedulers=ModelSchedulers(settings.max_queue_seconds),
         body_budget=BodyBudget(settings.max_body_bytes),
         by_name=settings.models is not None,
         access_log=access_log,
@@ -108,7 +108,14 @@ def build_app(
     app.router.routes = routes.in_order()
     labels = paths(app.router.routes)
     problems = [problem.name for problem in PROBLEM_TYPES]
-    state.start_counting(Metrics(labels, problems, settings.workers))
+    metrics = Metrics(
+        labels,
+        problems,
+        settings.workers,
+        model_routes=paths(routes.operations),
+        max_models=settings.models_max if state.by_name else 0,
+    )
+    state.start_counting(metrics)
     customize_openapi(app, state, routes.operations, paths(routes.probes))
     inner: ASGIApp = ModelPaths(
         app, state, routes.operations, paths(routes.of_one_model)

@@ -105,6 +105,7 @@ class OperationRoute(APIRoute):
     ) -> None:
         """Respond to a POST request; send nothing if its client has gone."""
         context: RequestContext = scope[SCOPE_KEY]
+        context.model = model.name
         try:
             content = await self._operate(scope, receive, context, model)
         except Exception as error:  # noqa: BLE001 - problem_of re-raises the unexpected
@@ -130,7 +131,7 @@ class OperationRoute(APIRoute):
         model: ServedModel,
     ) -> Content | None:
         """Return the content of the response, or None if the client has gone."""
-        scheduler = self.state.scheduler
+        scheduler = self.state.schedulers.by_name[model.name]
         if scheduler.is_full:
             scheduler.check()  # before the body is read
         max_bytes = model.limits.max_body_bytes

@@ -10,8 +10,9 @@ from service.imaging.codec import ImageCodec
 from service.model.autoencoder import Backend
 from service.model.batching import BatchScheduler
 from service.model.repository import LoadedModels
+from service.model.sharing import ModelSchedulers
 from service.observability.logs import AccessLog
-from service.observability.metrics import PENDING, Metrics
+from service.observability.metrics import Metrics
 from service.operations.base import ExampleInputs
 from service.operations.cost import ImageCost
 from service.operations.limits import Limits
@@ -50,7 +51,7 @@ class AppState:
     """
 
     models: LoadedModels[ServedModel]
-    scheduler: BatchScheduler
+    schedulers: ModelSchedulers
     body_budget: BodyBudget
     by_name: bool = False
     access_log: AccessLog | None = None
@@ -61,20 +62,41 @@ class AppState:
     metrics: Metrics = field(init=False)
 
     def __post_init__(self) -> None:
-        """Serve the models."""
-        self.serve(self.models)
+        """Set the default model and the schedulers of all models."""
+        self.model = replace(self.models.default, prefix="")
+        self.schedulers.share(self.models.by_name)
+
+    @property
+    def scheduler(self) -> BatchScheduler:
+        """The scheduler of the default model."""
+        return self.schedulers.by_name[self.model.name]
 
     def serve(self, models: LoadedModels[ServedModel]) -> None:
         """Replace the models. A request keeps the model that it began with."""
+        self.metrics.count_models(models.by_name)
+        for name, model in models.by_name.items():
+            earlier = self.models.by_name.get(name)
+            if earlier is None or model.backend.card != earlier.backend.card:
+                self.metrics.inspections_of(name).clear()
+        self.schedulers.share(models.by_name)
+        self._report_pending()
         self.models = models
         self.model = replace(models.default, prefix="")
 
     def start_counting(self, metrics: Metrics) -> None:
         """Set the metrics, and count in their row 0."""
         self.metrics = metrics
+        metrics.count_models(self.models.by_name)
         self.use_metrics_row(0)
 
     def use_metrics_row(self, row: int) -> None:
         """Count this process's requests in a row of the metrics."""
         self.metrics.write_to(row)
-        self.scheduler.report_pending = partial(setitem, self.metrics.gauges, PENDING)
+        self._report_pending()
+
+    def _report_pending(self) -> None:
+        """Have the schedulers write their pending work to this process's metrics."""
+        metrics = self.metrics
+        self.schedulers.report_pending(
+            lambda name: partial(setitem, metrics.gauges, metrics.pending_cell(name))
+        )

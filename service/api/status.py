@@ -12,6 +12,7 @@ from service.api.errors import DRAINING, Problem, ProblemError
 from service.api.state import AppState, ServedModel
 from service.model.autoencoder import check_inference
 from service.model.card import ModelCard
+from service.observability.exposition import ServedInfo, metrics_text
 from service.operations import base
 
 TAG = "Status"
@@ -109,15 +110,25 @@ def add_metrics(router: APIRouter, state: AppState) -> None:
     )
     def metrics() -> Response:
         """Requests, latencies, images, problems and more, of all workers."""
-        model = state.model
+        content = metrics_text(state.metrics, model_infos(state))
+        return Response(content, media_type=METRICS_TYPE)
+
+
+def model_infos(state: AppState) -> list[ServedInfo]:
+    """Return what identifies each model in the metrics."""
+    infos = []
+    for model in state.models.by_name.values():
         card = model.backend.card
         labels = {
             "name": card.name,
             "encoder_sha256": card.graphs.encoder.sha256,
             "decoder_sha256": card.graphs.decoder.sha256,
         }
-        text = state.metrics.text(labels, model.limits.calibration_images)
-        return Response(text, media_type=METRICS_TYPE)
+        name = card.name
+        if state.by_name:
+            name = labels["model"] = model.name
+        infos.append(ServedInfo(name, labels, model.limits.calibration_images))
+    return infos
 
 
 def add_reload(router: APIRouter, state: AppState) -> None:

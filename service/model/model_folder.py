@@ -103,7 +103,7 @@ def read_statistics(folder: ModelFiles, card: ModelCard) -> LatentStatistics:
 
 
 def read_calibration(
-    folder: Path, card: ModelCard, statistics: LatentStatistics
+    folder: ModelFiles, card: ModelCard, statistics: LatentStatistics
 ) -> Calibration | None:
     """Return the calibration of inspections, or None if the model cannot inspect.
 

@@ -109,7 +109,10 @@ def add_repository(router: APIRouter, state: AppState) -> None:
     )
     async def statistics() -> Statistics:
         """Requests of all workers to the models, since the service started."""
-        return statistics_of(list(specs_of(state.model)), state)
+        models = [state.model]
+        if state.by_name:
+            models += state.models.by_name.values()
+        return statistics_of(state, models)
 
 
 def add_metadata(
@@ -146,10 +149,10 @@ def add_state(
 ) -> None:
     """Add the statistics and the readiness probe of one model."""
 
-    async def statistics() -> Statistics:
+    async def statistics(request: Request) -> Statistics:
         """Requests of all workers to the model, since the service started."""
-        spec_of(name, state.model)
-        return statistics_of([name], state)
+        model = model_of(request, state)
+        return statistics_of(state, [model], only=spec_of(name, model))
 
     async def ready(request: Request) -> ModelReady:
         """Run a real inference, like `/readyz`."""
@@ -226,9 +229,16 @@ def index_entries(names: Sequence[str], reason: str) -> list[ModelIndex]:
     ]
 
 
-def statistics_of(names: Sequence[str], state: AppState) -> Statistics:
-    """Return the statistics of models."""
-    stats = [model_statistics(name, state.metrics) for name in names]
+def statistics_of(
+    state: AppState, models: Sequence[ServedModel], only: ModelSpec | None = None
+) -> Statistics:
+    """Return the statistics of the graphs of models, or of one alone."""
+    stats = [
+        model_statistics(name, model, state.metrics)
+        for model in models
+        for name, spec in specs_of(model).items()
+        if only is None or spec is only
+    ]
     return Statistics(model_stats=stats)
 
 

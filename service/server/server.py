@@ -109,7 +109,7 @@ class Server(uvicorn.Server):
             allow_new_connections(listener)  # a worker before this one closed the port
         self._limit = ConnectionLimit(self._state.metrics)
         await super().startup(sockets)
-        self._state.scheduler.in_flight = self.server_state.tasks
+        self._state.schedulers.observe(self.server_state.tasks)
         loop = asyncio.get_running_loop()
         if self._supervisor_ended is None:
             loop.add_signal_handler(signal.SIGHUP, self._request_reload)
@@ -160,8 +160,6 @@ class Server(uvicorn.Server):
             )
             succeeded = False
         else:
-            if models.default.backend.card != self._state.model.backend.card:
-                self._state.metrics.inspections.clear()
             self._state.serve(models)
             self._state.api_keys = keys
             freeze_objects()  # the new models' objects too

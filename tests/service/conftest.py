@@ -109,7 +109,7 @@ def ink_client(settings: Settings) -> Client:
 
 @pytest.fixture
 def square() -> FakeAutoencoder:
-    """A model of images of 3 x 3 pixels, without statistics."""
+    """A model of images of 3 x 3 pixels, without statistics or an inspector."""
     card = fake_card()
     size = {"height": 3, "width": 3}
     changes = {
@@ -120,7 +120,9 @@ def square() -> FakeAutoencoder:
         "labels": [],
         "examples": [SQUARE, SQUARE],
     }
-    return FakeAutoencoder(card.model_copy(update=changes), LatentStatistics.unknown(9))
+    return FakeAutoencoder(
+        card.model_copy(update=changes), LatentStatistics.unknown(9), calibration=None
+    )
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.samples import FakeAutoencoder
+from tests.samples import FIRST, FakeAutoencoder
 from tests.service.conftest import Client
 from tests.service.oip.protocol import (
     DECODER,
@@ -85,10 +85,12 @@ def test_the_index_has_each_model(several: Client, square: FakeAutoencoder) -> N
     assert states == {
         "encoder": ("READY", ""),
         "decoder": ("READY", ""),
+        "inspector": ("READY", ""),
         "bad.encoder": ("UNAVAILABLE", "half"),
         "bad.decoder": ("UNAVAILABLE", "half"),
         "fake.encoder": ("READY", ""),
         "fake.decoder": ("READY", ""),
+        "fake.inspector": ("READY", ""),
         "square.encoder": ("UNAVAILABLE", "the fake is broken"),
         "square.decoder": ("UNAVAILABLE", "the fake is broken"),
     }
@@ -105,3 +107,14 @@ def test_each_model_has_its_own_readiness(
     failed = several.get(f"{SQUARE}decoder/ready")
     check_problem(failed, 503, "inference-failed")
     assert several.get(f"{DECODER}/ready").status_code == 200
+
+
+def test_a_model_without_an_inspector_has_none_by_its_name(several: Client) -> None:
+    """Another model's inspector is served meanwhile."""
+    for path in ("", "/config", "/stats", "/ready"):
+        missing = several.get(f"{SQUARE}inspector{path}")
+        check_problem(missing, 404, "not-found")
+        assert several.get(f"/v2/models/fake.inspector{path}").status_code == 200
+    assert (
+        several.post("/models/square/inspect", {"images": [FIRST]}).status_code == 404
+    )
