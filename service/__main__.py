@@ -56,7 +56,7 @@ def main() -> None:
     raise_descriptor_limit()
     models = model_repository(settings)
     app, listeners = prepare(settings, models)
-    server = Server(settings, app, models.load)
+    server = Server(settings, app, models)
     if settings.workers == 1:
         server.run(listeners[0])
     else:
@@ -115,21 +115,22 @@ def load_app(
     writer = LogWriter(sys.stderr.fileno())
     log_format = configure(settings.log_format, writer)
     access_log = AccessLog(log_format, writer) if settings.access_log else None
-    return build_app(settings, models.load(), access_log)
+    return build_app(settings, models.load_all(), access_log)
 
 
 def run_workers(settings: Settings, server: Server, listeners: list[Listeners]) -> None:
     """Supervise workers, and be one in each process that is forked."""
     workers = Workers(
         listeners,
-        server.reload,
-        server.metrics,
+        server,
         timeout_seconds=settings.worker_timeout_seconds,
         stop_seconds=settings.drain_delay_seconds + settings.drain_grace_seconds,
     )
     if worker := workers.run():
         own_listeners = listeners[worker.slot]
-        server.work(worker.row, own_listeners, workers.supervisor_ended)
+        server.work(
+            worker.row, own_listeners, workers.supervisor_ended, workers.requests
+        )
 
 
 def fail(message: str, code: int) -> NoReturn:

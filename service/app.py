@@ -42,6 +42,7 @@ from service.observability.logs import AccessLog
 from service.observability.metrics import Metrics
 from service.observability.tracing import TracingMiddleware, make_tracer_provider
 from service.oip.infer import infer_routes
+from service.oip.repository import change_router, index_router
 from service.oip.routes import graph_router, health_router, server_router
 from service.openapi.routes import PAGE, documentation_routes
 from service.openapi.schema import customize_openapi, example_inputs
@@ -149,10 +150,14 @@ class Routes(NamedTuple):
 def build_routes(settings: Settings, state: AppState, app: FastAPI) -> Routes:
     """Return the routes of an application."""
     status = status_router(state, reload_endpoint=settings.reload_endpoint)
-    server = server_router(state)
+    has_repository = settings.repository_endpoint
+    server = server_router(state, has_repository=has_repository).routes
+    repository = index_router(state).routes
+    if has_repository:
+        repository += change_router(state).routes
     return Routes(
         probes=probe_router(state).routes + health_router(state).routes,
-        status=status.routes + models_router(state).routes + server.routes,
+        status=status.routes + models_router(state).routes + server + repository,
         documentation=documentation_routes(app, state),
         playground=playground_routes(settings, state),
         graphs=graph_router(state).routes,

@@ -172,6 +172,11 @@ class Settings(BaseSettings):
     reload_endpoint: bool = Field(
         default=False, description="Enable POST /model/reload; needs an API key."
     )
+    repository_endpoint: bool = Field(
+        default=False,
+        description="Enable loading and unloading the models of the folder by the Open "
+        "Inference Protocol; needs models and an API key.",
+    )
     cors_origins: Origins = Field(
         (),
         description="Origins whose pages may call the service (CORS), exact and "
@@ -204,11 +209,14 @@ class Settings(BaseSettings):
     )
 
     @model_validator(mode="after")
-    def check_reload(self) -> Self:
-        """Reject a reload endpoint that anybody could call."""
+    def check_endpoints(self) -> Self:
+        """Reject endpoints that anybody could call to change the models."""
         has_keys = bool(self.api_keys) or self.api_keys_file is not None
-        if self.reload_endpoint and not has_keys:
-            raise ValueError("reload_endpoint needs api_keys or api_keys_file")
+        for name in ("reload_endpoint", "repository_endpoint"):
+            if getattr(self, name) and not has_keys:
+                raise ValueError(f"{name} needs api_keys or api_keys_file")
+        if self.repository_endpoint and self.models is None:
+            raise ValueError("repository_endpoint needs models")
         return self
 
     @model_validator(mode="after")

@@ -1,6 +1,7 @@
 """State that the application shares with the server process."""
 
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import setitem
@@ -9,7 +10,7 @@ from service.api.body import BodyBudget
 from service.imaging.codec import ImageCodec
 from service.model.autoencoder import Backend
 from service.model.batching import BatchScheduler
-from service.model.repository import LoadedModels
+from service.model.repository import LoadedModels, ModelChange
 from service.model.sharing import ModelSchedulers
 from service.observability.logs import AccessLog
 from service.observability.metrics import Metrics
@@ -36,6 +37,9 @@ class ServedModel:
     examples: ExampleInputs
 
 
+ChangeModel = Callable[[ModelChange], Awaitable[None]]
+
+
 @dataclass
 class AppState:
     """State of one process.
@@ -48,6 +52,8 @@ class AppState:
     draining: whether the service is about to stop: /readyz then fails, and every
         response closes its connection.
     main_process: process id that signals are sent to.
+    change_model: loads or unloads a model in all processes; raises ModelLoadError, or
+        OverloadedError if too many changes wait.
     """
 
     models: LoadedModels[ServedModel]
@@ -58,6 +64,7 @@ class AppState:
     api_keys: tuple[bytes, ...] = ()
     draining: bool = False
     main_process: int = field(default_factory=os.getpid)
+    change_model: ChangeModel = field(init=False)
     model: ServedModel = field(init=False)
     metrics: Metrics = field(init=False)
 

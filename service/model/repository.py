@@ -5,17 +5,25 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 from service.model.errors import ModelLoadError
 from service.model.model_folder import CARD_FILE, ZIP_SUFFIX
 
 NAME = re.compile("[a-z0-9][a-z0-9-]{0,62}")
+UNLOADED = "unloaded"  # reason of a model that was unloaded on request
 FOREIGN_CHARACTERS = re.compile("[^a-z0-9-]+")
 
 log = logging.getLogger(__name__)
 
 ModelT = TypeVar("ModelT")
+
+
+class ModelChange(NamedTuple):
+    """A request to load or unload one model."""
+
+    action: Literal["load", "unload"]
+    name: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +47,7 @@ class LoadedModels(Generic[ModelT]):
 
 
 class ModelRepository(Generic[ModelT]):
-    """Loads all models that are found."""
+    """Loads the models that are found, all at once or one by one."""
 
     def __init__(
         self,
@@ -60,10 +68,12 @@ class ModelRepository(Generic[ModelT]):
         self._open = open_model
         self._default_name = default_name
         self._max_models = max_models
-        self._loaded: Mapping[str, ModelT] = {}
+        self._loaded: dict[str, ModelT] = {}
+        self._reasons: dict[str, str] = {}
+        self._unloaded: set[str] = set()  # on request
 
-    def load(self) -> LoadedModels[ModelT]:
-        """Look for models and load them all.
+    def load_all(self) -> LoadedModels[ModelT]:
+        """Look for models and load them all, except those unloaded on request.
 
         A model other than the default that cannot be loaded is logged and left out; if
         it was loaded before, that version stays. Raises ModelLoadError if the default
@@ -72,31 +82,67 @@ class ModelRepository(Generic[ModelT]):
         paths = self._find()
         default_name = self._choose_default(paths)
         default = self._open_named(default_name, paths[default_name])
-        loaded = {default_name: default}
-        reasons: dict[str, str] = {}
-        for name in self._in_order(paths.keys() - {default_name}):
+        earlier, self._loaded = self._loaded, {default_name: default}
+        self._reasons = {}
+        self._default_name = default_name
+        for name in in_order(paths.keys() - {default_name}, earlier):
+            if name in self._unloaded:
+                self._reasons[name] = UNLOADED
+                continue
             try:
-                self._check_room(loaded)
-                loaded[name] = self._open_named(name, paths[name])
+                self._add(name, paths[name])
             except ModelLoadError as error:
                 log.warning("the model %s could not be loaded: %s", name, error)
-                reasons[name] = str(error)
-                if name in self._loaded and len(loaded) < self._max_models:
-                    loaded[name] = self._loaded[name]
-        self._loaded = dict(sorted(loaded.items()))
-        self._default_name = default_name
-        return LoadedModels(default_name, self._loaded, reasons)
+                self._reasons[name] = str(error)
+                if name in earlier and len(self._loaded) < self._max_models:
+                    self._loaded[name] = earlier[name]
+        return self._models()
 
-    def _in_order(self, names: Iterable[str]) -> list[str]:
-        """Return names in the order to load, those that were loaded before first."""
-        return sorted(names, key=lambda name: (name not in self._loaded, name))
+    def change(self, change: ModelChange) -> LoadedModels[ModelT]:
+        """Load or unload one model. Raises ModelLoadError."""
+        if change.action == "load":
+            return self.load(change.name)
+        return self.unload(change.name)
 
-    def _check_room(self, loaded: Collection[str]) -> None:
-        """Raise ModelLoadError if no other model may be loaded."""
-        if len(loaded) >= self._max_models:
+    def load(self, name: str) -> LoadedModels[ModelT]:
+        """Load one model, or a new version of it; all others stay as they are.
+
+        Raises ModelLoadError if it is not found or cannot be loaded; nothing has then
+        changed.
+        """
+        paths = self._find()
+        if name not in paths:
+            raise ModelLoadError(f"no model {name} is found")
+        self._add(name, paths[name])
+        self._unloaded.discard(name)
+        self._reasons.pop(name, None)
+        return self._models()
+
+    def unload(self, name: str) -> LoadedModels[ModelT]:
+        """Remove one model until it is loaded on request; all others stay.
+
+        Raises ModelLoadError if it is the default model or is not loaded.
+        """
+        if name == self._default_name:
+            raise ModelLoadError(f"{name} is the default model, which must stay")
+        if name not in self._loaded:
+            raise ModelLoadError(f"no model {name} is loaded")
+        del self._loaded[name]
+        self._unloaded.add(name)
+        self._reasons[name] = UNLOADED
+        return self._models()
+
+    def _models(self) -> LoadedModels[ModelT]:
+        loaded = dict(sorted(self._loaded.items()))
+        return LoadedModels(self._default_name, loaded, dict(self._reasons))
+
+    def _add(self, name: str, path: Path) -> None:
+        """Load a model. Raises ModelLoadError, also if there are too many."""
+        if name not in self._loaded and len(self._loaded) >= self._max_models:
             raise ModelLoadError(
-                f"there are {len(loaded)} other models, the limit (VAE_MODELS_MAX)"
+                f"there are {self._max_models} other models, the limit (VAE_MODELS_MAX)"
             )
+        self._loaded[name] = self._open_named(name, path)
 
     def _open_named(self, name: str, path: Path) -> ModelT:
         """Load a model. Raises ModelLoadError, also if its name is not valid."""
@@ -117,6 +163,11 @@ class ModelRepository(Generic[ModelT]):
             reason = f"there is no model {name}" if name else "it is not set"
             raise ModelLoadError(f"VAE_DEFAULT_MODEL: {reason}; models found: {found}")
         return name
+
+
+def in_order(names: Iterable[str], earlier: Collection[str]) -> list[str]:
+    """Return names in the order to load them, those loaded earlier first."""
+    return sorted(names, key=lambda name: (name not in earlier, name))
 
 
 def find_models(folder: Path) -> dict[str, Path]:

@@ -36,6 +36,9 @@ SECONDS = tuple(factor * decade for decade in DECADES for factor in (1, 2.5, 5))
 BATCHES = tuple(2**power for power in range(9))
 IN_FLIGHT, PENDING = 0, 1  # gauges: the first cells of a row
 MILLISECONDS = 1000  # in a second
+# A worker and its successor may serve at the same time as a predecessor that waits for
+# an answer of the supervisor.
+ROWS_OF_SLOT = 3
 RESTARTS, TIMEOUTS = "restarts", "timeouts"  # of workers
 
 Key = tuple[str, ...]
@@ -98,8 +101,7 @@ class Metrics:
         keys += [("cut", reason) for reason in CUTS]
         model_keys: list[Key] = [("pending",), ("cost",)]
         model_keys += request_keys(model_routes, model_routes)
-        # Two rows for each worker: it and its successor may serve at the same time.
-        rows = 1 + 2 * workers
+        rows = 1 + ROWS_OF_SLOT * workers
         self._cell, start = layout(keys)
         self._total = Counts(self._cell, InspectionMetrics(rows))
         self._free: list[Counts] = []
@@ -149,9 +151,9 @@ class Metrics:
         """Return the metrics of the images that a model inspects."""
         return self._counts_of(model).inspections
 
-    def rows_of(self, slot: int) -> tuple[int, int]:
-        """Return the two rows of a worker's slot, which is counted from 0."""
-        return 1 + slot, 1 + self.workers + slot
+    def rows_of(self, slot: int) -> range:
+        """Return the rows of a worker's slot, which is counted from 0."""
+        return range(1 + slot, 1 + ROWS_OF_SLOT * self.workers, self.workers)
 
     def write_to(self, row: int) -> None:
         """Use a row as this process's own. Its counters go on, its gauges start at 0."""

@@ -1,24 +1,22 @@
 """Open Inference Protocol v2 over REST, for the clients of KServe and Triton.
 
 Encoder, decoder and inspector are models, with one version each: those of the default
-model, and with a prefix in their names those of each model. Loading and unloading, shared
-memory, classification and other datatypes are not supported.
+model, and with a prefix in their names those of each model. Shared memory, classification
+and other datatypes are not supported.
 """
 
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
 
-from service.api.errors import Problem, ProblemError
+from service.api.errors import Problem
 from service.api.model_paths import model_of
 from service.api.state import AppState, ServedModel
 from service.api.status import check_ready
-from service.model.errors import InferenceError
 from service.oip.infer import TAG
 from service.oip.model_config import ModelConfig, model_config
 from service.oip.schemas import (
     Live,
-    ModelIndex,
     ModelMetadata,
     ModelReady,
     Ready,
@@ -27,7 +25,6 @@ from service.oip.schemas import (
 )
 from service.oip.specs import (
     MODEL_NAMES,
-    REQUIRED_NAMES,
     ModelSpec,
     TensorSpec,
     model_paths,
@@ -35,6 +32,9 @@ from service.oip.specs import (
     model_specs,
 )
 from service.oip.statistics import Statistics, model_statistics
+
+EXTENSIONS = ["binary_tensor_data", "model_configuration", "statistics"]
+REPOSITORY_EXTENSIONS = ["model_repository", "model_repository(unload_dependents)"]
 
 
 def health_router(state: AppState) -> APIRouter:
@@ -64,16 +64,23 @@ def health_router(state: AppState) -> APIRouter:
     return router
 
 
-def server_router(state: AppState) -> APIRouter:
-    """Return the metadata of the server and the routes of all models together."""
+def server_router(state: AppState, *, has_repository: bool) -> APIRouter:
+    """Return the metadata of the server and the statistics of all models together.
+
+    has_repository: whether models can be loaded and unloaded.
+    """
+    extensions = EXTENSIONS + REPOSITORY_EXTENSIONS if has_repository else EXTENSIONS
     router = APIRouter(tags=[TAG])
 
     @router.get("/v2", operation_id="server_metadata", summary="Server metadata")
     async def server_metadata(request: Request) -> ServerMetadata:
         """Name, version and extensions of the server."""
-        return ServerMetadata(name=request.app.title, version=request.app.version)
+        app = request.app
+        return ServerMetadata(
+            name=app.title, version=app.version, extensions=extensions
+        )
 
-    add_repository(router, state)
+    add_statistics(router, state)
     return router
 
 
@@ -89,18 +96,8 @@ def graph_router(state: AppState) -> APIRouter:
     return router
 
 
-def add_repository(router: APIRouter, state: AppState) -> None:
-    """Add the routes of all models together."""
-
-    @router.post(
-        "/v2/repository/index",
-        operation_id="repository_index",
-        summary="Index of the models",
-        response_description="State of each model.",
-    )
-    async def repository_index() -> list[ModelIndex]:
-        """State of each model, after a real inference. A request's body is ignored."""
-        return model_index(state)
+def add_statistics(router: APIRouter, state: AppState) -> None:
+    """Add the statistics of all models together."""
 
     @router.get(
         "/v2/models/stats",
@@ -189,44 +186,6 @@ def spec_of(name: str, model: ServedModel) -> ModelSpec:
     Raises NoInspectorError for the inspector if there is none.
     """
     return model_spec(name, model.limits, model.prefix)
-
-
-def model_index(state: AppState) -> list[ModelIndex]:
-    """Return the state of the default model's graphs, and of those of named models.
-
-    Each model is tested by a real inference.
-    """
-    entries = loaded_entries(state, state.model)
-    if not state.by_name:
-        return entries
-    models, reasons = state.models.by_name, state.models.reasons
-    for name in sorted(models.keys() | reasons.keys()):
-        if name in models:
-            entries += loaded_entries(state, models[name])
-        else:
-            names = [f"{name}.{graph}" for graph in REQUIRED_NAMES]
-            entries += index_entries(names, reasons[name])
-    return entries
-
-
-def loaded_entries(state: AppState, model: ServedModel) -> list[ModelIndex]:
-    """Return the entries of a model's graphs after an inference."""
-    try:
-        check_ready(state, model)
-    except (ProblemError, InferenceError) as error:
-        reason = str(error)
-    else:
-        reason = ""
-    names = [spec.name for spec in specs_of(model).values()]
-    return index_entries(names, reason)
-
-
-def index_entries(names: Sequence[str], reason: str) -> list[ModelIndex]:
-    """Return the entries of graphs; they are ready if there is no reason."""
-    return [
-        ModelIndex(name=name, state="UNAVAILABLE" if reason else "READY", reason=reason)
-        for name in names
-    ]
 
 
 def statistics_of(

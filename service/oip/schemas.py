@@ -204,10 +204,7 @@ class ServerMetadata(Response):
 
     name: str = Field(description="Name of the service.")
     version: str = Field(description="Version of the service.")
-    extensions: list[str] = Field(
-        ["binary_tensor_data", "model_configuration", "statistics"],
-        description="Extensions of the protocol.",
-    )
+    extensions: list[str] = Field(description="Extensions of the protocol.")
 
 
 class TensorMetadata(Response):

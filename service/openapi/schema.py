@@ -63,6 +63,8 @@ WITH_BODY = (
     *NOT_READY,
 )
 
+CHANGES_MODELS = (errors.MODEL_UNCHANGED, errors.OVERLOADED)
+
 Json = dict[str, Any]
 
 
@@ -180,6 +182,8 @@ def describe_responses(
                 kinds.append(errors.NOT_FOUND)
             if "requestBody" in operation:
                 kinds += WITH_BODY
+            elif "422" in responses:
+                kinds += CHANGES_MODELS
             elif "503" in responses:
                 kinds += NOT_READY
             responses.update(problem_responses(kinds))

@@ -17,10 +17,11 @@ from typing_extensions import override
 
 from service.api.state import ServedModel
 from service.model.errors import ModelLoadError
-from service.model.repository import LoadedModels
+from service.model.repository import ModelChange, ModelRepository
 from service.server.connection_memory import ConnectionMemory
 from service.server.descriptors import ConnectionLimit
 from service.server.middleware import RequestMiddleware
+from service.server.model_changes import ChangeRequests
 from service.server.port import POLL_SECONDS, close_port, leave_port
 from service.server.process import freeze_objects
 from service.server.protocol import HttpProtocol
@@ -35,7 +36,6 @@ CLOSE = (b"connection", b"close")
 
 log = logging.getLogger(__name__)
 
-Load = Callable[[], LoadedModels[ServedModel]]
 LOAD_ERRORS = (ModelLoadError, ValueError)  # of the models; of the API keys' file
 
 
@@ -46,16 +46,18 @@ class Server(uvicorn.Server):
     worker: its successor already serves.
     """
 
-    def __init__(self, settings: Settings, app: RequestMiddleware, load: Load) -> None:
-        """Serve an application; a reload replaces its models by what ``load`` returns.
-
-        ``load`` may raise LOAD_ERRORS.
-        """
+    def __init__(
+        self,
+        settings: Settings,
+        app: RequestMiddleware,
+        models: ModelRepository[ServedModel],
+    ) -> None:
+        """Serve an application, whose models a reload replaces."""
         self._settings = settings
         self._app = app
         self._state = app.state
         self.metrics = app.state.metrics
-        self._load = load
+        self._models = models
         memory = ConnectionMemory(settings.max_body_bytes)
         self._protocol = partial(HttpProtocol, settings, app.state, memory)
         freeze_objects()
@@ -64,17 +66,26 @@ class Server(uvicorn.Server):
         self._reloading: Task[None] | None = None
         self._retiring = False
         self._supervisor_ended: int | None = None
+        self._state.change_model = self._change_here
         self._limit: ConnectionLimit
         super().__init__(self._uvicorn_config())
 
-    def work(self, row: int, listeners: Listeners, supervisor_ended: int) -> None:
+    def work(
+        self,
+        row: int,
+        listeners: Listeners,
+        supervisor_ended: int,
+        requests: ChangeRequests,
+    ) -> None:
         """Serve as a worker until a signal.
 
         row: its row of the metrics.
         supervisor_ended: a file descriptor that becomes readable when the supervisor
             ends; the worker then stops too.
+        requests: the way to ask the supervisor for other models.
         """
         self._state.use_metrics_row(row)
+        self._state.change_model = requests.send
         self._supervisor_ended = supervisor_ended
         self.run(listeners)
 
@@ -153,7 +164,7 @@ class Server(uvicorn.Server):
         the model that it began with.
         """
         try:
-            keys, models = self._settings.keys(), self._load()
+            keys, models = self._settings.keys(), self._models.load_all()
         except LOAD_ERRORS as error:
             log.error(  # noqa: TRY400 - one line
                 "model reload failed, the previous model stays in service: %s", error
@@ -167,6 +178,32 @@ class Server(uvicorn.Server):
             succeeded = True
         self._state.metrics.add("reload", "ok" if succeeded else "refused")
         return succeeded
+
+    async def _change_here(self, change: ModelChange) -> None:
+        """Load or unload a model of the only process, in a thread.
+
+        Raises ModelLoadError.
+        """
+        loop = asyncio.get_running_loop()
+        reason = await loop.run_in_executor(self._loader, self.change, change)
+        if reason:
+            raise ModelLoadError(reason)
+
+    def change(self, change: ModelChange) -> str:
+        """Load or unload a model; return the reason if it failed, or an empty text."""
+        action, name = change
+        try:
+            models = self._models.change(change)
+        except ModelLoadError as error:
+            log.error("%s of the model %s failed: %s", action, name, error)  # noqa: TRY400 - one line
+            reason = str(error)
+        else:
+            self._state.serve(models)
+            freeze_objects()
+            log.info("%s of the model %s is done", action, name)
+            reason = ""
+        self._state.metrics.add("reload", "refused" if reason else "ok")
+        return reason
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -68,7 +68,7 @@ def test_a_folder_takes_precedence_over_an_archive_of_its_name(tmp_path: Path) -
     (tmp_path / "parts.zip").touch()
 
     assert find_models(tmp_path).keys() == {"parts", "parts.zip"}
-    assert repository(tmp_path, "parts").load().reasons.keys() == {"parts.zip"}
+    assert repository(tmp_path, "parts").load_all().reasons.keys() == {"parts.zip"}
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
@@ -129,10 +129,10 @@ def test_the_only_model_is_the_default(tmp_path: Path) -> None:
     """No setting is needed, also when others come later."""
     add(tmp_path, "parts")
     models = repository(tmp_path)
-    assert models.load().default_name == "parts"
+    assert models.load_all().default_name == "parts"
 
     add(tmp_path, "digits")
-    loaded = models.load()
+    loaded = models.load_all()
     assert loaded.default_name == "parts"
     assert list(loaded.by_name) == ["digits", "parts"]
 
@@ -153,13 +153,13 @@ def test_a_default_that_cannot_be_loaded_is_an_error(
     add(tmp_path, "parts", "bad")
 
     with pytest.raises(ModelLoadError, match=message):
-        repository(tmp_path, default_name).load()
+        repository(tmp_path, default_name).load_all()
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     """There must be a default model."""
     with pytest.raises(ModelLoadError, match="models found: none"):
-        repository(tmp_path).load()
+        repository(tmp_path).load_all()
 
 
 def test_a_bad_model_among_several_is_left_out(
@@ -170,7 +170,7 @@ def test_a_bad_model_among_several_is_left_out(
         add(tmp_path, name)
     add(tmp_path, "parts", "bad")
     add(tmp_path, "My Parts")
-    loaded = repository(tmp_path, "digits").load()
+    loaded = repository(tmp_path, "digits").load_all()
 
     assert list(loaded.by_name) == ["digits", "shoes"]
     assert loaded.reasons["parts"] == "parts is bad"
@@ -186,15 +186,15 @@ def test_the_earlier_version_of_a_model_stays_if_the_new_one_is_bad(
     parts = add(tmp_path, "parts", "first")
     shoes = add(tmp_path, "shoes")
     models = repository(tmp_path, "digits")
-    models.load()
+    models.load_all()
     (parts / CARD_FILE).write_text("bad")
     shutil.rmtree(shoes)
-    loaded = models.load()
+    loaded = models.load_all()
 
     assert loaded.by_name == {"digits": "good", "parts": "first"}
     assert loaded.reasons == {"parts": "parts is bad"}
     (parts / CARD_FILE).write_text("second")
-    loaded = models.load()
+    loaded = models.load_all()
     assert loaded.by_name == {"digits": "good", "parts": "second"}
     assert loaded.reasons == {}
 
@@ -204,10 +204,10 @@ def test_models_beyond_the_limit_are_left_out(tmp_path: Path) -> None:
     for name in ("b", "c", "z"):
         add(tmp_path, name)
     models = repository(tmp_path, "z", max_models=3)
-    assert list(models.load().by_name) == ["b", "c", "z"]
+    assert list(models.load_all().by_name) == ["b", "c", "z"]
 
     add(tmp_path, "a")
-    loaded = models.load()
+    loaded = models.load_all()
     assert list(loaded.by_name) == ["b", "c", "z"]
     assert "VAE_MODELS_MAX" in loaded.reasons["a"]
 
@@ -227,3 +227,69 @@ def test_the_name_of_a_single_model_is_that_of_its_folder(
 ) -> None:
     """Characters that a name cannot have are replaced."""
     assert model_name(Path(folder)) == name
+
+
+def test_one_model_is_loaded_while_the_others_stay(tmp_path: Path) -> None:
+    """Also a new version of one that is loaded; no other file is read."""
+    for name in ("a", "b"):
+        add(tmp_path, name, "first")
+    models = repository(tmp_path, "a")
+    models.load_all()
+    for name in ("a", "b"):
+        (tmp_path / name / CARD_FILE).write_text("second")
+    add(tmp_path, "c")
+
+    assert models.load("c").by_name == {"a": "first", "b": "first", "c": "good"}
+    assert models.load("b").by_name == {"a": "first", "b": "second", "c": "good"}
+
+
+def test_an_unloaded_model_stays_away_until_it_is_loaded(tmp_path: Path) -> None:
+    """Looking at the folder again does not bring it back."""
+    for name in ("a", "b"):
+        add(tmp_path, name)
+    models = repository(tmp_path, "a")
+    models.load_all()
+
+    unloaded = models.unload("b")
+    assert list(unloaded.by_name) == ["a"]
+    assert unloaded.reasons == {"b": "unloaded"}
+    assert models.load_all().reasons == {"b": "unloaded"}
+    loaded = models.load("b")
+    assert list(loaded.by_name) == ["a", "b"]
+    assert loaded.reasons == {}
+
+
+def test_a_load_that_fails_changes_nothing(tmp_path: Path) -> None:
+    """The model is missing, bad, badly named, or one too many."""
+    for name in ("a", "b", "My C"):
+        add(tmp_path, name)
+    models = repository(tmp_path, "a", max_models=2)
+    before = models.load_all()
+    add(tmp_path, "d")
+    (tmp_path / "b" / CARD_FILE).write_text("bad")
+
+    for name, message in {
+        "none": "no model none is found",
+        "../a": "is found",
+        "b": "b is bad",
+        "My C": "VAE_MODELS_MAX",
+        "d": "VAE_MODELS_MAX",
+    }.items():
+        with pytest.raises(ModelLoadError, match=message):
+            models.load(name)
+    (tmp_path / "b" / CARD_FILE).write_text("good")
+    assert models.load("b").by_name == before.by_name
+
+
+def test_only_a_loaded_model_other_than_the_default_is_unloaded(
+    tmp_path: Path,
+) -> None:
+    """The default must stay; another reason names the model."""
+    add(tmp_path, "a")
+    models = repository(tmp_path)
+    models.load_all()
+
+    with pytest.raises(ModelLoadError, match="a is the default model"):
+        models.unload("a")
+    with pytest.raises(ModelLoadError, match="no model b is loaded"):
+        models.unload("b")

@@ -3,11 +3,12 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from service.app import create_app, served_model
-from service.model.repository import LoadedModels
+from service.model.repository import ModelRepository
 from service.observability.exposition import ServedInfo, metrics_text
 from service.observability.request_context import RequestContext
 from service.server.server import Server
@@ -65,12 +66,12 @@ def test_a_reload_of_another_model_forgets_inspections(
     app = create_app(settings, autoencoder)
     card = fake_card().model_copy(update={"name": name})
     loaded = served_model(settings, "fake", FakeAutoencoder(card))
-    models = LoadedModels("fake", {"fake": loaded}, {})
+    models = ModelRepository(lambda: {"fake": Path()}, lambda _name, _path: loaded)
     context = RequestContext(
         "id", route="/inspect", images=2, status=200, percentiles=(10, 99)
     )
     app.state.metrics.count_request(context, 1)
 
-    assert Server(settings, app, lambda: models).reload()
+    assert Server(settings, app, models).reload()
     text = metrics_text(app.state.metrics, [ServedInfo("fake", {}, 99)]).decode()
     assert f'vae_inspection_percentile_count{{model="fake"}} {kept}.0' in text
