@@ -13,16 +13,16 @@ keep_docstrings()
 
 import logging
 import sys
-from functools import partial
 from typing import NoReturn
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import CliApp
 
-from service.app import create_app, load_model
+from service.api.state import ServedModel
+from service.app import build_app, model_repository
 from service.model.errors import ModelLoadError
-from service.model.onnx_autoencoder import OnnxAutoencoder
+from service.model.repository import ModelRepository
 from service.observability.logs import AccessLog, LogWriter, configure
 from service.observability.tracing import TracingError
 from service.server.descriptors import raise_descriptor_limit
@@ -54,8 +54,9 @@ def main() -> None:
         return
     keep_freed_memory()
     raise_descriptor_limit()
-    app, listeners = prepare(settings)
-    server = Server(settings, app, partial(load_model, settings))
+    models = model_repository(settings)
+    app, listeners = prepare(settings, models)
+    server = Server(settings, app, models)
     if settings.workers == 1:
         server.run(listeners[0])
     else:
@@ -86,10 +87,12 @@ def describe(error: ErrorDetails) -> str:
     return f"{name}: {message}"
 
 
-def prepare(settings: Settings) -> tuple[RequestMiddleware, list[Listeners]]:
+def prepare(
+    settings: Settings, models: ModelRepository[ServedModel]
+) -> tuple[RequestMiddleware, list[Listeners]]:
     """Load the application and open the port; exit with one line if either fails."""
     try:
-        app = load_app(settings)
+        app = load_app(settings, models)
         listeners = listen(settings.host, settings.port, settings.workers)
     except ModelLoadError as error:
         fail(str(error), EXIT_BAD_MODEL)
@@ -102,7 +105,9 @@ def prepare(settings: Settings) -> tuple[RequestMiddleware, list[Listeners]]:
     return app, listeners
 
 
-def load_app(settings: Settings) -> RequestMiddleware:
+def load_app(
+    settings: Settings, models: ModelRepository[ServedModel]
+) -> RequestMiddleware:
     """Configure the log and load the application.
 
     Raises ModelLoadError, TracingError, or ValueError of the API keys' file.
@@ -110,21 +115,22 @@ def load_app(settings: Settings) -> RequestMiddleware:
     writer = LogWriter(sys.stderr.fileno())
     log_format = configure(settings.log_format, writer)
     access_log = AccessLog(log_format, writer) if settings.access_log else None
-    return create_app(settings, OnnxAutoencoder.load(settings.model), access_log)
+    return build_app(settings, models.load_all(), access_log)
 
 
 def run_workers(settings: Settings, server: Server, listeners: list[Listeners]) -> None:
     """Supervise workers, and be one in each process that is forked."""
     workers = Workers(
         listeners,
-        server.reload,
-        server.metrics,
+        server,
         timeout_seconds=settings.worker_timeout_seconds,
         stop_seconds=settings.drain_delay_seconds + settings.drain_grace_seconds,
     )
     if worker := workers.run():
         own_listeners = listeners[worker.slot]
-        server.work(worker.row, own_listeners, workers.supervisor_ended)
+        server.work(
+            worker.row, own_listeners, workers.supervisor_ended, workers.requests
+        )
 
 
 def fail(message: str, code: int) -> NoReturn:

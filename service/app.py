@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from fastapi import FastAPI
@@ -16,6 +17,8 @@ from service.api.body import BodyBudget
 from service.api.errors import PROBLEM_TYPES, install_handlers
 from service.api.index import PATH as INDEX
 from service.api.index import index_route
+from service.api.model_paths import ModelPaths
+from service.api.models import models_router
 from service.api.route import Dispatcher, OperationRoute
 from service.api.routes import operation_routes
 from service.api.state import AppState, ServedModel
@@ -24,15 +27,23 @@ from service.imaging.codec import ImageCodec, ImageLimits
 from service.imaging.pixels import BLACK, RESAMPLING_FILTERS, ImageShape
 from service.imaging.preprocessing import ModelFit
 from service.model.autoencoder import Backend
-from service.model.batching import BatchScheduler
 from service.model.card import ModelCard
 from service.model.labels import label_classes
+from service.model.model_folder import open_files
 from service.model.onnx_autoencoder import OnnxAutoencoder
+from service.model.repository import (
+    LoadedModels,
+    ModelRepository,
+    find_models,
+    model_name,
+)
+from service.model.sharing import ModelSchedulers
 from service.observability.logs import AccessLog
 from service.observability.metrics import Metrics
 from service.observability.tracing import TracingMiddleware, make_tracer_provider
 from service.oip.infer import infer_routes
-from service.oip.routes import health_router, metadata_router
+from service.oip.repository import change_router, index_router
+from service.oip.routes import graph_router, health_router, server_router
 from service.openapi.routes import PAGE, documentation_routes
 from service.openapi.schema import customize_openapi, example_inputs
 from service.operations.cost import ImageCost
@@ -56,16 +67,31 @@ NO_TELEMETRY: TelemetryConfig = {
 def create_app(
     settings: Settings, backend: Backend, access_log: AccessLog | None = None
 ) -> RequestMiddleware:
-    """Build the application that serves a model. Call it before workers are forked.
+    """Build the application that serves one model, by the name in its card.
 
-    Raises ValueError if the API keys cannot be read, ModelLoadError if the images in
-    the model card cannot be decoded, TracingError if traces cannot be sent.
+    Raises the errors of ``build_app``, and ModelLoadError if the images in the model
+    card cannot be decoded.
     """
-    model = served_model(settings, backend)
+    name = backend.card.name
+    model = served_model(settings, name, backend)
+    return build_app(settings, LoadedModels(name, {name: model}, {}), access_log)
+
+
+def build_app(
+    settings: Settings,
+    models: LoadedModels[ServedModel],
+    access_log: AccessLog | None = None,
+) -> RequestMiddleware:
+    """Build the application that serves models. Call it before workers are forked.
+
+    Raises ValueError if the API keys cannot be read, TracingError if traces cannot be
+    sent.
+    """
     state = AppState(
-        model=model,
-        scheduler=BatchScheduler(settings.max_queue_seconds),
+        models=models,
+        schedulers=ModelSchedulers(settings.max_queue_seconds),
         body_budget=BodyBudget(settings.max_body_bytes),
+        by_name=settings.models is not None,
         access_log=access_log,
         api_keys=settings.keys(),
     )
@@ -83,9 +109,19 @@ def create_app(
     app.router.routes = routes.in_order()
     labels = paths(app.router.routes)
     problems = [problem.name for problem in PROBLEM_TYPES]
-    state.start_counting(Metrics(labels, problems, settings.workers))
+    metrics = Metrics(
+        labels,
+        problems,
+        settings.workers,
+        model_routes=paths(routes.operations),
+        max_models=settings.models_max if state.by_name else 0,
+    )
+    state.start_counting(metrics)
     customize_openapi(app, state, routes.operations, paths(routes.probes))
-    inner: ASGIApp = Dispatcher(app, routes.operations)
+    inner: ASGIApp = ModelPaths(
+        app, state, routes.operations, paths(routes.of_one_model)
+    )
+    inner = Dispatcher(inner, state, routes.operations)
     if settings.otlp_endpoint:
         inner = TracingMiddleware(inner, make_tracer_provider(settings.otlp_endpoint))
     return RequestMiddleware(protect(inner, settings, state, routes), state)
@@ -98,7 +134,13 @@ class Routes(NamedTuple):
     status: list[BaseRoute]
     documentation: list[BaseRoute]
     playground: list[BaseRoute]
+    graphs: list[BaseRoute]
     operations: list[OperationRoute]
+
+    @property
+    def of_one_model(self) -> list[BaseRoute]:
+        """Routes whose paths may name a model."""
+        return self.graphs + list(self.operations)
 
     def in_order(self) -> list[BaseRoute]:
         """Return all routes, probes first, so that they are matched first."""
@@ -108,11 +150,17 @@ class Routes(NamedTuple):
 def build_routes(settings: Settings, state: AppState, app: FastAPI) -> Routes:
     """Return the routes of an application."""
     status = status_router(state, reload_endpoint=settings.reload_endpoint)
+    has_repository = settings.repository_endpoint
+    server = server_router(state, has_repository=has_repository).routes
+    repository = index_router(state).routes
+    if has_repository:
+        repository += change_router(state).routes
     return Routes(
         probes=probe_router(state).routes + health_router(state).routes,
-        status=status.routes + metadata_router(state).routes,
+        status=status.routes + models_router(state).routes + server + repository,
         documentation=documentation_routes(app, state),
         playground=playground_routes(settings, state),
+        graphs=graph_router(state).routes,
         operations=operation_routes(state) + infer_routes(state),
     )
 
@@ -134,7 +182,7 @@ def redirect_to_documentation(root: str) -> Response:
     return RedirectResponse(root + PAGE)
 
 
-def served_model(settings: Settings, backend: Backend) -> ServedModel:
+def served_model(settings: Settings, name: str, backend: Backend) -> ServedModel:
     """Return a model with its limits, codec and examples. Raises ModelLoadError."""
     card = backend.card
     shape = ImageShape(*card.image_shape)
@@ -156,7 +204,7 @@ def served_model(settings: Settings, backend: Backend) -> ServedModel:
     )
     cost = ImageCost.of(shape, backend.cost)
     examples = example_inputs(backend, codec)
-    return ServedModel(backend, limits, codec, cost, examples)
+    return ServedModel(name, f"{name}.", backend, limits, codec, cost, examples)
 
 
 def model_fit(card: ModelCard) -> ModelFit:
@@ -166,9 +214,21 @@ def model_fit(card: ModelCard) -> ModelFit:
     return ModelFit(fit.method, tuple(background), RESAMPLING_FILTERS[fit.resampling])
 
 
-def load_model(settings: Settings) -> ServedModel:
-    """Load the model that the settings name. Raises ModelLoadError."""
-    return served_model(settings, OnnxAutoencoder.load(settings.model))
+def model_repository(settings: Settings) -> ModelRepository[ServedModel]:
+    """Return the repository of the models that the settings name."""
+
+    def open_model(name: str, path: Path) -> ServedModel:
+        return served_model(settings, name, OnnxAutoencoder.load(open_files(path)))
+
+    if settings.models is None:
+        one = {model_name(settings.model): settings.model}
+        return ModelRepository(lambda: one, open_model)
+    return ModelRepository(
+        partial(find_models, settings.models),
+        open_model,
+        default_name=settings.default_model,
+        max_models=settings.models_max,
+    )
 
 
 def protect(

@@ -65,6 +65,20 @@ class Settings(BaseSettings):
         description="Folder of the exported model; by default the MNIST model that "
         "ships with the service.",
     )
+    models: Path | None = Field(
+        None,
+        description="Folder of several models, each a folder or a zip archive of one; "
+        "takes the place of model.",
+    )
+    default_model: str = Field(
+        "",
+        pattern=r"^([a-z0-9][a-z0-9-]{0,62})?$",
+        description="Name of the model that is served where a path names none; needed "
+        "if the folder has several.",
+    )
+    models_max: int = Field(
+        16, ge=1, le=64, description="Maximum models that are loaded from the folder."
+    )
     root_path: str = Field(
         "",
         pattern=r"^(/[A-Za-z0-9._~-]+)*$",
@@ -158,6 +172,11 @@ class Settings(BaseSettings):
     reload_endpoint: bool = Field(
         default=False, description="Enable POST /model/reload; needs an API key."
     )
+    repository_endpoint: bool = Field(
+        default=False,
+        description="Enable loading and unloading the models of the folder by the Open "
+        "Inference Protocol; needs models and an API key.",
+    )
     cors_origins: Origins = Field(
         (),
         description="Origins whose pages may call the service (CORS), exact and "
@@ -190,11 +209,14 @@ class Settings(BaseSettings):
     )
 
     @model_validator(mode="after")
-    def check_reload(self) -> Self:
-        """Reject a reload endpoint that anybody could call."""
+    def check_endpoints(self) -> Self:
+        """Reject endpoints that anybody could call to change the models."""
         has_keys = bool(self.api_keys) or self.api_keys_file is not None
-        if self.reload_endpoint and not has_keys:
-            raise ValueError("reload_endpoint needs api_keys or api_keys_file")
+        for name in ("reload_endpoint", "repository_endpoint"):
+            if getattr(self, name) and not has_keys:
+                raise ValueError(f"{name} needs api_keys or api_keys_file")
+        if self.repository_endpoint and self.models is None:
+            raise ValueError("repository_endpoint needs models")
         return self
 
     @model_validator(mode="after")

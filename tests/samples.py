@@ -59,6 +59,7 @@ def pixels_of(text: str) -> Pixels:
 
 FIRST = grey_png([[0, 1, 2], [3, 4, 5]])
 SECOND = grey_png([[250, 251, 252], [253, 254, 255]])
+SQUARE = grey_png([[0, 10, 20], [30, 40, 50], [60, 70, 80]])
 
 # Black ink on white paper, larger than the fake model's images, and its preprocessing.
 INK = Image.new("L", (24, 16), 255)

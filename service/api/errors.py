@@ -53,6 +53,9 @@ RANGE_NOT_SATISFIABLE = ProblemType(
     "range-not-satisfiable", 416, "Range not satisfiable"
 )
 INVALID_REQUEST = ProblemType("invalid-request", 422, "Invalid request body")
+MODEL_UNCHANGED = ProblemType(
+    "model-unchanged", 422, "Model neither loaded nor unloaded"
+)
 HEADERS_TOO_LARGE = ProblemType("headers-too-large", 431, "Headers too large")
 INTERNAL_ERROR = ProblemType("internal-error", 500, "Internal error")
 INFERENCE_FAILED = ProblemType("inference-failed", 503, "Inference failed")
@@ -69,6 +72,7 @@ PROBLEM_TYPES = (
     UNSUPPORTED_MEDIA_TYPE,
     RANGE_NOT_SATISFIABLE,
     INVALID_REQUEST,
+    MODEL_UNCHANGED,
     HEADERS_TOO_LARGE,
     INTERNAL_ERROR,
     INFERENCE_FAILED,
@@ -260,6 +264,7 @@ EXAMPLES = {
     for example in (
         problem(BAD_REQUEST, "Invalid HTTP request received."),
         problem(UNAUTHORIZED, "an API key is needed: Authorization: Bearer ..."),
+        problem(NOT_FOUND, "no model of this name is loaded; GET /models lists them"),
         problem(NOT_ACCEPTABLE, "Accept must allow application/json; is text/html"),
         problem(
             REQUEST_TIMEOUT,
@@ -274,6 +279,7 @@ EXAMPLES = {
             "Content-Type must be application/json; is text/plain",
         ),
         problem(INVALID_REQUEST, NO_JSON, [FieldError(pointer="#", detail=NO_JSON)]),
+        problem(MODEL_UNCHANGED, "no model parts is found"),
         problem(
             HEADERS_TOO_LARGE,
             "line and headers, or trailers, have more than 16384 bytes "

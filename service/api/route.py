@@ -100,11 +100,14 @@ class OperationRoute(APIRoute):
         endpoint = endpoint_of(self.request_type, types["return"])
         super().__init__(path, endpoint, methods=["POST"], **description)
 
-    async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(
+        self, scope: Scope, receive: Receive, send: Send, model: ServedModel
+    ) -> None:
         """Respond to a POST request; send nothing if its client has gone."""
         context: RequestContext = scope[SCOPE_KEY]
+        context.model = model.name
         try:
-            content = await self._operate(scope, receive, context)
+            content = await self._operate(scope, receive, context, model)
         except Exception as error:  # noqa: BLE001 - problem_of re-raises the unexpected
             response = problem_response(scope, problem_of(error))
             await response(scope, receive, send)
@@ -121,10 +124,14 @@ class OperationRoute(APIRoute):
         await send({"type": "http.response.body", "body": content.body})
 
     async def _operate(
-        self, scope: Scope, receive: Receive, context: RequestContext
+        self,
+        scope: Scope,
+        receive: Receive,
+        context: RequestContext,
+        model: ServedModel,
     ) -> Content | None:
         """Return the content of the response, or None if the client has gone."""
-        model, scheduler = self.state.model, self.state.scheduler
+        scheduler = self.state.schedulers.by_name[model.name]
         if scheduler.is_full:
             scheduler.check()  # before the body is read
         max_bytes = model.limits.max_body_bytes
@@ -287,14 +294,19 @@ def endpoint_of(request_type: type, response_type: type) -> Callable[..., None]:
 
 
 class Dispatcher:
-    """Passes POST requests for operations to their routes, all others to FastAPI.
+    """Passes POST requests for operations to their routes, all others to the app.
+
+    The operations are computed by the default model.
 
     FastAPI's layers around its routes would have no effect on such a request, but take
     12 us, a fifteenth of its time.
     """
 
-    def __init__(self, app: ASGIApp, routes: Iterable[OperationRoute]) -> None:
+    def __init__(
+        self, app: ASGIApp, state: AppState, routes: Iterable[OperationRoute]
+    ) -> None:
         self.app = app
+        self._state = state
         self._routes = {route.path: route for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -303,7 +315,7 @@ class Dispatcher:
         route = self._routes.get(path)
         if route is not None and scope["method"] == "POST":
             scope[SCOPE_KEY].route = route.path
-            await route.respond(scope, receive, send)
+            await route.respond(scope, receive, send, self._state.model)
         else:
             await self.app(scope, receive, send)
 

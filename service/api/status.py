@@ -9,9 +9,10 @@ from pydantic import Field
 from starlette.responses import Response
 
 from service.api.errors import DRAINING, Problem, ProblemError
-from service.api.state import AppState
+from service.api.state import AppState, ServedModel
 from service.model.autoencoder import check_inference
 from service.model.card import ModelCard
+from service.observability.exposition import ServedInfo, metrics_text
 from service.operations import base
 
 TAG = "Status"
@@ -34,13 +35,16 @@ class Reload(base.Response):
     )
 
 
-def check_ready(state: AppState) -> None:
-    """Raise ProblemError while the service shuts down, or if inference fails."""
+def check_ready(state: AppState, model: ServedModel) -> None:
+    """Raise ProblemError while the service shuts down.
+
+    Raises InferenceError if inference by the model fails.
+    """
     if state.draining:
         raise ProblemError(
             DRAINING, "the service is shutting down: send requests elsewhere"
         )
-    check_inference(state.model.backend)
+    check_inference(model.backend)
 
 
 def probe_router(state: AppState) -> APIRouter:
@@ -59,11 +63,11 @@ def probe_router(state: AppState) -> APIRouter:
         responses={503: {"model": Problem}},
     )
     async def readyz() -> Health:
-        """Run a real inference.
+        """Run a real inference of the default model.
 
         Return 503 if it fails, and while the service shuts down.
         """
-        check_ready(state)
+        check_ready(state, state.model)
         return Health()
 
     return router
@@ -106,15 +110,25 @@ def add_metrics(router: APIRouter, state: AppState) -> None:
     )
     def metrics() -> Response:
         """Requests, latencies, images, problems and more, of all workers."""
-        model = state.model
+        content = metrics_text(state.metrics, model_infos(state))
+        return Response(content, media_type=METRICS_TYPE)
+
+
+def model_infos(state: AppState) -> list[ServedInfo]:
+    """Return what identifies each model in the metrics."""
+    infos = []
+    for model in state.models.by_name.values():
         card = model.backend.card
         labels = {
             "name": card.name,
             "encoder_sha256": card.graphs.encoder.sha256,
             "decoder_sha256": card.graphs.decoder.sha256,
         }
-        text = state.metrics.text(labels, model.limits.calibration_images)
-        return Response(text, media_type=METRICS_TYPE)
+        name = card.name
+        if state.by_name:
+            name = labels["model"] = model.name
+        infos.append(ServedInfo(name, labels, model.limits.calibration_images))
+    return infos
 
 
 def add_reload(router: APIRouter, state: AppState) -> None:

@@ -17,7 +17,6 @@ from collections.abc import (
     Generator,
     Sequence,
 )
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 from time import perf_counter
@@ -30,7 +29,7 @@ from service.model.autoencoder import Backend, Floats, Pixels, Posterior
 from service.model.calibration import Calibration
 from service.model.card import ModelCard
 from service.model.errors import OverloadedError
-from service.model.lane import Lane
+from service.model.lane import JobThreads, Lane
 from service.model.statistics import LatentStatistics
 
 # All costs are milliseconds of one core. Jobs are divided into classes by these bounds,
@@ -251,17 +250,27 @@ class BatchScheduler:
     the core between the event loop and both, so that none waits for a longer job to
     end. Passing a job to a thread and back takes a tenth of the time of 64 digits.
 
+    Each of several models has a scheduler. Their batches take turns, and so do their
+    jobs in the threads, which all use. A job therefore waits for the jobs before it,
+    and for as much work of each other model, or all that this has pending if it is less
+    (Demers et al. 1989, fair queueing).
+
     is_full: even the smallest job would wait for too long.
     in_flight: requests that were received and have no response yet; the server's set.
     report_pending: called with the cost of all pending jobs in seconds when it changes.
+    others: schedulers of other models.
+    pending: cost of pending jobs by class, in whole microseconds: sums are exact.
     """
 
-    def __init__(self, max_queue_seconds: float) -> None:
+    def __init__(
+        self, max_queue_seconds: float, threads: JobThreads | None = None
+    ) -> None:
+        if threads is None:
+            threads = JobThreads()
         self._max_queue_seconds = max_queue_seconds
         self._max_pending = max_queue_seconds * MICROSECONDS
         self.is_full = False
-        # Cost by class and in all, in whole microseconds: sums of these are exact.
-        self._pending = [0] * (len(CLASS_BOUNDS) + 1)
+        self.pending = [0] * (len(CLASS_BOUNDS) + 1)
         self._all_pending = 0
         self.in_flight: Collection[object] = ()
         self.report_pending: Callable[[float], object] = float
@@ -269,9 +278,10 @@ class BatchScheduler:
         self._queue: list[tuple[float, int, QueuedJob]] = []
         self._numbers = count()
         self._batches = 0
-        self.short = Lane("short")
-        self.long = Lane("long")
-        self._counter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="count")
+        self.others: Sequence[BatchScheduler] = ()
+        self.short = Lane(threads.short)
+        self.long = Lane(threads.long)
+        self._counter = threads.count
 
     @property
     def pending_seconds(self) -> float:
@@ -286,7 +296,10 @@ class BatchScheduler:
         if not self._all_pending:
             return
         size = bisect_left(CLASS_BOUNDS, cost)
-        seconds = sum(self._pending[: size + 1]) / MICROSECONDS
+        own = pending = sum(self.pending[: size + 1])
+        for other in self.others:
+            pending += min(own, sum(other.pending[: size + 1]))
+        seconds = pending / MICROSECONDS
         if seconds > self._max_queue_seconds:
             raise OverloadedError(
                 f"the work before this request takes {seconds:.3g} s; the limit is "
@@ -312,9 +325,9 @@ class BatchScheduler:
         job.pending = 0
 
     def _add_pending(self, size: int, microseconds: int) -> None:
-        self._pending[size] += microseconds
+        self.pending[size] += microseconds
         self._all_pending += microseconds
-        self.is_full = self._pending[0] > self._max_pending
+        self.is_full = self.pending[0] > self._max_pending
         self.report_pending(self._all_pending / MICROSECONDS)
 
     async def run(self, job: Job, backend: Backend) -> Any:  # noqa: ANN401 - a job's result

@@ -1,6 +1,8 @@
-"""The files of a model's folder, verified against its model card."""
+"""The files of a model's folder or archive, verified against its model card."""
 
 import hashlib
+import zipfile
+import zlib
 from codecs import BOM_UTF8
 from pathlib import Path
 
@@ -12,9 +14,34 @@ from service.model.errors import ModelLoadError
 from service.model.statistics import LatentStatistics
 
 CARD_FILE = "model.json"
+ZIP_SUFFIX = ".zip"
+# Of a damaged or encrypted archive, and of one compressed in an unknown way.
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
+
+# A folder, or a folder in a zip archive, or a file in either.
+ModelFiles = Path | zipfile.Path
 
 
-def read_card(folder: Path) -> ModelCard:
+def open_files(path: Path) -> ModelFiles:
+    """Return the folder of a model's files: ``path`` itself, or within a zip archive.
+
+    In an archive the files are at the top or in its one folder that has a card. Raises
+    ModelLoadError if the archive cannot be read.
+    """
+    if path.suffix != ZIP_SUFFIX or path.is_dir():
+        return path
+    try:
+        top = zipfile.Path(path)
+        folders = [top, *top.iterdir()]
+    except OSError as error:
+        raise ModelLoadError(f"{path} cannot be read: {error.strerror}") from error
+    except ZIP_ERRORS as error:
+        raise ModelLoadError(f"{path} cannot be read: {error}") from error
+    with_card = [folder for folder in folders if (folder / CARD_FILE).is_file()]
+    return with_card[0] if len(with_card) == 1 else top
+
+
+def read_card(folder: ModelFiles) -> ModelCard:
     """Read and validate the model card; a byte order mark before it is ignored.
 
     Raises ModelLoadError, naming the file and the first invalid field.
@@ -40,7 +67,7 @@ def first_reason(error: ValidationError) -> str:
     return f"{field}: {message}"
 
 
-def read_verified(folder: Path, file: CardFile) -> bytes:
+def read_verified(folder: ModelFiles, file: CardFile) -> bytes:
     """Return the content of a file that the card names.
 
     Raises ModelLoadError, naming the file, if it is missing or its SHA-256 is not the
@@ -56,7 +83,7 @@ def read_verified(folder: Path, file: CardFile) -> bytes:
     return content
 
 
-def read_statistics(folder: Path, card: ModelCard) -> LatentStatistics:
+def read_statistics(folder: ModelFiles, card: ModelCard) -> LatentStatistics:
     """Return the latent statistics that the card names; empty ones if it names none.
 
     Raises ModelLoadError, naming the file. A card without labels has the statistics of
@@ -76,7 +103,7 @@ def read_statistics(folder: Path, card: ModelCard) -> LatentStatistics:
 
 
 def read_calibration(
-    folder: Path, card: ModelCard, statistics: LatentStatistics
+    folder: ModelFiles, card: ModelCard, statistics: LatentStatistics
 ) -> Calibration | None:
     """Return the calibration of inspections, or None if the model cannot inspect.
 
@@ -102,9 +129,13 @@ def check_classes(statistics: LatentStatistics, card: ModelCard) -> None:
             )
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: ModelFiles) -> bytes:
     """Read a file. Raises ModelLoadError, naming it."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ModelLoadError(f"{path} cannot be read: {error.strerror}") from error
+        # An archive's error has no text.
+        reason = error.strerror or "No such file in the archive"
+        raise ModelLoadError(f"{path} cannot be read: {reason}") from error
+    except ZIP_ERRORS as error:
+        raise ModelLoadError(f"{path} cannot be read: {error}") from error

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from pathlib import Path
 from typing import NamedTuple, Self
 
 from typing_extensions import override
@@ -20,6 +19,7 @@ from service.model.card import CardFile, ModelCard
 from service.model.cost import ModelCost, measure_cost, rows_within
 from service.model.errors import InferenceError, ModelLoadError, NoInspectorError
 from service.model.model_folder import (
+    ModelFiles,
     read_calibration,
     read_card,
     read_statistics,
@@ -87,7 +87,7 @@ class OnnxAutoencoder(Backend):
         self._max_images = self._max_latents = self._max_pairs = sys.maxsize
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: ModelFiles) -> Self:
         """Open the model in ``folder``, run it, and measure its cost.
 
         Raises ModelLoadError, in one line, if a file is missing, is not what the card
@@ -188,7 +188,7 @@ def run(
     return [np.concatenate(results) for results in zip(*parts, strict=True)]
 
 
-def open_graphs(folder: Path, card: ModelCard) -> Sessions:
+def open_graphs(folder: ModelFiles, card: ModelCard) -> Sessions:
     """Open the graphs that the card names. Raises ModelLoadError, naming the file."""
     channels, height, width = card.image_shape
     image: Shape = [BATCH, channels, height, width]
@@ -212,7 +212,7 @@ def open_graphs(folder: Path, card: ModelCard) -> Sessions:
 
 
 def open_graph(
-    folder: Path,
+    folder: ModelFiles,
     graph: CardFile,
     tensors: dict[str, Shape],
 ) -> onnxruntime.InferenceSession:
@@ -245,7 +245,7 @@ def tensor_shapes(session: onnxruntime.InferenceSession) -> dict[str, Shape]:
     return shapes
 
 
-def create_session(path: Path, content: bytes) -> onnxruntime.InferenceSession:
+def create_session(path: ModelFiles, content: bytes) -> onnxruntime.InferenceSession:
     """Create a session of the graph ``content``, which was read from ``path``.
 
     Raises ModelLoadError, naming the file.
@@ -273,7 +273,7 @@ def first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
-def session_options(graph: Path) -> onnxruntime.SessionOptions:
+def session_options(graph: ModelFiles) -> onnxruntime.SessionOptions:
     """Return options for one thread, no spinning and no data outside the graph's file.
 
     ONNX Runtime sizes its pool from the host, not from the container's quota, and its

@@ -1,4 +1,4 @@
-"""Metrics in memory that all workers share: one row each, which /metrics adds up.
+"""Counts in memory that all workers share: one row each, which /metrics adds up.
 
 Shared memory instead of prometheus-client's files: no writable disk is needed, counting
 takes 0.05 us, and the counts of a worker survive it. See docs/decisions for the
@@ -7,20 +7,11 @@ alternatives.
 
 import mmap
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate, chain, product
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-)
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
-from typing_extensions import override
 
 from service.observability.inspections import InspectionMetrics
 from service.observability.request_context import RequestContext
@@ -45,45 +36,13 @@ SECONDS = tuple(factor * decade for decade in DECADES for factor in (1, 2.5, 5))
 BATCHES = tuple(2**power for power in range(9))
 IN_FLIGHT, PENDING = 0, 1  # gauges: the first cells of a row
 MILLISECONDS = 1000  # in a second
-# Counters with one label: kind of key, metric, label, documentation.
-COUNTERS = (
-    ("images", "vae_images", "route", "Images of the requests that were answered."),
-    (
-        "problem",
-        "vae_refusals",
-        "type",
-        "Requests rejected, by the last part of the problem's type.",
-    ),
-    (
-        "stage",
-        "vae_stage_seconds",
-        "stage",
-        "Time spent waiting, reading requests, in the model, writing responses.",
-    ),
-    ("reload", "vae_model_reloads", "result", "Reloads of the model."),
-    (
-        "cut",
-        "vae_connections_cut",
-        "reason",
-        "Connections that the service ended without their clients' consent.",
-    ),
-)
-# Counters without labels: key, metric, documentation.
-TOTALS = (
-    (
-        "cost",
-        "vae_cost_seconds",
-        "Estimated processor time of the requests that were answered.",
-    ),
-    ("restarts", "vae_worker_restarts", "Workers that died and were replaced."),
-    (
-        "timeouts",
-        "vae_worker_timeouts",
-        "Workers killed because their event loop did not respond.",
-    ),
-)
+# A worker and its successor may serve at the same time as a predecessor that waits for
+# an answer of the supervisor.
+ROWS_OF_SLOT = 3
+RESTARTS, TIMEOUTS = "restarts", "timeouts"  # of workers
 
 Key = tuple[str, ...]
+Cells = dict[Key, int]  # the first cell of each metric
 
 
 class Duration(NamedTuple):
@@ -100,59 +59,116 @@ class RouteCounts(NamedTuple):
     durations: Mapping[int, Duration]
 
 
+class Counts(NamedTuple):
+    """Counts of all requests, or of those to one model."""
+
+    cells: Cells
+    inspections: InspectionMetrics
+
+
 class Metrics:
     """Counts of all processes. Row 0 is the main process's, or the only one's.
 
-    gauges: numbers of this process, written in place at IN_FLIGHT and PENDING.
-    inspections: of the images that requests inspect.
+    A row has cells for all requests, and a block of cells for each of several models.
+
+    gauges: numbers of this process, written in place.
     """
 
     def __init__(
-        self, routes: Sequence[str], problems: Sequence[str], workers: int = 1
+        self,
+        routes: Sequence[str],
+        problems: Sequence[str],
+        workers: int = 1,
+        model_routes: Sequence[str] = (),
+        max_models: int = 0,
     ) -> None:
-        """Allocate memory for all possible labels: routes and problem types.
+        """Allocate memory for all possible labels.
 
         The memory is shared with processes that are forked later.
+
+        problems: problem types.
+        model_routes: routes of one model, which are counted by model.
+        max_models: number of models that are counted apart; 0: all together.
         """
-        self._workers = workers
+        self.workers = workers
         self._routes = set(routes) | {OTHER}
         keys: list[Key] = [("in_flight",), ("pending",), ("heartbeats",), ("batch",)]
-        keys += [(key,) for key, _, _ in TOTALS]
-        statuses = map(str, STATUSES)
-        keys += [
-            ("request", route, status)
-            for route, status in product(self._routes, statuses)
-        ]
-        keys += [("images", route) for route in routes]
+        keys += [("cost",), (RESTARTS,), (TIMEOUTS,)]
+        keys += request_keys(self._routes, routes)
         keys += [("problem", name) for name in problems]
         keys += [("stage", stage) for stage in STAGES]
         keys += [("reload", result) for result in RELOADS]
         keys += [("cut", reason) for reason in CUTS]
-        widths = [cells(key) for key in keys]
-        starts = accumulate(widths, initial=0)
-        self._cell: dict[Key, int] = dict(zip(keys, starts, strict=False))
-        self._width = sum(widths)
-        # Two rows for each worker: it and its successor may serve at the same time.
-        rows = 1 + 2 * workers
+        model_keys: list[Key] = [("pending",), ("cost",)]
+        model_keys += request_keys(model_routes, model_routes)
+        rows = 1 + ROWS_OF_SLOT * workers
+        self._cell, start = layout(keys)
+        self._total = Counts(self._cell, InspectionMetrics(rows))
+        self._free: list[Counts] = []
+        for _ in range(max_models):
+            block, start = layout(model_keys, start)
+            self._free.append(Counts(block, InspectionMetrics(rows)))
+        self._all_counts = [self._total, *self._free]
+        self._by_model: dict[str, Counts] = {}
+        self._width = start
         self._memory = mmap.mmap(-1, 8 * rows * self._width)
-        self.inspections = InspectionMetrics(rows)
         self.write_to(0)
 
-    def rows_of(self, slot: int) -> tuple[int, int]:
-        """Return the two rows of a worker's slot, which is counted from 0."""
-        return 1 + slot, 1 + self._workers + slot
+    def count_models(self, names: Collection[str]) -> None:
+        """Count these models apart, if models are.
+
+        Counts of other models stay until their cells are needed.
+        """
+        by_model = dict(self._by_model)
+        unused = [name for name in by_model if name not in names]
+        for name in names:
+            if name in by_model:
+                continue
+            if self._free:
+                by_model[name] = self._free.pop(0)
+            elif unused:
+                counts = by_model.pop(unused.pop(0))
+                self._clear(counts)
+                by_model[name] = counts
+        self._by_model = by_model
+
+    def _clear(self, counts: Counts) -> None:
+        """Set the counts of a model to 0 in all rows."""
+        start = counts.cells["pending",]
+        end = max(counts.cells.values()) + 1
+        np.frombuffer(self._memory).reshape(-1, self._width)[:, start:end] = 0
+        counts.inspections.clear()
+
+    def _counts_of(self, model: str) -> Counts:
+        """Return the counts of a model, or of all requests if it has none of its own."""
+        return self._by_model.get(model, self._total)
+
+    def pending_cell(self, model: str) -> int:
+        """Return the gauge of a model's pending work."""
+        return self._counts_of(model).cells["pending",]
+
+    def inspections_of(self, model: str) -> InspectionMetrics:
+        """Return the metrics of the images that a model inspects."""
+        return self._counts_of(model).inspections
+
+    def rows_of(self, slot: int) -> range:
+        """Return the rows of a worker's slot, which is counted from 0."""
+        return range(1 + slot, 1 + ROWS_OF_SLOT * self.workers, self.workers)
 
     def write_to(self, row: int) -> None:
         """Use a row as this process's own. Its counters go on, its gauges start at 0."""
         self._row = self._cells_of(row)
-        self.inspections.write_to(row)
-        self.gauges = self._row[:2]
+        for counts in self._all_counts:
+            counts.inspections.write_to(row)
+        self.gauges = self._row
         self.clear_gauges(row)
 
     def clear_gauges(self, row: int) -> None:
         """Set the gauges of a row to 0: its process has just begun, or has ended."""
         cells = self._cells_of(row)
-        cells[IN_FLIGHT] = cells[PENDING] = 0
+        cells[IN_FLIGHT] = 0
+        for counts in self._all_counts:
+            cells[counts.cells["pending",]] = 0
 
     def _cells_of(self, row: int) -> "memoryview[float]":
         start = row * self._width
@@ -172,118 +188,76 @@ class Metrics:
         A path without a route counts as ``other``, so that clients cannot add labels.
         """
         route = context.route if context.route in self._routes else OTHER
-        self._observe(("request", route, str(context.status)), SECONDS, seconds)
+        cells, inspections = self._by_model.get(context.model, self._total)
+        self._observe(cells["request", route, str(context.status)], SECONDS, seconds)
         if context.problem:
             self.add("problem", context.problem)
         if context.images and context.status == SUCCESS:
             row = self._row
-            row[self._cell["images", route]] += context.images
-            self._observe(("batch",), BATCHES, context.images)
-            row[self._cell["cost",]] += context.cost / MILLISECONDS
+            row[cells["images", route]] += context.images
+            self._observe(self._cell["batch",], BATCHES, context.images)
+            row[cells["cost",]] += context.cost / MILLISECONDS
             cell = self._cell["stage", STAGES[0]]
             row[cell] += context.queue
             row[cell + 1] += context.read
             row[cell + 2] += context.infer
             row[cell + 3] += context.write
             if context.percentiles:
-                self.inspections.add(context.percentiles)
+                inspections.add(context.percentiles)
         return route
 
-    def _observe(self, key: Key, bounds: Sequence[float], value: float) -> None:
-        """Add a value to a histogram: its bucket, and the sum after the buckets."""
-        cell = self._cell[key]
+    def _observe(self, cell: int, bounds: Sequence[float], value: float) -> None:
+        """Add a value to a histogram: its bucket, and the sum after the buckets.
+
+        cell: the first of its cells.
+        """
         self._row[cell + bisect_left(bounds, value)] += 1
         self._row[cell + len(bounds) + 1] += value
 
-    def route_counts(self, route: str) -> RouteCounts:
-        """Return what all workers have counted for a route."""
-        sums = self._sums()
+    def route_counts(self, route: str, model: str = "") -> RouteCounts:
+        """Return what all workers have counted for a route and a model."""
+        sums = self.sums()
+        block = self._counts_of(model).cells
         durations = {}
         for status in STATUSES:
-            cell = self._cell["request", route, str(status)]
+            cell = block["request", route, str(status)]
             end = cell + len(SECONDS) + 1
             durations[status] = Duration(int(sum(sums[cell:end])), sums[end])
-        return RouteCounts(int(sums[self._cell["images", route]]), durations)
+        return RouteCounts(int(sums[block["images", route]]), durations)
 
-    def _sums(self) -> list[float]:
+    def sums(self) -> list[float]:
         """Return the cells, summed over all workers."""
         rows = np.frombuffer(self._memory).reshape(-1, self._width)
-        sums: list[float] = rows.sum(axis=0).tolist()
+        used = [self._total, *self._by_model.values()]
+        ends = [max(counts.cells.values()) for counts in used]
+        # Cells that are never read take no memory.
+        sums: list[float] = rows[:, : max(ends) + 1].sum(axis=0).tolist()
         return sums
 
-    def text(self, model: Mapping[str, str], calibration_images: int = 0) -> bytes:
-        """Return all metrics in Prometheus's text format.
-
-        model: labels of ``vae_model_info``.
-        calibration_images: number of images that inspections are calibrated on; 0: the
-            model cannot inspect.
-        """
-        families = self._families(model)
-        if calibration_images:
-            name = model["name"]
-            inspections = self.inspections.families(name, calibration_images)
-            families = chain(families, inspections)
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(FamiliesCollector(families))
-        return generate_latest(registry)
-
-    def _families(self, model: Mapping[str, str]) -> Iterator[Metric]:
-        sums = self._sums()
-        yield from self._histograms(sums)
-        for kind, name, label, documentation in COUNTERS:
-            counter = CounterMetricFamily(name, documentation, labels=[label])
-            for key, cell in self._cell.items():
-                if key[0] == kind:
-                    counter.add_metric(key[1:], sums[cell])
-            yield counter
-        yield GaugeMetricFamily(
-            "vae_requests_in_flight", "Requests in progress.", sums[IN_FLIGHT]
-        )
-        yield GaugeMetricFamily(
-            "vae_queue_seconds",
-            "Estimated processor time of requests admitted and not yet answered.",
-            sums[PENDING],
-        )
-        yield GaugeMetricFamily("vae_workers", "Worker processes.", self._workers)
-        for total_key, name, documentation in TOTALS:
-            total = sums[self._cell[total_key,]]
-            yield CounterMetricFamily(name, documentation, total)
-        info = GaugeMetricFamily("vae_model_info", "The model.", labels=list(model))
-        info.add_metric(list(model.values()), 1)
-        yield info
-
-    def _histograms(self, sums: Sequence[float]) -> Iterator[Metric]:
-        duration = HistogramMetricFamily(
-            "vae_request_duration_seconds",
-            "Time from a request's headers to the end of its response.",
-            labels=["route", "status"],
-        )
-        for key, cell in self._cell.items():
-            if key[0] == "request":
-                counts = sums[cell : cell + len(SECONDS) + 1]
-                if any(counts):
-                    total = sums[cell + len(SECONDS) + 1]
-                    duration.add_metric(key[1:], buckets(SECONDS, counts), total)
-        yield duration
-        cell = self._cell["batch",]
-        counts = sums[cell : cell + len(BATCHES) + 1]
-        total = sums[cell + len(BATCHES) + 1]
-        batch = HistogramMetricFamily(
-            "vae_batch_images", "Images of each answered request."
-        )
-        batch.add_metric([], buckets(BATCHES, counts), total)
-        yield batch
+    def labelled(self) -> Iterator[tuple[dict[str, str], Cells]]:
+        """Return the cells of all requests, and those of each model with its label."""
+        yield {}, self._cell
+        for name, counts in sorted(self._by_model.items()):
+            yield {"model": name}, counts.cells
 
 
-class FamiliesCollector(Collector):
-    """Metric families of one response."""
+def layout(keys: Iterable[Key], start: int = 0) -> tuple[Cells, int]:
+    """Return the first cell of each metric, and the cell after all of them."""
+    first: Cells = {}
+    for key in keys:
+        first[key] = start
+        start += cells(key)
+    return first, start
 
-    def __init__(self, families: Iterator[Metric]) -> None:
-        self._families = families
 
-    @override
-    def collect(self) -> Iterator[Metric]:
-        return self._families
+def request_keys(routes: Iterable[str], image_routes: Iterable[str]) -> list[Key]:
+    """Return the keys of requests by route and status, and of images by route."""
+    statuses = map(str, STATUSES)
+    keys: list[Key] = [
+        ("request", route, status) for route, status in product(routes, statuses)
+    ]
+    keys += [("images", route) for route in image_routes]
+    return keys
 
 
 def cells(key: Key) -> int:
@@ -293,12 +267,3 @@ def cells(key: Key) -> int:
     if key[0] == "batch":
         return len(BATCHES) + 2
     return 1
-
-
-def buckets(
-    bounds: Sequence[float], counts: Sequence[float]
-) -> list[tuple[str, float]]:
-    """Return cumulative counts by upper bound, in Prometheus's form."""
-    labels = [f"{bound:g}" for bound in bounds]
-    labels.append("+Inf")
-    return list(zip(labels, accumulate(counts), strict=True))

@@ -13,6 +13,7 @@ class RequestContext:
     """Data about one request, filled in while it is handled; times in seconds.
 
     route: path that the request counts for; empty until a route has been found.
+    model: name of the model that computes it, if any.
     held_bytes: bytes of the body that are in memory.
     cost: estimated processor time of its job, in milliseconds.
     status: 0 until the response has begun.
@@ -23,6 +24,7 @@ class RequestContext:
     request_id: str
     started: float = 0.0
     route: str = ""
+    model: str = ""
     images: int = 0
     cost: float = 0.0
     bytes_in: int = 0

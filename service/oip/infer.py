@@ -1,8 +1,6 @@
 """Inference routes: JSON, or JSON followed by tensors as bytes."""
 
-from collections.abc import Callable, Coroutine
 from math import prod
-from typing import Any
 
 import numpy as np
 from typing_extensions import override
@@ -25,11 +23,6 @@ LENGTH_HEADER = b"inference-header-content-length"
 MAX_JSON_NUMBERS = 500_000  # in a response; they take 50 ms
 OTHER_PARTS = 256  # JSON values and names beside an input's numbers
 
-Infer = Callable[
-    [InferRequest, list[DecodedImage], Autoencoder],
-    Coroutine[Any, Any, InferResponse],
-]
-
 
 def infer_routes(state: AppState) -> list[OperationRoute]:
     """Return the inference routes; those with a version are not in the schema."""
@@ -50,7 +43,7 @@ class InferRoute(OperationRoute):
         binary = {OCTETS.decode(): {"schema": {"type": "string", "format": "binary"}}}
         super().__init__(
             path,
-            infer_operation(name, state),
+            infer,
             state,
             operation_id=f"{name}_infer",
             tags=[TAG],
@@ -69,7 +62,7 @@ class InferRoute(OperationRoute):
 
     def spec(self, model: ServedModel) -> ModelSpec:
         """Return the spec of the route's model."""
-        return model_spec(self._name, model.limits)
+        return model_spec(self._name, model.limits, model.prefix)
 
     @override
     def validation_context(self, model: ServedModel) -> object:
@@ -120,25 +113,21 @@ def lists_of_item(spec: ModelSpec) -> int:
     return sum(prod(shape[:axes]) for axes in range(len(shape)))
 
 
-def infer_operation(name: str, state: AppState) -> Infer:
-    """Return the operation that computes a model of the protocol."""
-
-    async def infer(
-        request: InferRequest, _: list[DecodedImage], model: Autoencoder
-    ) -> InferResponse:
-        spec = model_spec(name, state.model.limits)
-        is_binary = request.binary_outputs()
-        check_numbers(request, spec, is_binary)
-        results = await spec.compute(model, request.inputs[0].data)
-        names = [tensor.name for tensor in spec.outputs]
-        computed = dict(zip(names, results, strict=True))
-        outputs = [
-            output_tensor(output, computed[output], binary=binary)
-            for output, binary in is_binary.items()
-        ]
-        return InferResponse(id=request.id, model_name=name, outputs=outputs)
-
-    return infer
+async def infer(
+    request: InferRequest, _: list[DecodedImage], model: Autoencoder
+) -> InferResponse:
+    """Compute a model of the protocol."""
+    spec = request.spec
+    is_binary = request.binary_outputs()
+    check_numbers(request, spec, is_binary)
+    results = await spec.compute(model, request.inputs[0].data)
+    names = [tensor.name for tensor in spec.outputs]
+    computed = dict(zip(names, results, strict=True))
+    outputs = [
+        output_tensor(output, computed[output], binary=binary)
+        for output, binary in is_binary.items()
+    ]
+    return InferResponse(id=request.id, model_name=spec.name, outputs=outputs)
 
 
 def check_numbers(

@@ -1,22 +1,22 @@
 """Open Inference Protocol v2 over REST, for the clients of KServe and Triton.
 
-Encoder, decoder and inspector are models, with one version each. Loading and unloading, shared
-memory, classification and other datatypes are not supported.
+Encoder, decoder and inspector are models, with one version each: those of the default
+model, and with a prefix in their names those of each model. Shared memory, classification
+and other datatypes are not supported.
 """
 
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
 
-from service.api.errors import Problem, ProblemError
-from service.api.state import AppState
+from service.api.errors import Problem
+from service.api.model_paths import model_of
+from service.api.state import AppState, ServedModel
 from service.api.status import check_ready
-from service.model.errors import InferenceError
 from service.oip.infer import TAG
 from service.oip.model_config import ModelConfig, model_config
 from service.oip.schemas import (
     Live,
-    ModelIndex,
     ModelMetadata,
     ModelReady,
     Ready,
@@ -32,6 +32,9 @@ from service.oip.specs import (
     model_specs,
 )
 from service.oip.statistics import Statistics, model_statistics
+
+EXTENSIONS = ["binary_tensor_data", "model_configuration", "statistics"]
+REPOSITORY_EXTENSIONS = ["model_repository", "model_repository(unload_dependents)"]
 
 
 def health_router(state: AppState) -> APIRouter:
@@ -54,23 +57,36 @@ def health_router(state: AppState) -> APIRouter:
         responses={503: {"model": Problem}},
     )
     async def server_ready() -> Ready:
-        """Run a real inference of all models, like `/readyz`."""
-        check_ready(state)
+        """Run a real inference of the default model, like `/readyz`."""
+        check_ready(state, state.model)
         return Ready()
 
     return router
 
 
-def metadata_router(state: AppState) -> APIRouter:
-    """Return the metadata of the server, and the routes of the models but inference."""
+def server_router(state: AppState, *, has_repository: bool) -> APIRouter:
+    """Return the metadata of the server and the statistics of all models together.
+
+    has_repository: whether models can be loaded and unloaded.
+    """
+    extensions = EXTENSIONS + REPOSITORY_EXTENSIONS if has_repository else EXTENSIONS
     router = APIRouter(tags=[TAG])
 
     @router.get("/v2", operation_id="server_metadata", summary="Server metadata")
     async def server_metadata(request: Request) -> ServerMetadata:
         """Name, version and extensions of the server."""
-        return ServerMetadata(name=request.app.title, version=request.app.version)
+        app = request.app
+        return ServerMetadata(
+            name=app.title, version=app.version, extensions=extensions
+        )
 
-    add_repository(router, state)
+    add_statistics(router, state)
+    return router
+
+
+def graph_router(state: AppState) -> APIRouter:
+    """Return the routes of each model except inference."""
+    router = APIRouter(tags=[TAG])
     for name in MODEL_NAMES:
         plain, versioned = model_paths(name)
         for path in (plain, versioned):
@@ -80,26 +96,8 @@ def metadata_router(state: AppState) -> APIRouter:
     return router
 
 
-def add_repository(router: APIRouter, state: AppState) -> None:
-    """Add the routes of all models together."""
-
-    @router.post(
-        "/v2/repository/index",
-        operation_id="repository_index",
-        summary="Index of the models",
-        response_description="State of each model.",
-    )
-    async def repository_index() -> list[ModelIndex]:
-        """State of each model, after a real inference. A request's body is ignored."""
-        try:
-            check_ready(state)
-        except (ProblemError, InferenceError) as error:
-            reason = str(error)
-            return [
-                ModelIndex(name=name, state="UNAVAILABLE", reason=reason)
-                for name in served_names(state)
-            ]
-        return [ModelIndex(name=name, state="READY") for name in served_names(state)]
+def add_statistics(router: APIRouter, state: AppState) -> None:
+    """Add the statistics of all models together."""
 
     @router.get(
         "/v2/models/stats",
@@ -108,7 +106,10 @@ def add_repository(router: APIRouter, state: AppState) -> None:
     )
     async def statistics() -> Statistics:
         """Requests of all workers to the models, since the service started."""
-        return statistics_of(served_names(state), state)
+        models = [state.model]
+        if state.by_name:
+            models += state.models.by_name.values()
+        return statistics_of(state, models)
 
 
 def add_metadata(
@@ -116,13 +117,13 @@ def add_metadata(
 ) -> None:
     """Add the routes that describe one model."""
 
-    async def metadata() -> ModelMetadata:
+    async def metadata(request: Request) -> ModelMetadata:
         """Names, datatypes and shapes of the model's tensors."""
-        return model_metadata(model_spec(name, state.model.limits))
+        return model_metadata(spec_of(name, model_of(request, state)))
 
-    async def config() -> ModelConfig:
+    async def config(request: Request) -> ModelConfig:
         """Batch size and tensors of the model, as Triton describes them."""
-        return model_config(model_spec(name, state.model.limits))
+        return model_config(spec_of(name, model_of(request, state)))
 
     router.add_api_route(
         path,
@@ -145,16 +146,17 @@ def add_state(
 ) -> None:
     """Add the statistics and the readiness probe of one model."""
 
-    async def statistics() -> Statistics:
+    async def statistics(request: Request) -> Statistics:
         """Requests of all workers to the model, since the service started."""
-        check_served(name, state)
-        return statistics_of([name], state)
+        model = model_of(request, state)
+        return statistics_of(state, [model], only=spec_of(name, model))
 
-    async def ready() -> ModelReady:
+    async def ready(request: Request) -> ModelReady:
         """Run a real inference, like `/readyz`."""
-        check_served(name, state)
-        check_ready(state)
-        return ModelReady(name=name)
+        model = model_of(request, state)
+        spec = spec_of(name, model)
+        check_ready(state, model)
+        return ModelReady(name=spec.name)
 
     router.add_api_route(
         f"{path}/stats",
@@ -173,19 +175,29 @@ def add_state(
     )
 
 
-def served_names(state: AppState) -> list[str]:
-    """Return the names of the models, without the inspector if there is none."""
-    return list(model_specs(state.model.limits))
+def specs_of(model: ServedModel) -> dict[str, ModelSpec]:
+    """Return the specs of a model's graphs by name."""
+    return model_specs(model.limits, model.prefix)
 
 
-def check_served(name: str, state: AppState) -> None:
-    """Raise NoInspectorError for the inspector if there is none."""
-    model_spec(name, state.model.limits)
+def spec_of(name: str, model: ServedModel) -> ModelSpec:
+    """Return the spec of one of a model's graphs.
+
+    Raises NoInspectorError for the inspector if there is none.
+    """
+    return model_spec(name, model.limits, model.prefix)
 
 
-def statistics_of(names: Sequence[str], state: AppState) -> Statistics:
-    """Return the statistics of models."""
-    stats = [model_statistics(name, state.metrics) for name in names]
+def statistics_of(
+    state: AppState, models: Sequence[ServedModel], only: ModelSpec | None = None
+) -> Statistics:
+    """Return the statistics of the graphs of models, or of one alone."""
+    stats = [
+        model_statistics(name, model, state.metrics)
+        for model in models
+        for name, spec in specs_of(model).items()
+        if only is None or spec is only
+    ]
     return Statistics(model_stats=stats)
 
 

@@ -1,6 +1,6 @@
 """Requests and responses of the Open Inference Protocol."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -8,11 +8,8 @@ from pydantic import (
     Field,
     InstanceOf,
     PlainValidator,
-    PrivateAttr,
     SkipValidation,
-    ValidationInfo,
     WithJsonSchema,
-    model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
 from typing_extensions import override
@@ -25,7 +22,6 @@ from service.oip.tensors import (
     check_shape,
     has_images,
     read_tensor,
-    spec_of,
 )
 from service.operations.base import Request, Response
 from service.operations.cost import ImageCost
@@ -133,19 +129,21 @@ class InferRequest(Request):
         max_length=MAX_OUTPUTS,
         description="Outputs to return, each once; empty: all.",
     )
+    _spec: ModelSpec
+
+    @override
+    def model_post_init(self, context: ModelSpec, /) -> None:
+        self._spec = context
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Spec of the model that the request is for, which validated it."""
+        return self._spec
 
     @property
     @override
     def image_count(self) -> int:
         return len(self.inputs[0].data)
-
-    _spec: ModelSpec = PrivateAttr()
-
-    @model_validator(mode="after")
-    def keep_spec(self, info: ValidationInfo) -> Self:
-        """Keep the spec of the model, which the cost depends on."""
-        self._spec = spec_of(info)
-        return self
 
     def binary_outputs(self) -> dict[str, bool]:
         """Return whether each output of the response is binary, by its name."""
@@ -206,10 +204,7 @@ class ServerMetadata(Response):
 
     name: str = Field(description="Name of the service.")
     version: str = Field(description="Version of the service.")
-    extensions: list[str] = Field(
-        ["binary_tensor_data", "model_configuration", "statistics"],
-        description="Extensions of the protocol.",
-    )
+    extensions: list[str] = Field(description="Extensions of the protocol.")
 
 
 class TensorMetadata(Response):

@@ -13,7 +13,9 @@ from service.operations.cost import ImageCost
 from service.operations.limits import Limits
 
 VERSION = "1"
-MODEL_NAMES = ("encoder", "decoder", "inspector")
+MAX_CACHED = 64  # models whose specs are kept
+REQUIRED_NAMES = ("encoder", "decoder")  # of each model
+MODEL_NAMES = (*REQUIRED_NAMES, "inspector")
 PIXELS = "pixels"  # input of encoder and inspector, output of the decoder
 
 
@@ -54,40 +56,40 @@ def model_paths(name: str) -> tuple[str, str]:
     return path, f"{path}/versions/{VERSION}"
 
 
-@lru_cache(maxsize=2)
-def model_specs(limits: Limits) -> dict[str, ModelSpec]:
-    """Return the specs of the models by name.
+@lru_cache(maxsize=MAX_CACHED)
+def model_specs(limits: Limits, prefix: str) -> dict[str, ModelSpec]:
+    """Return the specs of the models by their names without the prefix.
 
     There is no inspector if inspections are not calibrated.
     """
     shape = limits.image_shape
     pixels = TensorSpec(PIXELS, (shape.channels, shape.height, shape.width))
     specs = {
-        "encoder": encoder_spec(pixels, limits),
-        "decoder": decoder_spec(pixels, limits),
+        "encoder": encoder_spec(pixels, limits, prefix),
+        "decoder": decoder_spec(pixels, limits, prefix),
     }
     if limits.calibration_images:
-        specs["inspector"] = inspector_spec(pixels, limits)
+        specs["inspector"] = inspector_spec(pixels, limits, prefix)
     return specs
 
 
-def model_spec(name: str, limits: Limits) -> ModelSpec:
+def model_spec(name: str, limits: Limits, prefix: str) -> ModelSpec:
     """Return the spec of a model of ``MODEL_NAMES``.
 
     Raises NoInspectorError for the inspector if inspections are not calibrated.
     """
-    spec = model_specs(limits).get(name)
+    spec = model_specs(limits, prefix).get(name)
     if spec is None:
         raise NoInspectorError
     return spec
 
 
-def encoder_spec(pixels: TensorSpec, limits: Limits) -> ModelSpec:
+def encoder_spec(pixels: TensorSpec, limits: Limits, prefix: str) -> ModelSpec:
     """Return the spec of the encoder, whose input is ``pixels``."""
     mean = TensorSpec("mean", (limits.latent_size,))
     log_variance = TensorSpec("log_variance", (limits.latent_size,))
     return ModelSpec(
-        name="encoder",
+        name=f"{prefix}encoder",
         input=pixels,
         low=0,
         high=1,
@@ -99,11 +101,11 @@ def encoder_spec(pixels: TensorSpec, limits: Limits) -> ModelSpec:
     )
 
 
-def decoder_spec(pixels: TensorSpec, limits: Limits) -> ModelSpec:
+def decoder_spec(pixels: TensorSpec, limits: Limits, prefix: str) -> ModelSpec:
     """Return the spec of the decoder, whose output is ``pixels``."""
     latent = TensorSpec("latent", (limits.latent_size,))
     return ModelSpec(
-        name="decoder",
+        name=f"{prefix}decoder",
         input=latent,
         low=-limits.max_latent,
         high=limits.max_latent,
@@ -115,12 +117,12 @@ def decoder_spec(pixels: TensorSpec, limits: Limits) -> ModelSpec:
     )
 
 
-def inspector_spec(pixels: TensorSpec, limits: Limits) -> ModelSpec:
+def inspector_spec(pixels: TensorSpec, limits: Limits, prefix: str) -> ModelSpec:
     """Return the spec of the inspector, whose input is ``pixels``."""
     _, height, width = pixels.shape
     numbers = [TensorSpec(name, (1,)) for name in ("score", "percentile", "anomalous")]
     return ModelSpec(
-        name="inspector",
+        name=f"{prefix}inspector",
         input=pixels,
         low=0,
         high=1,

@@ -6,6 +6,7 @@ requests share by dynamic batching, and the stages of requests.
 
 from pydantic import Field
 
+from service.api.state import ServedModel
 from service.observability.metrics import SUCCESS, Metrics, RouteCounts
 from service.oip.specs import VERSION, model_paths
 from service.operations.base import Response
@@ -44,12 +45,17 @@ class Statistics(Response):
     model_stats: list[ModelStatistics] = Field(description="Statistics of each model.")
 
 
-def model_statistics(name: str, metrics: Metrics) -> ModelStatistics:
-    """Return the statistics of a model."""
+def model_statistics(
+    name: str, model: ServedModel, metrics: Metrics
+) -> ModelStatistics:
+    """Return the statistics of one of a model's graphs.
+
+    Those of the default model count its requests by both of its names.
+    """
     paths = [f"{path}/infer" for path in model_paths(name)]
-    routes = [metrics.route_counts(path) for path in paths]
+    routes = [metrics.route_counts(path, model.name) for path in paths]
     return ModelStatistics(
-        name=name,
+        name=model.prefix + name,
         inference_count=sum(counts.images for counts in routes),
         inference_stats=InferStatistics(
             success=duration_statistics(routes, success=True),

@@ -33,7 +33,10 @@ def for_generators(document: Json) -> Json:
 
 def keep_json(operation: Json) -> None:
     """Leave out other media types where there is JSON, and the options in a query."""
-    operation.pop("parameters", None)
+    parameters = operation.pop("parameters", [])
+    in_path = [parameter for parameter in parameters if parameter["in"] == "path"]
+    if in_path:
+        operation["parameters"] = in_path
     bodies = list(operation["responses"].values())
     if "requestBody" in operation:
         bodies.append(operation["requestBody"])

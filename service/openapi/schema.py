@@ -20,6 +20,7 @@ from service.model.autoencoder import Backend, Floats, unit_pixels
 from service.model.errors import ModelLoadError, NoInspectorError
 from service.model.labels import label_classes
 from service.openapi.labels import describe_labels
+from service.openapi.named_paths import describe_named_paths
 from service.openapi.uploads import describe_uploads
 from service.operations.base import ExampleInputs
 from service.operations.limits import Limits
@@ -62,6 +63,8 @@ WITH_BODY = (
     *NOT_READY,
 )
 
+CHANGES_MODELS = (errors.MODEL_UNCHANGED, errors.OVERLOADED)
+
 Json = dict[str, Any]
 
 
@@ -80,7 +83,7 @@ def customize_openapi(
     open_paths = frozenset(probes)
 
     @lru_cache(maxsize=1)
-    def completed(model: ServedModel) -> Json:
+    def completed(model: ServedModel, names: tuple[str, ...]) -> Json:
         app.openapi_schema = None  # completed from scratch for each model
         schema = plain()
         paths = schema["paths"]
@@ -100,13 +103,15 @@ def customize_openapi(
         describe_responses(schema, open_paths, with_keys=with_keys)
         set_examples(schema["paths"], supported, model)
         describe_uploads(schema["paths"], supported, model.limits)
+        described = supported if state.by_name else []
+        describe_named_paths(schema["paths"], described, names)
         if with_keys:
             set_security(schema, open_paths)
         return schema
 
     def openapi() -> Json:
         with lock:
-            return completed(state.model)
+            return completed(state.model, tuple(state.models.by_name))
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
 
@@ -173,8 +178,12 @@ def describe_responses(
             kinds = list(ANY_REQUEST)
             if with_keys and path not in open_paths:
                 kinds.append(errors.UNAUTHORIZED)
+            if "404" in responses:
+                kinds.append(errors.NOT_FOUND)
             if "requestBody" in operation:
                 kinds += WITH_BODY
+            elif "422" in responses:
+                kinds += CHANGES_MODELS
             elif "503" in responses:
                 kinds += NOT_READY
             responses.update(problem_responses(kinds))

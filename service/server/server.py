@@ -17,9 +17,11 @@ from typing_extensions import override
 
 from service.api.state import ServedModel
 from service.model.errors import ModelLoadError
+from service.model.repository import ModelChange, ModelRepository
 from service.server.connection_memory import ConnectionMemory
 from service.server.descriptors import ConnectionLimit
 from service.server.middleware import RequestMiddleware
+from service.server.model_changes import ChangeRequests
 from service.server.port import POLL_SECONDS, close_port, leave_port
 from service.server.process import freeze_objects
 from service.server.protocol import HttpProtocol
@@ -34,8 +36,7 @@ CLOSE = (b"connection", b"close")
 
 log = logging.getLogger(__name__)
 
-Load = Callable[[], ServedModel]
-LOAD_ERRORS = (ModelLoadError, ValueError)  # of the model; of the API keys' file
+LOAD_ERRORS = (ModelLoadError, ValueError)  # of the models; of the API keys' file
 
 
 class Server(uvicorn.Server):
@@ -45,16 +46,18 @@ class Server(uvicorn.Server):
     worker: its successor already serves.
     """
 
-    def __init__(self, settings: Settings, app: RequestMiddleware, load: Load) -> None:
-        """Serve an application; a reload replaces its model by what ``load`` returns.
-
-        ``load`` may raise LOAD_ERRORS.
-        """
+    def __init__(
+        self,
+        settings: Settings,
+        app: RequestMiddleware,
+        models: ModelRepository[ServedModel],
+    ) -> None:
+        """Serve an application, whose models a reload replaces."""
         self._settings = settings
         self._app = app
         self._state = app.state
         self.metrics = app.state.metrics
-        self._load = load
+        self._models = models
         memory = ConnectionMemory(settings.max_body_bytes)
         self._protocol = partial(HttpProtocol, settings, app.state, memory)
         freeze_objects()
@@ -63,17 +66,26 @@ class Server(uvicorn.Server):
         self._reloading: Task[None] | None = None
         self._retiring = False
         self._supervisor_ended: int | None = None
+        self._state.change_model = self._change_here
         self._limit: ConnectionLimit
         super().__init__(self._uvicorn_config())
 
-    def work(self, row: int, listeners: Listeners, supervisor_ended: int) -> None:
+    def work(
+        self,
+        row: int,
+        listeners: Listeners,
+        supervisor_ended: int,
+        requests: ChangeRequests,
+    ) -> None:
         """Serve as a worker until a signal.
 
         row: its row of the metrics.
         supervisor_ended: a file descriptor that becomes readable when the supervisor
             ends; the worker then stops too.
+        requests: the way to ask the supervisor for other models.
         """
         self._state.use_metrics_row(row)
+        self._state.change_model = requests.send
         self._supervisor_ended = supervisor_ended
         self.run(listeners)
 
@@ -108,7 +120,7 @@ class Server(uvicorn.Server):
             allow_new_connections(listener)  # a worker before this one closed the port
         self._limit = ConnectionLimit(self._state.metrics)
         await super().startup(sockets)
-        self._state.scheduler.in_flight = self.server_state.tasks
+        self._state.schedulers.observe(self.server_state.tasks)
         loop = asyncio.get_running_loop()
         if self._supervisor_ended is None:
             loop.add_signal_handler(signal.SIGHUP, self._request_reload)
@@ -146,27 +158,52 @@ class Server(uvicorn.Server):
             await loop.run_in_executor(self._loader, self.reload)
 
     def reload(self) -> bool:
-        """Load the model and the API keys again and return whether that succeeded.
+        """Load the models and the API keys again and return whether that succeeded.
 
         The previous ones stay in service until then, and if it fails. A request keeps
         the model that it began with.
         """
         try:
-            model, keys = self._load(), self._settings.keys()
+            keys, models = self._settings.keys(), self._models.load_all()
         except LOAD_ERRORS as error:
             log.error(  # noqa: TRY400 - one line
                 "model reload failed, the previous model stays in service: %s", error
             )
             succeeded = False
         else:
-            if model.backend.card != self._state.model.backend.card:
-                self._state.metrics.inspections.clear()
-            self._state.model, self._state.api_keys = model, keys
-            freeze_objects()  # the new model's objects too
+            self._state.serve(models)
+            self._state.api_keys = keys
+            freeze_objects()  # the new models' objects too
             log.info("model reloaded")
             succeeded = True
         self._state.metrics.add("reload", "ok" if succeeded else "refused")
         return succeeded
+
+    async def _change_here(self, change: ModelChange) -> None:
+        """Load or unload a model of the only process, in a thread.
+
+        Raises ModelLoadError.
+        """
+        loop = asyncio.get_running_loop()
+        reason = await loop.run_in_executor(self._loader, self.change, change)
+        if reason:
+            raise ModelLoadError(reason)
+
+    def change(self, change: ModelChange) -> str:
+        """Load or unload a model; return the reason if it failed, or an empty text."""
+        action, name = change
+        try:
+            models = self._models.change(change)
+        except ModelLoadError as error:
+            log.error("%s of the model %s failed: %s", action, name, error)  # noqa: TRY400 - one line
+            reason = str(error)
+        else:
+            self._state.serve(models)
+            freeze_objects()
+            log.info("%s of the model %s is done", action, name)
+            reason = ""
+        self._state.metrics.add("reload", "refused" if reason else "ok")
+        return reason
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import socket
 from types import FrameType
 
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
@@ -43,13 +44,19 @@ class SignalReceiver:
         # Python writes the number of each signal to it, before the handler runs.
         signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
 
-    def wait(self, seconds: float) -> set[int]:
-        """Return the signals that arrived, as soon as there are any, or none in time."""
+    def wait(self, seconds: float, inbox: socket.socket | None = None) -> set[int]:
+        """Return the signals that arrived, as soon as there are any, or none in time.
+
+        inbox: return also when it is readable.
+        """
         timeout = max(0.0, seconds)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self.SIGNALS)
-        readable, _, _ = select.select([self._read_end], [], [], timeout)
+        descriptors = [self._read_end]
+        if inbox:
+            descriptors.append(inbox.fileno())
+        readable, _, _ = select.select(descriptors, [], [], timeout)
         signal.pthread_sigmask(signal.SIG_BLOCK, self.SIGNALS)
-        if not readable:
+        if self._read_end not in readable:
             return set()
         return set(os.read(self._read_end, 4096))
 

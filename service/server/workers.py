@@ -5,10 +5,13 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from service.model.repository import ModelChange
 from service.observability.metrics import Metrics
+from service.server.model_changes import STOPPING, ChangeRequest, ChangeRequests
 from service.server.signals import STOP_SIGNALS, SignalReceiver
 from service.server.sockets import Listeners, close
 
@@ -22,7 +25,9 @@ MAX_SILENT_CHECKS = 10
 HEARTBEAT_PERIOD = 0.5 / MAX_SILENT_CHECKS
 # Time for a worker to end, beyond the delay and the grace time.
 STOP_MARGIN_SECONDS = 2.0
-# The same after a second Ctrl-C.
+# Time for workers to change to other models, until a request for that is answered.
+MAX_CHANGE_SECONDS = 2.0
+# The same as the margin, after a second Ctrl-C.
 FORCED_STOP_SECONDS = 0.5
 
 log = logging.getLogger(__name__)
@@ -48,32 +53,43 @@ class Worker:
     silent_checks: int = 0
 
 
+class Application(Protocol):
+    """The application that is loaded here, and copied by each fork."""
+
+    metrics: Metrics
+
+    def reload(self) -> bool:
+        """Load all models in this process; return whether that succeeded."""
+
+    def change(self, change: ModelChange) -> str:
+        """Load or unload a model; return the reason if it failed, or an empty text."""
+
+
 class Workers:
     """Supervisor of worker processes, each with listening sockets of its own.
 
     Connections to the sockets of a worker that died wait for its successor. Workers
     never load a model themselves, as the files may change between two loads: this
-    process does, and forks all workers anew from what it loaded.
+    process does, and forks all workers anew from what it loaded. A worker may ask for
+    that.
     """
 
     def __init__(
         self,
         listeners: Sequence[Listeners],
-        reload: Callable[[], bool],
-        metrics: Metrics,
+        application: Application,
         *,
         timeout_seconds: float,
         stop_seconds: float,
     ) -> None:
         """Take what the workers share; start none yet.
 
-        reload: loads the application in this process; returns whether it succeeded.
         timeout_seconds: time after which a worker without a heartbeat is replaced.
         stop_seconds: time in which a worker ends by itself after a signal.
         """
         self._listeners = listeners
-        self._reload = reload
-        self._metrics = metrics
+        self._application = application
+        self._metrics = application.metrics
         self._timeout_seconds = timeout_seconds
         self._stop_seconds = stop_seconds
         self._workers: dict[int, Worker] = {}  # by process id
@@ -81,6 +97,10 @@ class Workers:
         self._due = dict.fromkeys(range(len(listeners)), 0.0)
         self._next_check = time.monotonic()
         self._reload_requested = False
+        self.requests = ChangeRequests()
+        self._waiting: list[ChangeRequest] = []
+        self._changed: list[ChangeRequest] = []  # until all workers have changed
+        self._answer_due = math.inf
         self._signals = SignalReceiver()
         # The write end closes when this process ends, however that happens; each
         # worker then finds the read end readable, and ends too.
@@ -95,14 +115,17 @@ class Workers:
         while True:
             if worker := self._fork_due(time.monotonic()):
                 return worker
-            received = self._signals.wait(self._seconds_to_act())
+            received = self._signals.wait(self._seconds_to_act(), self.requests.inbox)
             self._reap()
             self._check_heartbeats()
             if received & STOP_SIGNALS:
                 break
             if signal.SIGHUP in received:
                 self._reload_requested = True
+            self._waiting += self.requests.receive()
             self._reload_if_requested()
+            self._change_models()
+            self._answer_changes()
         # Connections may wait at the sockets of a worker that died just now.
         if worker := self._fork_due(math.inf):
             return worker
@@ -110,8 +133,8 @@ class Workers:
         return None
 
     def _seconds_to_act(self) -> float:
-        """Return the time until a fork is due or heartbeats are to be checked."""
-        times = [self._next_check, *self._due.values()]
+        """Return the time until a fork, an answer or a check of heartbeats is due."""
+        times = [self._next_check, self._answer_due, *self._due.values()]
         return min(times) - time.monotonic()
 
     def _fork_due(self, now: float) -> Worker | None:
@@ -142,9 +165,9 @@ class Workers:
         return None
 
     def _free_row(self, slot: int) -> int:
-        """Return one of the slot's two rows of the metrics.
+        """Return one of the slot's rows of the metrics.
 
-        A retiring worker still counts in the other one.
+        Retiring workers still count in the others.
         """
         rows = self._metrics.rows_of(slot)
         used = {worker.row for worker in self._workers.values()}
@@ -154,6 +177,9 @@ class Workers:
         """Close what a worker does not need."""
         self._signals.close()
         os.close(self._write_end)
+        self.requests.inbox.close()
+        for request in self._waiting + self._changed:
+            request.close()
         for other, listeners in enumerate(self._listeners):
             if other != slot:
                 close(listeners)
@@ -170,12 +196,56 @@ class Workers:
 
         Only when the last replacement is complete: each slot has at most two workers.
         """
-        retiring = any(worker.retiring for worker in self._workers.values())
-        if not self._reload_requested or retiring:
+        if not self._reload_requested or self._retiring():
             return
         self._reload_requested = False
-        if self._reload():
-            self._due = dict.fromkeys(range(len(self._listeners)), 0.0)
+        if self._application.reload():
+            self._replace_all()
+
+    def _retiring(self) -> set[int]:
+        """Return the processes of the workers that retire."""
+        workers = self._workers.items()
+        return {process for process, worker in workers if worker.retiring}
+
+    def _replace_all(self) -> None:
+        """Have every worker replaced by one that is forked from this process."""
+        self._due = dict.fromkeys(range(len(self._listeners)), 0.0)
+
+    def _change_models(self) -> None:
+        """Load and unload the models that workers have asked for.
+
+        Only when the last replacement is complete, but for workers that wait for this.
+        """
+        asking = {request.process for request in self._waiting}
+        if not asking or self._due or not self._retiring() <= asking:
+            return
+        requests, self._waiting = self._waiting, []
+        for request in requests:
+            reason = self._application.change(request.change)
+            if reason:
+                request.finish(reason)
+            else:
+                self._changed.append(request)
+        if self._changed:
+            self._replace_all()
+            self._answer_due = time.monotonic() + MAX_CHANGE_SECONDS
+
+    def _answer_changes(self) -> None:
+        """Answer requests whose change all workers have made.
+
+        The workers that asked retire when they have their answers. Others may take
+        long, for a large request: they are not waited for longer than
+        ``MAX_CHANGE_SECONDS``.
+        """
+        if not self._changed:
+            return
+        asking = {request.process for request in self._changed}
+        is_complete = not self._due and self._retiring() <= asking
+        if is_complete or time.monotonic() >= self._answer_due:
+            for request in self._changed:
+                request.finish("")
+            self._changed.clear()
+            self._answer_due = math.inf
 
     def _check_heartbeats(self) -> None:
         """Kill workers whose event loop does not respond; they are then replaced."""
@@ -219,6 +289,8 @@ class Workers:
 
     def _stop(self) -> None:
         """Stop all workers, by force if they take too long or at a second Ctrl-C."""
+        for request in self._waiting + self._changed:
+            request.finish(STOPPING)
         for listeners in self._listeners:
             close(listeners)
         self._send(signal.SIGTERM)

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 from pydantic import BaseModel, Field
 
+from service.observability.exposition import ServedInfo, metrics_text
 from service.observability.metrics import Metrics
 from service.observability.request_context import RequestContext
 from tests.samples import REPOSITORY
@@ -19,7 +20,8 @@ def exported_names() -> set[str]:
     metrics = Metrics(["/encode"], ["overloaded"])
     context = RequestContext("id", route="/encode", status=200)
     metrics.count_request(context, 0.001)
-    text = metrics.text({"name": "parts"}, calibration_images=99).decode()
+    parts = ServedInfo("parts", {"name": "parts"}, calibration_images=99)
+    text = metrics_text(metrics, [parts]).decode()
     return set(re.findall(r"^vae_\w+", text, re.MULTILINE))
 
 

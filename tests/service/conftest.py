@@ -2,15 +2,18 @@
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from service.app import create_app
+from service.app import build_app, create_app, served_model
+from service.model.repository import LoadedModels
+from service.model.statistics import LatentStatistics
 from service.server.middleware import RequestMiddleware
 from service.settings import Settings
-from tests.samples import FakeAutoencoder, ink_card
+from tests.samples import SQUARE, FakeAutoencoder, fake_card, ink_card
 
 Json = dict[str, Any]
 
@@ -102,3 +105,37 @@ def client(settings: Settings, autoencoder: FakeAutoencoder) -> Client:
 def ink_client(settings: Settings) -> Client:
     """Client of an application whose model's images are fitted by their ink."""
     return Client(create_app(settings, FakeAutoencoder(ink_card())))
+
+
+@pytest.fixture
+def square() -> FakeAutoencoder:
+    """A model of images of 3 x 3 pixels, without statistics or an inspector."""
+    card = fake_card()
+    size = {"height": 3, "width": 3}
+    changes = {
+        "name": "squares",
+        "title": "Squares",
+        "image": card.image.model_copy(update=size),
+        "latent_size": 9,
+        "labels": [],
+        "examples": [SQUARE, SQUARE],
+    }
+    return FakeAutoencoder(
+        card.model_copy(update=changes), LatentStatistics.unknown(9), calibration=None
+    )
+
+
+@pytest.fixture
+def several(
+    settings: Settings,
+    tmp_path: Path,
+    autoencoder: FakeAutoencoder,
+    square: FakeAutoencoder,
+) -> Client:
+    """Client of an application with two models; a third could not be loaded."""
+    settings = settings.model_copy(update={"models": tmp_path})
+    models = {
+        "fake": served_model(settings, "fake", autoencoder),
+        "square": served_model(settings, "square", square),
+    }
+    return Client(build_app(settings, LoadedModels("fake", models, {"bad": "half"})))

@@ -250,6 +250,28 @@ def test_the_default_model_does_not_depend_on_the_working_folder(
     assert (Settings().model / "model.json").is_file()
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"models": "m"}, "repository_endpoint needs api_keys or api_keys_file"),
+        ({"api_keys": (KEY,)}, "repository_endpoint needs models"),
+    ],
+)
+def test_the_repository_endpoint_needs_a_key_and_a_folder(
+    fields: dict[str, object], message: str
+) -> None:
+    """Nobody without a key can change the models."""
+    with pytest.raises(ValidationError, match=message):
+        Settings.model_validate({"repository_endpoint": True} | fields)
+
+
+@pytest.mark.parametrize("name", ["Parts", "-parts", "a/b", "a" * 64])
+def test_the_default_model_has_a_valid_name(name: str) -> None:
+    """No other folder is loaded as a model."""
+    with pytest.raises(ValidationError, match="default_model"):
+        Settings(default_model=name)
+
+
 DEFAULTS = {"workers": "the processors", "model": "the model that ships"}
 
 

@@ -96,7 +96,7 @@ def test_an_unexpected_error_of_a_get_is_a_500(
     def fail(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("service.observability.metrics.Metrics.text", fail)
+    monkeypatch.setattr("service.api.status.metrics_text", fail)
     problem = client.problem(500, "internal-error", "GET", "/metrics")
 
     assert problem["detail"] == "an internal error; the log has the details"

@@ -4,16 +4,15 @@ import os
 
 import pytest
 
+from service.observability.exposition import ServedInfo, metrics_text
 from service.observability.inspections import InspectionMetrics
 from service.observability.metrics import Metrics
 from service.observability.request_context import RequestContext
 
-MODEL = {"name": "parts"}
-
 
 def lines(metrics: Metrics, images: int = 1000) -> set[str]:
     """Return the samples about inspections as lines."""
-    text = metrics.text(MODEL, images).decode()
+    text = metrics_text(metrics, [ServedInfo("parts", {}, images)]).decode()
     return {line for line in text.splitlines() if line.startswith("vae_inspection")}
 
 
@@ -66,7 +65,7 @@ def test_the_rows_of_all_processes_are_added_up(metrics: Metrics) -> None:
 def test_another_model_starts_from_0(metrics: Metrics) -> None:
     """The limit depends on its calibration; without one there is nothing to see."""
     metrics.count_request(inspected(*[99.0] * 300), 1)
-    metrics.inspections.clear()
+    metrics.inspections_of("parts").clear()
 
     assert {
         'vae_inspection_percentile_count{model="parts"} 0.0',
@@ -94,3 +93,22 @@ def test_a_row_of_its_own_is_kept() -> None:
     histogram = next(iter(inspections.families("parts", 99)))
 
     assert histogram.samples[-1].value == 50
+
+
+def test_each_model_has_its_own_inspections() -> None:
+    """They have its label, and start from 0 if it takes another's place."""
+    metrics = Metrics(["/inspect"], [], model_routes=["/inspect"], max_models=2)
+    metrics.count_models(["a", "b"])
+    for name, count in (("a", 3), ("b", 1)):
+        context = inspected(*[50.0] * count)
+        context.model = name
+        metrics.count_request(context, 1)
+    infos = [ServedInfo("a", {}, 99), ServedInfo("b", {}, 99), ServedInfo("c", {})]
+    text = metrics_text(metrics, infos).decode()
+
+    assert text.count("# TYPE vae_inspection_percentile ") == 1
+    assert 'vae_inspection_percentile_count{model="a"} 3.0' in text
+    assert 'vae_inspection_percentile_count{model="b"} 1.0' in text
+    metrics.count_models(["a", "d"])
+    text = metrics_text(metrics, [ServedInfo("d", {}, 99)]).decode()
+    assert 'vae_inspection_percentile_count{model="d"} 0.0' in text

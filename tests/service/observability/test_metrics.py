@@ -4,13 +4,14 @@ import os
 
 import pytest
 
+from service.observability.exposition import metrics_text
 from service.observability.metrics import CLIENT_GONE, PENDING, Metrics
 from service.observability.request_context import RequestContext
 
 
 def lines(metrics: Metrics) -> set[str]:
     """Return the samples as lines, without comments."""
-    text = metrics.text({}).decode()
+    text = metrics_text(metrics, []).decode()
     return {line for line in text.splitlines() if not line.startswith("#")}
 
 
@@ -103,3 +104,82 @@ def test_a_new_worker_keeps_the_counters_of_its_row_and_resets_gauges(
 
     expected = {'vae_images_total{route="/encode"} 5.0', "vae_queue_seconds 0.0"}
     assert expected <= lines(metrics)
+
+
+@pytest.fixture
+def by_model() -> Metrics:
+    """Metrics that count two models apart."""
+    routes = ["/encode", "/livez"]
+    metrics = Metrics(routes, [], model_routes=["/encode"], max_models=2)
+    metrics.count_models(["a", "b"])
+    return metrics
+
+
+def of_model(name: str) -> RequestContext:
+    """Return the context of a request of five images to a model."""
+    context = five_images(0)
+    context.model = name
+    context.cost = 500
+    return context
+
+
+def test_requests_are_counted_by_model(by_model: Metrics) -> None:
+    """One that no model has computed has no such label."""
+    for name in "aab":
+        by_model.count_request(of_model(name), 1)
+    by_model.count_request(RequestContext("id", route="/livez", status=200), 1)
+    by_model.count_request(RequestContext("id", route="/encode", status=401), 1)
+    by_model.gauges[by_model.pending_cell("b")] = 3
+
+    duration = "vae_request_duration_seconds_count"
+    assert {
+        f'{duration}{{model="a",route="/encode",status="200"}} 2.0',
+        f'{duration}{{model="b",route="/encode",status="200"}} 1.0',
+        f'{duration}{{route="/livez",status="200"}} 1.0',
+        f'{duration}{{route="/encode",status="401"}} 1.0',
+        'vae_images_total{model="a",route="/encode"} 10.0',
+        'vae_images_total{model="b",route="/encode"} 5.0',
+        'vae_cost_seconds_total{model="a"} 1.0',
+        'vae_queue_seconds{model="a"} 0.0',
+        'vae_queue_seconds{model="b"} 3.0',
+        "vae_batch_images_count 3.0",
+    } <= lines(by_model)
+    assert by_model.route_counts("/encode", "a").images == 10
+
+
+def test_counts_of_a_model_stay_until_another_needs_their_place(
+    by_model: Metrics,
+) -> None:
+    """They go on if it returns; the number of labels is bounded."""
+    for name in "ab":
+        by_model.count_request(of_model(name), 1)
+    by_model.count_models(["a"])
+    by_model.count_models(["a", "b"])
+    assert 'vae_images_total{model="b",route="/encode"} 5.0' in lines(by_model)
+
+    by_model.count_models(["a", "c"])
+    text = "\n".join(lines(by_model))
+    assert 'model="b"' not in text
+    assert 'vae_images_total{model="c",route="/encode"} 0.0' in text
+    assert 'vae_images_total{model="a",route="/encode"} 5.0' in text
+
+
+def test_a_request_to_a_model_that_is_gone_counts_without_it(
+    by_model: Metrics,
+) -> None:
+    """It was in progress when another took the place."""
+    by_model.count_models(["a", "c"])
+    by_model.count_request(of_model("b"), 1)
+
+    assert (
+        'vae_request_duration_seconds_count{route="/encode",status="200"} 1.0'
+        in lines(by_model)
+    )
+
+
+def test_a_new_worker_resets_the_gauges_of_all_models(by_model: Metrics) -> None:
+    """Its predecessor's requests are lost."""
+    by_model.gauges[by_model.pending_cell("b")] = 3
+    by_model.write_to(0)
+
+    assert 'vae_queue_seconds{model="b"} 0.0' in lines(by_model)

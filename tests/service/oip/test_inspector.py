@@ -101,7 +101,8 @@ def test_each_model_has_its_own_cost(
         inspect=1000,
     )
     fields = body | {"parameters": {"binary_data_output": binary}}
-    request = InferRequest.model_validate(fields, context=model_spec(name, LIMITS))
+    spec = model_spec(name, LIMITS, prefix="")
+    request = InferRequest.model_validate(fields, context=spec)
 
     assert request.cost(image) == cost
 

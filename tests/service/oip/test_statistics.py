@@ -55,3 +55,29 @@ def test_statistics_that_are_not_measured_are_absent(client: Client) -> None:
 
     assert "execution_count" not in encoder
     assert set(encoder["inference_stats"]) == {"success", "fail"}
+
+
+def test_requests_are_counted_by_name(several: Client) -> None:
+    """The default model's names count together."""
+    two_squares = pixels(shape=[2, 1, 3, 3], data=[0.5] * 18)
+    several.post("/v2/models/square.encoder/infer", two_squares)
+    several.post("/v2/models/encoder/infer", pixels(5))
+    several.post("/v2/models/fake.encoder/infer", pixels(1))
+
+    counts = {
+        model["name"]: model["inference_count"]
+        for model in statistics(several, "/v2/models/stats")
+    }
+    assert counts == {
+        "encoder": 6,
+        "decoder": 0,
+        "inspector": 0,
+        "fake.encoder": 6,
+        "fake.decoder": 0,
+        "fake.inspector": 0,
+        "square.encoder": 2,
+        "square.decoder": 0,
+    }
+    (named,) = statistics(several, "/v2/models/square.encoder/versions/1/stats")
+    assert named["name"] == "square.encoder"
+    assert named["inference_count"] == 2

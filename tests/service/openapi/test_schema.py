@@ -168,6 +168,8 @@ def test_the_introduction_describes_the_model(schema: Json) -> None:
 def test_operation_ids_are_short(schema: Json) -> None:
     """They are the paths; those of the Open Inference Protocol are shorter.
 
+    Where the path names a model, the name is replaced by a suffix.
+
     Generated clients name their methods after them.
     """
     protocol_ids = set()
@@ -175,6 +177,8 @@ def test_operation_ids_are_short(schema: Json) -> None:
         for operation in methods.values():
             if operation["tags"] == [PROTOCOL]:
                 protocol_ids.add(operation["operationId"])
+            elif path == "/models/{model}":
+                assert operation["operationId"] == "model_by_name"
             else:
                 assert operation["operationId"] == path.removeprefix("/")
 

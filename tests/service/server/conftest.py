@@ -4,12 +4,14 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvloop
 
 from service.app import create_app
+from service.model.repository import ModelRepository
 from service.server.server import Server
 from service.server.sockets import listen
 from service.settings import Settings
@@ -23,7 +25,9 @@ def server(autoencoder: FakeAutoencoder) -> Server:
     """Server of the fake autoencoder."""
     settings = Settings(workers=1)
     app = create_app(settings, autoencoder)
-    return Server(settings, app, lambda: app.state.model)
+    model = app.state.models.default
+    models = ModelRepository(lambda: {"fake": Path()}, lambda _name, _path: model)
+    return Server(settings, app, models)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from service.app import create_app
+from service.observability.exposition import metrics_text
 from service.settings import Settings
 from tests.samples import FIRST, FakeAutoencoder
 from tests.service.conftest import Client
@@ -52,7 +53,9 @@ def test_all_statuses_of_static_files_are_counted(
     response = client.request("GET", path, headers=headers or {"If-None-Match": tag})
 
     assert response.status_code == status
-    assert f'route="other",status="{status}"' in state.metrics.text({}).decode()
+    assert (
+        f'route="other",status="{status}"' in metrics_text(state.metrics, []).decode()
+    )
 
 
 def test_the_response_to_an_unexpected_error_has_the_id(
@@ -88,4 +91,4 @@ def test_every_route_has_its_own_label(
     for path in ("/docs", "/", "/openapi.json"):
         client.get(path)
 
-    assert 'route="other"' not in state.metrics.text({}).decode()
+    assert 'route="other"' not in metrics_text(state.metrics, []).decode()

@@ -3,10 +3,13 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from service.app import create_app, served_model
+from service.model.repository import ModelRepository
+from service.observability.exposition import ServedInfo, metrics_text
 from service.observability.request_context import RequestContext
 from service.server.server import Server
 from service.settings import Settings
@@ -62,12 +65,13 @@ def test_a_reload_of_another_model_forgets_inspections(
     settings = Settings(workers=1)
     app = create_app(settings, autoencoder)
     card = fake_card().model_copy(update={"name": name})
-    loaded = served_model(settings, FakeAutoencoder(card))
+    loaded = served_model(settings, "fake", FakeAutoencoder(card))
+    models = ModelRepository(lambda: {"fake": Path()}, lambda _name, _path: loaded)
     context = RequestContext(
         "id", route="/inspect", images=2, status=200, percentiles=(10, 99)
     )
     app.state.metrics.count_request(context, 1)
 
-    assert Server(settings, app, lambda: loaded).reload()
-    text = app.state.metrics.text({"name": name}, calibration_images=99).decode()
-    assert f'vae_inspection_percentile_count{{model="{name}"}} {kept}.0' in text
+    assert Server(settings, app, models).reload()
+    text = metrics_text(app.state.metrics, [ServedInfo("fake", {}, 99)]).decode()
+    assert f'vae_inspection_percentile_count{{model="fake"}} {kept}.0' in text
