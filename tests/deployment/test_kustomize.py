@@ -38,17 +38,20 @@ def name_of(folder: Path) -> str:
 def render(tools: KubernetesTools, folder: Path, scratch: Path) -> str:
     """Render a folder; a component with the base, because it cannot be alone."""
     if folder.is_relative_to(COMPONENTS):
-        lines = [
-            f"resources: [{relpath(BASE, scratch)}]",
-            f"components: [{relpath(folder, scratch)}]",
-        ]
-        (scratch / "kustomization.yaml").write_text("\n".join(lines))
-        folder = scratch
+        folder = with_base([folder], scratch)
     command = [str(tools.kubectl), "kustomize", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "deprecated" not in done.stderr
     return done.stdout
+
+
+def with_base(components: list[Path], scratch: Path) -> Path:
+    """Write a folder of the base with components, as a user would; return it."""
+    folders = [relpath(component, scratch) for component in components]
+    kustomization = {"resources": [relpath(BASE, scratch)], "components": folders}
+    (scratch / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return scratch
 
 
 def validate(tools: KubernetesTools, path: Path, version: str) -> str:
@@ -100,6 +103,18 @@ def test_rendered_pods_stay_locked_down(
         assert name.removeprefix("VAE_").lower() in Settings.model_fields
     for mount in mounts(documents):
         assert mount["readOnly"]
+
+
+def test_a_component_goes_with_monitoring(
+    kubernetes_tools: KubernetesTools, tmp_path: Path
+) -> None:
+    """Variables and volumes of both are there."""
+    names = ("monitoring", "model-image")
+    folder = with_base([COMPONENTS / name for name in names], tmp_path)
+    text = render(kubernetes_tools, folder, tmp_path)
+    found = {it.name for it in variables(list(yaml.safe_load_all(text)))}
+
+    assert {"VAE_METRICS_WITHOUT_KEY", "VAE_MODEL", "VAE_API_KEYS"} <= found
 
 
 def mounts(documents: list[Document]) -> list[Document]:
