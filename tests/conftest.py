@@ -36,6 +36,8 @@ EXTRAS = {
     "docker",
     "fashion_mnist_folder",
     "haproxy",
+    "ip_netns",
+    "kubernetes_tools",
     "kserve_python",
     "mnist_folder",
     "nginx",
@@ -43,6 +45,7 @@ EXTRAS = {
     "node_modules",
     "openapi_generator",
     "promtool",
+    "systemd_analyze",
 }
 GENERATOR_PACKAGES = (
     *("openapi-generator-cli==7.26.0", "pydantic>=2.11,<3", "python-dateutil>=2.8,<3"),

@@ -1,9 +1,7 @@
 """Rolling restarts of two instances behind a reverse proxy, under load."""
 
 import asyncio
-import re
 import signal
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ import pytest
 from tests.end_to_end.connection import connect, request
 from tests.end_to_end.load import Load
 from tests.end_to_end.server import Server, free_ports, serve
+from tests.endurance.proxies import run_haproxy, run_proxy
 from tests.samples import card_examples
 
 FIRST, SECOND = card_examples()[:2]
@@ -25,27 +24,6 @@ WALK = request(
     {"start": {"image": FIRST}, "end": {"image": SECOND}, "steps": 48},
 )
 SECONDS = 300
-# Health checks and reused connections, as its documentation advises. No request is
-# retried once sent: one that the service cut would be seen.
-HAPROXY = """
-global
-    stats socket {folder}/stats level admin
-defaults
-    mode http
-    timeout connect 5s
-    timeout client 30s
-    timeout server 30s
-    timeout check 5s
-    {options}
-frontend front
-    bind 127.0.0.1:{port}
-    default_backend instances
-backend instances
-    option httpchk GET /readyz
-    default-server check inter 100ms fall 1 rise 1
-    server first 127.0.0.1:{first}
-    server second 127.0.0.1:{second}
-"""
 # All defaults: a connection for each request and no health checks; an instance that
 # refuses a connection gets none for 10 s.
 NGINX = """
@@ -86,48 +64,15 @@ class Instances:
 
 
 @contextmanager
-def run_proxy(binary: str, flag: str, configuration: Path) -> Iterator[None]:
-    """Run a reverse proxy."""
-    with subprocess.Popen(
-        [binary, flag, str(configuration)], stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            yield
-        finally:
-            process.terminate()
-
-
-@contextmanager
 def behind_haproxy(
     binary: str, folder: Path, options: str, workers: int
 ) -> Iterator[Instances]:
     """Run HAProxy in front of two instances."""
-    port, *ports = free_ports(3)
-    path = folder / "haproxy.cfg"
-    text = HAPROXY.format(
-        folder=folder, options=options, port=port, first=ports[0], second=ports[1]
-    )
-    path.write_text(text)
+    ports = free_ports(2)
+    addresses = [f"127.0.0.1:{port}" for port in ports]
     flags = ("--workers", str(workers), *HAPROXY_DRAIN)
-    with run_proxy(binary, "-f", path):
-        yield Instances(port, ports, flags, lambda: wait_until_up(folder))
-
-
-async def wait_until_up(folder: Path) -> None:
-    """Wait until HAProxy considers both instances up."""
-    while True:
-        try:
-            reader, writer = await asyncio.open_unix_connection(folder / "stats")
-        except OSError:  # it is starting
-            await asyncio.sleep(0.01)
-            continue
-        writer.write(b"show stat\n")
-        table = (await reader.read()).decode()
-        writer.close()
-        up = re.findall(r"^instances,(\w+),.*?,UP,", table, re.MULTILINE)
-        if {"first", "second"} <= set(up):
-            return
-        await asyncio.sleep(0.01)
+    with run_haproxy(binary, folder, addresses, options=options) as proxy:
+        yield Instances(proxy.port, ports, flags, lambda: proxy.wait_until_up(0, 1))
 
 
 @contextmanager
