@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
-from typing import Any, cast, get_type_hints
+from typing import Any, Protocol, cast, get_type_hints
 
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
@@ -49,7 +49,14 @@ from service.api.uploads import (
 from service.imaging.errors import ImageError
 from service.model.batching import Job, RequestAutoencoder, advance
 from service.observability.request_context import SCOPE_KEY, RequestContext
-from service.operations.base import ExampleInputs, FitRequest, Operation, Request
+from service.operations.base import (
+    ExampleInputs,
+    FitRequest,
+    Location,
+    Operation,
+    Request,
+)
+from service.operations.cost import ImageCost
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -61,6 +68,23 @@ MEMBERS_OF_ITEM = 6
 OTHER_PARTS = 64  # JSON values and names of a body besides its items
 
 
+class ReadRequest(Protocol):
+    """A request that was read and validated: a ``Request``, or one that stands for it."""
+
+    @property
+    def image_count(self) -> int:
+        """Number of images that the request has or asks for, at least 1."""
+
+    def cost(self, image: ImageCost) -> float:
+        """Return the processor time of the request, in milliseconds of one core."""
+
+    def image_contents(self) -> Sequence[str | bytes]:
+        """Return the images of the request, as base64 text or as a file's bytes."""
+
+    def image_location(self, index: int) -> Location:
+        """Return the location in the body of an image of ``image_contents``."""
+
+
 class OperationRoute(APIRoute):
     """A POST route that runs an operation.
 
@@ -68,6 +92,7 @@ class OperationRoute(APIRoute):
     handled here instead of by FastAPI: this takes 14 us besides the operation itself,
     where FastAPI takes 54 us.
 
+    request_type, response_type: types of the JSON, if the operation has others.
     media_types: media types of responses, JSON first.
     finish: writes the operation's result as JSON.
     """
@@ -77,15 +102,18 @@ class OperationRoute(APIRoute):
         path: str,
         operation: Operation,
         state: AppState,
+        request_type: type[Request] | None = None,
+        response_type: type | None = None,
         **description: Any,  # noqa: ANN401 - FastAPI's options
     ) -> None:
         types = get_type_hints(operation)
+        self.request_type: type[Request] = request_type or types["request"]
+        response_type = response_type or types["return"]
         self.operation = operation
-        self.request_type: type[Request] = types["request"]
         self.state = state
         self.media_types = media_types_of(self.request_type)
         self.options = options_of(self.request_type)
-        to_json = TypeAdapter(types["return"]).dump_json
+        to_json = TypeAdapter(response_type).dump_json
         self.finish: Callable[[Any], bytes | Content] = partial(
             to_json, exclude_none=True
         )
@@ -97,7 +125,7 @@ class OperationRoute(APIRoute):
         summary, _, details = docstring.partition("\n\n")
         description.setdefault("summary", summary.removesuffix("."))
         description.setdefault("description", details)
-        endpoint = endpoint_of(self.request_type, types["return"])
+        endpoint = endpoint_of(self.request_type, response_type)
         super().__init__(path, endpoint, methods=["POST"], **description)
 
     async def respond(
@@ -162,19 +190,13 @@ class OperationRoute(APIRoute):
         media_type: bytes,
         model: ServedModel,
         context: RequestContext,
-    ) -> tuple[Request, Job]:
+    ) -> tuple[ReadRequest, Job]:
         """Parse a body, validate it, and return the request and its job.
 
         Raises ProblemError.
         """
         started = perf_counter()
-        fields = self.parse(body, model)
-        try:
-            request = self.request_type.model_validate(
-                fields, context=self.validation_context(model)
-            )
-        except ValidationError as error:
-            raise invalid_request(error) from error
+        request = self.read(body, model)
         contents = request.image_contents()
         context.images = request.image_count
         image_cost = model.image_cost
@@ -200,6 +222,16 @@ class OperationRoute(APIRoute):
         )
         context.read = perf_counter() - started
         return request, job
+
+    def read(self, body: Body, model: ServedModel) -> ReadRequest:
+        """Parse and validate a body. Raises ProblemError."""
+        fields = self.parse(body, model)
+        try:
+            return self.request_type.model_validate(
+                fields, context=self.validation_context(model)
+            )
+        except ValidationError as error:
+            raise invalid_request(error) from error
 
     def parse(self, body: Body, model: ServedModel) -> object:
         """Parse a body, and add the options of the query that the body does not have.

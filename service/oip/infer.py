@@ -1,6 +1,8 @@
 """Inference routes: JSON, or JSON followed by tensors as bytes."""
 
+from functools import lru_cache
 from math import prod
+from typing import NamedTuple, cast
 
 import numpy as np
 from typing_extensions import override
@@ -12,8 +14,10 @@ from service.api.route import Headers, OperationRoute
 from service.api.state import AppState, ServedModel
 from service.imaging.codec import DecodedImage
 from service.model.autoencoder import Autoencoder, Floats
+from service.oip.request_heads import MAX_HEADS, RequestHeads
 from service.oip.schemas import InferRequest, InferResponse, OutputSize, OutputTensor
 from service.oip.specs import MODEL_NAMES, ModelSpec, model_paths, model_spec
+from service.oip.tensor_request import TensorRequest
 from service.oip.tensors import FLOAT32
 from service.operations.base import ExampleInputs
 
@@ -45,6 +49,8 @@ class InferRoute(OperationRoute):
             path,
             infer,
             state,
+            InferRequest,
+            InferResponse,
             operation_id=f"{name}_infer",
             tags=[TAG],
             summary=f"Infer with the {name}",
@@ -57,6 +63,7 @@ class InferRoute(OperationRoute):
             responses={200: {"content": binary}, 422: {"model": Problem}},
         )
         self._name = name
+        self._heads = RequestHeads()
         self.media_types = (JSON, OCTETS)  # chosen by the request's body
         self.finish = write_tensors
 
@@ -80,6 +87,20 @@ class InferRoute(OperationRoute):
         if content_type != OCTETS and (content_type or from_page):
             check_body_type(content_type)
         return content_type
+
+    @override
+    def read(self, body: Body, model: ServedModel) -> TensorRequest:
+        content = body.content
+        length = json_length(body.headers, len(content))
+        head, binary = content[:length], memoryview(content)[length:]
+        spec = self.spec(model)
+        request = self._heads.request(head, binary, spec)
+        if request is None:
+            validated = cast("InferRequest", super().read(body, model))
+            request = TensorRequest.of(validated, spec)
+            if head and binary:
+                self._heads.add(head, request)
+        return request
 
     @override
     def parse(self, body: Body, model: ServedModel) -> object:
@@ -113,31 +134,39 @@ def lists_of_item(spec: ModelSpec) -> int:
     return sum(prod(shape[:axes]) for axes in range(len(shape)))
 
 
+class InferResult(NamedTuple):
+    """Outputs of a model.
+
+    request: names the outputs, and the form of each.
+    outputs: (batch, ...), by name, in the requested order.
+    """
+
+    request: TensorRequest
+    outputs: dict[str, Floats]
+
+
 async def infer(
-    request: InferRequest, _: list[DecodedImage], model: Autoencoder
-) -> InferResponse:
+    request: TensorRequest, _: list[DecodedImage], model: Autoencoder
+) -> InferResult:
     """Compute a model of the protocol."""
+    check_numbers(request)
     spec = request.spec
-    is_binary = request.binary_outputs()
-    check_numbers(request, spec, is_binary)
-    results = await spec.compute(model, request.inputs[0].data)
+    results = await spec.compute(model, request.tensor)
     names = [tensor.name for tensor in spec.outputs]
     computed = dict(zip(names, results, strict=True))
-    outputs = [
-        output_tensor(output, computed[output], binary=binary)
-        for output, binary in is_binary.items()
-    ]
-    return InferResponse(id=request.id, model_name=spec.name, outputs=outputs)
+    outputs = {name: computed[name] for name in request.is_binary}
+    return InferResult(request, outputs)
 
 
-def check_numbers(
-    request: InferRequest, spec: ModelSpec, is_binary: dict[str, bool]
-) -> None:
+def check_numbers(request: TensorRequest) -> None:
     """Reject a response of too many numbers as JSON. Raises ProblemError.
 
     Python stops all threads while it writes them.
     """
-    sizes = {tensor.name: prod(tensor.shape) for tensor in spec.outputs}
+    is_binary = request.is_binary
+    if all(is_binary.values()):
+        return
+    sizes = {tensor.name: prod(tensor.shape) for tensor in request.spec.outputs}
     numbers = sum(sizes[name] for name, binary in is_binary.items() if not binary)
     numbers *= request.image_count
     if numbers > MAX_JSON_NUMBERS:
@@ -147,24 +176,21 @@ def check_numbers(
         )
 
 
-def output_tensor(name: str, values: Floats, *, binary: bool) -> OutputTensor:
-    """Return an output with its numbers as bytes or as a list."""
-    shape = list(values.shape)
-    if not binary:
-        return OutputTensor(name=name, shape=shape, data=values.ravel().tolist())
-    little_endian = np.ascontiguousarray(values, FLOAT32)
-    data = little_endian.data.cast("B")  # not a copy
-    size = OutputSize(binary_data_size=len(data))
-    return OutputTensor(name=name, shape=shape, parameters=size, data=data)
-
-
-def write_tensors(response: InferResponse) -> Content:
+def write_tensors(result: InferResult) -> Content:
     """Write a response as JSON, followed by its binary tensors."""
-    content = response.model_dump_json().encode()
+    request, outputs = result
+    is_binary = request.is_binary
+    if all(is_binary.values()) and not request.id:
+        shapes = tuple((name, values.shape) for name, values in outputs.items())
+        content = binary_head(request.spec.name, shapes)
+    else:
+        tensors = [
+            output_tensor(name, values, binary=is_binary[name])
+            for name, values in outputs.items()
+        ]
+        content = response_json(request.spec.name, tensors, request.id)
     binary = [
-        output.data
-        for output in response.outputs
-        if isinstance(output.data, memoryview)
+        tensor_bytes(outputs[name]) for name, wanted in is_binary.items() if wanted
     ]
     if not binary:
         return Content(content, ((b"content-type", JSON),))
@@ -173,6 +199,45 @@ def write_tensors(response: InferResponse) -> Content:
         (LENGTH_HEADER, b"%d" % len(content)),
     )
     return Content(b"".join((content, *binary)), headers)
+
+
+@lru_cache(maxsize=MAX_HEADS)
+def binary_head(
+    model_name: str, shapes: tuple[tuple[str, tuple[int, ...]], ...]
+) -> bytes:
+    """Return the JSON of a response whose outputs, of these shapes, are all binary.
+
+    Clients that send one shape after the other get the same JSON each time.
+    """
+    tensors = [binary_tensor(name, shape) for name, shape in shapes]
+    return response_json(model_name, tensors)
+
+
+def response_json(
+    model_name: str, outputs: list[OutputTensor], request_id: str = ""
+) -> bytes:
+    """Return the JSON of a response."""
+    response = InferResponse(id=request_id, model_name=model_name, outputs=outputs)
+    return response.model_dump_json().encode()
+
+
+def output_tensor(name: str, values: Floats, *, binary: bool) -> OutputTensor:
+    """Return an output with its numbers, unless they are binary."""
+    if binary:
+        return binary_tensor(name, values.shape)
+    numbers = values.ravel().tolist()
+    return OutputTensor(name=name, shape=list(values.shape), data=numbers)
+
+
+def binary_tensor(name: str, shape: tuple[int, ...]) -> OutputTensor:
+    """Return an output whose numbers follow the JSON."""
+    size = OutputSize(binary_data_size=FLOAT32.itemsize * prod(shape))
+    return OutputTensor(name=name, shape=list(shape), parameters=size)
+
+
+def tensor_bytes(values: Floats) -> memoryview:
+    """Return an output as little-endian bytes, not a copy if it can be avoided."""
+    return np.ascontiguousarray(values, FLOAT32).data.cast("B")
 
 
 def json_length(headers: Headers, total: int) -> int:

@@ -6,28 +6,22 @@ from pydantic import (
     AfterValidator,
     FailFast,
     Field,
-    InstanceOf,
     PlainValidator,
     SkipValidation,
     WithJsonSchema,
 )
-from pydantic.json_schema import SkipJsonSchema
-from typing_extensions import override
 
 from service.model.autoencoder import Floats
-from service.oip.specs import VERSION, ModelSpec
+from service.oip.specs import VERSION
 from service.oip.tensors import (
     check_input_name,
     check_output_name,
     check_shape,
-    has_images,
     read_tensor,
 )
 from service.operations.base import Request, Response
-from service.operations.cost import ImageCost
 from service.operations.fields import WholeNumber
 
-Binary = SkipJsonSchema[InstanceOf[memoryview]]
 MAX_DIMENSIONS = 8
 MAX_OUTPUTS = 16
 NUMBERS_SCHEMA = {
@@ -129,38 +123,6 @@ class InferRequest(Request):
         max_length=MAX_OUTPUTS,
         description="Outputs to return, each once; empty: all.",
     )
-    _spec: ModelSpec
-
-    @override
-    def model_post_init(self, context: ModelSpec, /) -> None:
-        self._spec = context
-
-    @property
-    def spec(self) -> ModelSpec:
-        """Spec of the model that the request is for, which validated it."""
-        return self._spec
-
-    @property
-    @override
-    def image_count(self) -> int:
-        return len(self.inputs[0].data)
-
-    def binary_outputs(self) -> dict[str, bool]:
-        """Return whether each output of the response is binary, by its name."""
-        default = self.parameters.binary_data_output
-        if not self.outputs:
-            return {tensor.name: default for tensor in self._spec.outputs}
-        wanted = {output.name: output.parameters.binary_data for output in self.outputs}
-        return {
-            name: default if binary is None else binary
-            for name, binary in wanted.items()
-        }
-
-    @override
-    def cost(self, image: ImageCost) -> float:
-        is_json = not all(self.binary_outputs().values())
-        written = image.numbers if is_json and has_images(self._spec) else 0
-        return self.image_count * (self._spec.cost(image) + written)
 
 
 class OutputSize(Response):
@@ -182,9 +144,10 @@ class OutputTensor(Response):
         exclude_if=lambda value: value is None,
         description="Only if the numbers are binary.",
     )
-    data: Annotated[list[float] | Binary, SkipValidation] = Field(
-        exclude_if=lambda value: isinstance(value, memoryview),
-        description="Numbers by row, in one list.",
+    data: Annotated[list[float], SkipValidation] = Field(
+        [],
+        exclude_if=lambda value: not value,
+        description="Numbers by row, in one list; absent if they are binary.",
     )
 
 

@@ -93,6 +93,11 @@ def read_bytes(value: memoryview, shape: list[int]) -> NDArray[np.float32]:
             "must have {size} bytes; has {count}",
             {"size": size, "count": len(value)},
         )
+    return view_numbers(value)
+
+
+def view_numbers(value: memoryview) -> NDArray[np.float32]:
+    """Return little-endian float32 numbers in bytes, (size,), not a copy."""
     return np.frombuffer(value, dtype=FLOAT32)
 
 
@@ -117,11 +122,18 @@ def read_numbers(value: object, shape: list[int]) -> NDArray[np.float64]:
         return np.array([np.inf])
 
 
+def is_in_range(numbers: NDArray[np.floating[Any]], spec: ModelSpec) -> bool:
+    """Return whether all numbers, (size,), are in bounds; NaN is not."""
+    lowest = np.minimum.reduce(numbers)  # half the time of ``min``, for few numbers
+    highest = np.maximum.reduce(numbers)
+    return bool(spec.low <= lowest and highest <= spec.high)
+
+
 def check_range(numbers: NDArray[np.floating[Any]], spec: ModelSpec) -> None:
     """Reject numbers out of bounds, and NaN."""
-    lowest, highest = numbers.min(), numbers.max()
-    if spec.low <= lowest and highest <= spec.high:  # not for NaN
+    if is_in_range(numbers, spec):
         return
+    lowest, highest = numbers.min(), numbers.max()
     worst = lowest if lowest < spec.low else highest
     raise PydanticCustomError(
         "range",

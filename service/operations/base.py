@@ -130,7 +130,7 @@ class Response(BaseModel):
 
 
 # A function of a request, its decoded images and a model, which knows no HTTP.
-Operation = Callable[[Any, list[DecodedImage], Autoencoder], Awaitable[Response]]
+Operation = Callable[[Any, list[DecodedImage], Autoencoder], Awaitable[object]]
 
 
 def pixel_batch(images: list[DecodedImage]) -> Pixels:

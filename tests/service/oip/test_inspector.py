@@ -8,6 +8,7 @@ import pytest
 from service.app import create_app
 from service.oip.schemas import InferRequest
 from service.oip.specs import model_spec
+from service.oip.tensor_request import TensorRequest
 from service.operations.cost import ImageCost
 from service.settings import Settings
 from tests.samples import FakeAutoencoder, grey_png
@@ -102,7 +103,8 @@ def test_each_model_has_its_own_cost(
     )
     fields = body | {"parameters": {"binary_data_output": binary}}
     spec = model_spec(name, LIMITS, prefix="")
-    request = InferRequest.model_validate(fields, context=spec)
+    validated = InferRequest.model_validate(fields, context=spec)
+    request = TensorRequest.of(validated, spec)
 
     assert request.cost(image) == cost
 
