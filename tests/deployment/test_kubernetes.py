@@ -165,6 +165,19 @@ def test_objects_select_the_deployed_pods() -> None:
     )
 
 
+def test_several_models_are_those_of_the_image() -> None:
+    """Their folder is where the Dockerfile copies it, and has the default model."""
+    patch = read(COMPONENTS / "several-models" / "patch.yaml")
+    chosen = {variable.name: variable.value for variable in variables(patch)}
+    dockerfile = (REPOSITORY / "Dockerfile").read_text()
+    default = str(chosen["VAE_DEFAULT_MODEL"])
+
+    assert chosen["VAE_MODELS"] == "/app/models"
+    assert "\nWORKDIR /app\n" in dockerfile
+    assert "\nCOPY models models\n" in dockerfile
+    assert (REPOSITORY / "models" / default / "model.json").is_file()
+
+
 def test_nothing_gets_out() -> None:
     """The service connects to nothing, so no egress is allowed."""
     (policy,) = read(BASE / "network-policy.yaml")
