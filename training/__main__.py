@@ -242,12 +242,12 @@ def inspect(  # noqa: PLR0913 - one parameter an option
     if maps:
         create_writable_folder(maps)
     findings = inspection.findings(skip_broken=skip_broken)
-    for line in describe_findings(findings, inspection.threshold):
-        typer.echo(line)
     if csv:
         write_csv(findings, csv)
     if maps:
-        typer.echo(write_maps(inspection, findings, maps))
+        write_maps(inspection, findings, maps)
+    for line in describe_findings(findings, inspection.threshold):
+        typer.echo(line)
 
 
 @app.command()

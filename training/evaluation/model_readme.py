@@ -194,7 +194,9 @@ def inspection_table(quality: Measures) -> str:
     """Return the table of an inspector's detections, by kind of defect."""
     rates = quality["recall"]
     columns = ["inspection", "AUROC"]
-    columns.extend(f"above the threshold of {float(rate):.0%}" for rate in rates)
+    columns.extend(
+        f"above the threshold of {float(rate):.0%} false alarms" for rate in rates
+    )
     good = [f"the {quality['good_images']:,} test images without defects", ""]
     good.extend(f"{share:.1%}" for share in quality["false_alarms"].values())
     rows = [good]

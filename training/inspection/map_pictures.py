@@ -26,8 +26,8 @@ SHEET_PICTURES = 24
 
 def write_maps(
     inspection: FolderInspection, findings: Sequence[Finding], folder: Path
-) -> Path:
-    """Write each picture's map, and a sheet of the worst; return the sheet's path.
+) -> None:
+    """Write each picture's map, and a sheet of the worst.
 
     A map is a grey PNG, named as the picture with ``.png`` added. The sheet has the
     pictures with the highest scores, and below each the same with what is above the
@@ -47,7 +47,7 @@ def write_maps(
         rows.extend(sheet_rows(row, threshold))
     images = np.stack(rows).astype(np.float32)
     images /= MAX_LEVEL
-    return save_sheet(images, SHEET_COLUMNS, folder / SHEET_FILE)
+    save_sheet(images, SHEET_COLUMNS, folder / SHEET_FILE)
 
 
 def map_levels(anomaly_map: Floats, threshold: float) -> NDArray[np.uint8]:

@@ -37,7 +37,7 @@ def test_defects_are_detected_and_localized(
     assert quality["pro"] > 0.5
     text = inspection_table(quality)
     assert "| missing | 1.0000 | 100.0% |" in text
-    assert "above the threshold of 5%" in text
+    assert "above the threshold of 5% false alarms" in text
     assert "per-region overlap (PRO)" in text
 
 

@@ -87,10 +87,8 @@ def test_maps_are_pictures_of_a_fixed_scale(
     """Exactly anomalous pictures have a level above 128, at the peak."""
     maps, path = tmp_path / "maps", tmp_path / "parts.csv"
     given = ("--model", parts_model, "--csv", path, "--maps", maps)
-    code, out, _ = command("inspect", test_folder, *given)
 
-    assert code == 0
-    assert str(maps / "worst.png") in out
+    assert command("inspect", test_folder, *given)[0] == 0
     for row in read_rows(path):
         with Image.open(maps / f"{row['file']}.png") as picture:
             levels = np.asarray(picture)
