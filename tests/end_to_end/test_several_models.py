@@ -3,6 +3,7 @@
 import re
 import shutil
 import signal
+import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -122,13 +123,38 @@ def test_tritons_client_finds_each_model(folder: Path) -> None:
     ):
         index = triton.get_model_repository_index()
         ready = [model["name"] for model in index if model["state"] == "READY"]
-        assert ready == [
-            *("encoder", "decoder"),
-            *("first.encoder", "first.decoder", "second.encoder", "second.decoder"),
-        ]
+        graphs = ("encoder", "decoder", "inspector")
+        prefixes = ("", "first.", "second.")
+        assert ready == [prefix + graph for prefix in prefixes for graph in graphs]
         for name in ready:
             assert triton.is_model_ready(name)
             assert triton.is_model_ready(name, "1")
             assert triton.get_model_metadata(name)["name"] == name
             assert triton.get_model_config(name)["name"] == name
         assert not triton.is_model_ready("half.encoder")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_further_model_takes_little_memory(tmp_path: Path) -> None:
+    """Less than 10 MB for one of 2 MB, after each model has computed."""
+    counts = (1, 9)
+    used = []
+    for count in counts:
+        folder = tmp_path / f"{count}"
+        for number in range(count):
+            shutil.copytree(MODEL, folder / f"m{number}")
+        flags = ("--models", str(folder), "--default-model", "m0", "--workers", "1")
+        with serve(*flags) as server, server.client() as client:
+            for number in range(count):
+                for _ in range(5):
+                    answer(client, f"/models/m{number}/reconstruct")
+            used.append(resident_bytes(server.process.pid))
+
+    assert (used[1] - used[0]) / (counts[1] - counts[0]) < 10_000_000
+
+
+def resident_bytes(process: int) -> int:
+    """Return the memory that a process has in use."""
+    status = Path(f"/proc/{process}/status").read_text()
+    kilobytes = status.partition("VmRSS:")[2].split()[0]
+    return 1024 * int(kilobytes)
