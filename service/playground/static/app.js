@@ -46,6 +46,8 @@ function showPanel(panels, shown) {
       link.scrollIntoView({ block: 'nearest', inline: 'center' });
     } else link.removeAttribute('aria-current');
   }
+  // After the browser has scrolled to the section: the title is above it.
+  requestAnimationFrame(() => scrollTo(0, 0));
   open.onOpen?.();
 }
 
