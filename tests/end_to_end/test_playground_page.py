@@ -3,12 +3,14 @@
 Screenshots are in pytest's folder for temporary files; ``--basetemp`` chooses it.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Request, expect
 
+from tests.color_model import write_color_model
 from tests.end_to_end.browser import HOST, Visit, visiting
 from tests.end_to_end.playground import (
     PANELS,
@@ -19,6 +21,7 @@ from tests.end_to_end.playground import (
     use,
 )
 from tests.end_to_end.server import Server, serve
+from tests.samples import MODEL
 
 KEY = "a-key-of-some-length"
 
@@ -146,3 +149,19 @@ def test_panels_are_accessible_and_fit_their_window(
             ]
             assert summary == []
             assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_model_is_chosen(browser: Browser, tmp_path: Path) -> None:
+    """Of several; its requests have its name, also when they are copied."""
+    shutil.copytree(MODEL, tmp_path / "mnist")
+    write_color_model(tmp_path / "colors")
+    flags = ("--workers", "1", "--models", str(tmp_path), "--default-model", "mnist")
+    with serve(*flags) as server, visiting(browser, server) as visit:
+        page = visit.page
+        page.goto(visit.url)
+        expect(page.locator("#title")).to_have_text("Handwritten digits")
+        page.locator("#models").select_option("Flat colors")
+        expect(page.locator("#title")).to_have_text("Flat colors")
+        panel = use(visit, "generate")
+        panel.get_by_role("button", name="Copy as curl").click()
+        assert "/models/colors/generate" in clipboard(page)

@@ -4,7 +4,11 @@
 export const ROOT = new URL('../../', import.meta.url);
 const RETRY_MS = 1000;
 
+const LIST = '/models'; // of all models
+const CARD = '/model';
+
 let key = '';
+let model = null; // its name, or null for the default model
 export const connection = new EventTarget(); // events: lost, back, unauthorized
 
 /** A problem (RFC 9457) that the service responded with. */
@@ -22,6 +26,18 @@ export class LostError extends Error {}
 
 export function useKey(value) {
   key = value;
+}
+
+/** Send the requests that follow to a model of this name. */
+export function useModel(name) {
+  model = name;
+}
+
+/** Return the address of a path of the model in use. */
+export function urlOf(path) {
+  if (model === null || path === LIST) return new URL(path.slice(1), ROOT).href;
+  const rest = path === CARD ? '' : path;
+  return new URL(`models/${encodeURIComponent(model)}${rest}`, ROOT).href;
 }
 
 export function hasKey() {
@@ -45,7 +61,7 @@ export async function call(path, body, accept = 'application/json') {
 
 async function reach(path, options) {
   try {
-    return await fetch(new URL(path.slice(1), ROOT), options);
+    return await fetch(urlOf(path), options);
   } catch {
     lose();
     throw new LostError();

@@ -1,6 +1,6 @@
 /** Start: load the model card, then show the panels that the model has. */
 
-import { LostError, ProblemError, ROOT, call, connection, useKey } from './api.js';
+import { LostError, ProblemError, ROOT, call, connection, useKey, useModel } from './api.js';
 import { startDraw } from './draw.js';
 import { startGenerate } from './generate.js';
 import { startInspect } from './inspect.js';
@@ -10,6 +10,7 @@ import { startModel } from './model.js';
 import { byId, element } from './page.js';
 import { startWalk } from './walk.js';
 
+const MODEL = 'model'; // in the query of the page's address
 const PANELS = [
   ['draw', 'Draw', startDraw],
   ['inspect', 'Inspect', startInspect],
@@ -21,6 +22,7 @@ const PANELS = [
 ];
 
 async function start() {
+  showModels((await call('/models')).models);
   const card = await call('/model');
   showCard(card);
   const panels = PANELS.map(([id, name, open]) => ({ id, name, ...open(card) }));
@@ -46,7 +48,27 @@ function showPanel(panels, shown) {
       link.scrollIntoView({ block: 'nearest', inline: 'center' });
     } else link.removeAttribute('aria-current');
   }
+  // After the browser has scrolled to the section: the title is above it.
+  requestAnimationFrame(() => scrollTo(0, 0));
   open.onOpen?.();
+}
+
+/** Offer the models that are loaded, if there are several. */
+function showModels(models) {
+  const ready = models.filter(({ state }) => state === 'ready');
+  const select = byId('models');
+  const chosen = chosenModel() ?? ready.find((model) => model.default)?.name;
+  select.replaceChildren(...ready.map(({ name, title }) =>
+    element('option', { value: name, selected: name === chosen }, title ?? name)));
+  byId('models-field').hidden = ready.length < 2;
+  select.onchange = () => {
+    location.search = new URLSearchParams({ [MODEL]: select.value });
+  };
+}
+
+/** Return the name of the model in the address of the page. */
+function chosenModel() {
+  return new URLSearchParams(location.search).get(MODEL);
 }
 
 function showCard(card) {
@@ -95,5 +117,6 @@ byId('key-form').addEventListener('submit', (event) => {
   if (byId('frame').hidden) startOrWait();
   else connection.dispatchEvent(new Event('back'));
 });
+useModel(chosenModel());
 byId('docs').href = new URL('docs', ROOT);
 startOrWait();

@@ -1,6 +1,6 @@
 /** A panel: its requests, one at a time, their errors, and the way to repeat them. */
 
-import { ROOT, LostError, ProblemError, call, connection, hasKey } from './api.js';
+import { LostError, ProblemError, call, connection, hasKey, urlOf } from './api.js';
 import { asCurl, asPython, readableJson } from './code.js';
 import { latest } from './latest.js';
 import { announce, copy, element } from './page.js';
@@ -27,9 +27,8 @@ export class Panel {
 
   /** Send a request, keep it for those who want to repeat it, return its response. */
   async request(path, body, accept = 'application/json') {
-    const url = new URL(path.slice(1), ROOT).href;
     const response = await call(path, body, accept);
-    this.sent.push({ url, body, accept, response });
+    this.sent.push({ url: urlOf(path), body, accept, response });
     return response;
   }
 
