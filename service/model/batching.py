@@ -253,7 +253,8 @@ class BatchScheduler:
     Each of several models has a scheduler. Their batches take turns, and so do their
     jobs in the threads, which all use. A job therefore waits for the jobs before it,
     and for as much work of each other model, or all that this has pending if it is less
-    (Demers et al. 1989, fair queueing).
+    (Demers et al. 1989, fair queueing). Only a model's own jobs are a reason to queue
+    one: a few run at once, however busy the others are.
 
     is_full: even the smallest job would wait for too long.
     in_flight: requests that were received and have no response yet; the server's set.
@@ -278,6 +279,7 @@ class BatchScheduler:
         self._queue: list[tuple[float, int, QueuedJob]] = []
         self._numbers = count()
         self._batches = 0
+        self._arrived = self._arrived_before = 0  # in a round, while others are busy
         self.others: Sequence[BatchScheduler] = ()
         self.short = Lane(threads.short)
         self.long = Lane(threads.long)
@@ -339,6 +341,8 @@ class BatchScheduler:
         model = RequestAutoencoder(backend, job.timings)
         steps = job.run(model)
         is_busy = self._queue or len(self.in_flight) >= MIN_CONCURRENCY_TO_BATCH
+        if is_busy and self.others:
+            is_busy = self._has_batch()
         is_queued = is_busy and job.cost <= MAX_BATCH_COST
         if not is_queued:
             # Computed at once, before any other job is admitted: it is never pending.
@@ -354,6 +358,22 @@ class BatchScheduler:
             return outcome
         finally:
             self.release(job)
+
+    def _has_batch(self) -> bool:
+        """Count a job of this round of the event loop.
+
+        Return whether this one or the last has enough jobs of the model for a batch: a
+        few need not wait while those of other models fill the event loop.
+        """
+        if self._queue:
+            return True
+        self._arrived += 1
+        if self._arrived == 1:
+            asyncio.get_running_loop().call_soon(self._end_round)
+        return max(self._arrived, self._arrived_before) >= MIN_CONCURRENCY_TO_BATCH
+
+    def _end_round(self) -> None:
+        self._arrived_before, self._arrived = self._arrived, 0
 
     async def _offload(self, job: Job, model: RequestAutoencoder, steps: Steps) -> Any:  # noqa: ANN401 - a job's result
         """Run a job in one of the threads."""

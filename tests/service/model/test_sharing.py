@@ -115,9 +115,12 @@ def test_long_jobs_of_models_take_turns(cost: float) -> None:
 
 def test_batches_of_models_take_turns(schedulers: ModelSchedulers) -> None:
     """Between two batches of one model is one of each other that waits."""
-    names = "a" * 3 * MAX_BATCH_JOBS + "b" * 2 * MAX_BATCH_JOBS
+    at_once = MIN_CONCURRENCY_TO_BATCH - 1  # of each model
+    counts = {"a": at_once + 3 * MAX_BATCH_JOBS, "b": at_once + 2 * MAX_BATCH_JOBS}
+    names = "".join(name * count for name, count in counts.items())
     order, _ = run_jobs(schedulers, names, 0.01)
-    batches = ["".join(order[start::MAX_BATCH_JOBS]) for start in range(MAX_BATCH_JOBS)]
+    queued = order[2 * at_once :]
+    batches = ["".join(queued[i::MAX_BATCH_JOBS]) for i in range(MAX_BATCH_JOBS)]
 
     assert set(batches) == {"ababa"}
 
@@ -148,3 +151,33 @@ def test_pending_work_is_reported_by_model(schedulers: ModelSchedulers) -> None:
     name, seconds = reported[-1]
     assert name == "b"
     assert seconds == pytest.approx((5 + REQUEST_COST) / MS)
+
+
+def test_a_few_small_jobs_do_not_wait_for_a_batch_of_another_model(
+    schedulers: ModelSchedulers,
+) -> None:
+    """They run at once; so do the first of many, and all others share batches."""
+    few = MIN_CONCURRENCY_TO_BATCH - 1
+    order, jobs = run_jobs(schedulers, "a" * 20 + "b" * few, 0.01)
+
+    assert "".join(order) == "a" * few + "b" * few + "a" * (20 - few)
+    waited = [job.timings.queue > 0 for job in jobs]
+    assert waited == [False] * few + [True] * (20 - few) + [False] * few
+
+
+def test_a_model_that_was_busy_in_the_last_round_shares_batches_at_once(
+    schedulers: ModelSchedulers,
+) -> None:
+    """Its clients send their next requests when they have their responses."""
+    scheduler = schedulers.by_name["a"]
+    order: list[str] = []
+
+    async def run() -> list[Job]:
+        jobs = []
+        for _ in range(2):
+            jobs = [make_job(noting(order, "a")) for _ in range(MAX_BATCH_JOBS)]
+            running = [scheduler.run(job, FakeAutoencoder()) for job in jobs]
+            await asyncio.gather(*running)
+        return jobs
+
+    assert all(job.timings.queue > 0 for job in asyncio.run(run()))
