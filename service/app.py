@@ -95,6 +95,20 @@ def build_app(
         access_log=access_log,
         api_keys=settings.keys(),
     )
+    app = fastapi_app()
+    routes = build_routes(settings, state, app)
+    app.router.routes = routes.in_order()
+    state.start_counting(make_metrics(settings, routes))
+    customize_openapi(app, state, routes.operations, paths(routes.probes))
+    named = ModelPaths(app, state, routes.operations, paths(routes.of_one_model))
+    inner: ASGIApp = Dispatcher(named, state, routes.operations)
+    if settings.otlp_endpoint:
+        inner = TracingMiddleware(inner, make_tracer_provider(settings.otlp_endpoint))
+    return RequestMiddleware(protect(inner, settings, state, routes), state)
+
+
+def fastapi_app() -> FastAPI:
+    """Return a FastAPI application without routes of its own."""
     app = FastAPI(
         title="vae-service",
         version=__version__,
@@ -105,26 +119,7 @@ def build_app(
         telemetry=NO_TELEMETRY,
     )
     install_handlers(app)
-    routes = build_routes(settings, state, app)
-    app.router.routes = routes.in_order()
-    labels = paths(app.router.routes)
-    problems = [problem.name for problem in PROBLEM_TYPES]
-    metrics = Metrics(
-        labels,
-        problems,
-        settings.workers,
-        model_routes=paths(routes.operations),
-        max_models=settings.models_max if state.by_name else 0,
-    )
-    state.start_counting(metrics)
-    customize_openapi(app, state, routes.operations, paths(routes.probes))
-    inner: ASGIApp = ModelPaths(
-        app, state, routes.operations, paths(routes.of_one_model)
-    )
-    inner = Dispatcher(inner, state, routes.operations)
-    if settings.otlp_endpoint:
-        inner = TracingMiddleware(inner, make_tracer_provider(settings.otlp_endpoint))
-    return RequestMiddleware(protect(inner, settings, state, routes), state)
+    return app
 
 
 class Routes(NamedTuple):
@@ -145,6 +140,17 @@ class Routes(NamedTuple):
     def in_order(self) -> list[BaseRoute]:
         """Return all routes, probes first, so that they are matched first."""
         return [route for group in self for route in group]
+
+
+def make_metrics(settings: Settings, routes: Routes) -> Metrics:
+    """Return metrics of all routes, by model if there may be several."""
+    return Metrics(
+        paths(routes.in_order()),
+        [problem.name for problem in PROBLEM_TYPES],
+        settings.workers,
+        model_routes=paths(routes.operations),
+        max_models=settings.models_max if settings.models else 0,
+    )
 
 
 def build_routes(settings: Settings, state: AppState, app: FastAPI) -> Routes:

@@ -92,13 +92,7 @@ class Metrics:
         """
         self.workers = workers
         self._routes = set(routes) | {OTHER}
-        keys: list[Key] = [("in_flight",), ("pending",), ("heartbeats",), ("batch",)]
-        keys += [("cost",), (RESTARTS,), (TIMEOUTS,)]
-        keys += request_keys(self._routes, routes)
-        keys += [("problem", name) for name in problems]
-        keys += [("stage", stage) for stage in STAGES]
-        keys += [("reload", result) for result in RELOADS]
-        keys += [("cut", reason) for reason in CUTS]
+        keys = all_keys(routes, problems)
         model_keys: list[Key] = [("pending",), ("cost",)]
         model_keys += request_keys(model_routes, model_routes)
         rows = 1 + ROWS_OF_SLOT * workers
@@ -248,6 +242,18 @@ def layout(keys: Iterable[Key], start: int = 0) -> tuple[Cells, int]:
         first[key] = start
         start += cells(key)
     return first, start
+
+
+def all_keys(routes: Iterable[str], problems: Iterable[str]) -> list[Key]:
+    """Return the keys of a row, the gauges first."""
+    keys: list[Key] = [("in_flight",), ("pending",), ("heartbeats",), ("batch",)]
+    keys += [("cost",), (RESTARTS,), (TIMEOUTS,)]
+    keys += request_keys([*routes, OTHER], routes)
+    keys += [("problem", name) for name in problems]
+    keys += [("stage", stage) for stage in STAGES]
+    keys += [("reload", result) for result in RELOADS]
+    keys += [("cut", reason) for reason in CUTS]
+    return keys
 
 
 def request_keys(routes: Iterable[str], image_routes: Iterable[str]) -> list[Key]:

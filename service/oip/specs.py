@@ -13,7 +13,7 @@ from service.operations.cost import ImageCost
 from service.operations.limits import Limits
 
 VERSION = "1"
-MAX_CACHED = 64  # models whose specs are kept
+MAX_CACHED = 128  # models whose specs are kept
 REQUIRED_NAMES = ("encoder", "decoder")  # of each model
 MODEL_NAMES = (*REQUIRED_NAMES, "inspector")
 PIXELS = "pixels"  # input of encoder and inspector, output of the decoder

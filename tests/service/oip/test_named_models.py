@@ -1,13 +1,18 @@
 """Encoder and decoder of each model, by its name."""
 
+import json
+
 import pytest
 
 from tests.samples import FIRST, FakeAutoencoder
 from tests.service.conftest import Client
 from tests.service.oip.protocol import (
+    BLACK,
     DECODER,
     ENCODER,
+    LENGTH_HEADER,
     VERSION,
+    binary_pixels,
     check_problem,
     infer,
     pixels,
@@ -118,3 +123,20 @@ def test_a_model_without_an_inspector_has_none_by_its_name(several: Client) -> N
     assert (
         several.post("/models/square/inspect", {"images": [FIRST]}).status_code == 404
     )
+
+
+def test_the_same_bytes_are_each_models_own_request(several: Client) -> None:
+    """A text that is kept for one name is not taken for another's."""
+    body, content = binary_pixels(BLACK)
+    text = json.dumps(body | {"parameters": {"binary_data_output": True}}).encode()
+    headers = {LENGTH_HEADER: str(len(text))}
+    for _ in range(2):
+        for name in ("encoder", "fake.encoder"):
+            response = several.request(
+                "POST",
+                f"/v2/models/{name}/infer",
+                content=text + content,
+                headers=headers,
+            )
+            length = int(response.headers[LENGTH_HEADER])
+            assert json.loads(response.content[:length])["model_name"] == name
