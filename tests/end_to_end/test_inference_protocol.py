@@ -129,7 +129,7 @@ def test_tritons_client_inspects(
     binary: bool,  # noqa: FBT001 - a case
 ) -> None:
     """Scores and verdicts of digits and of noise are those of /inspect."""
-    grey = np.asarray(test_digits.images[:100])
+    grey = test_digits.images[:100].numpy().copy()
     grey[50:] = np.random.default_rng(0).integers(0, 256, grey[50:].shape)
     unit = grey.astype(np.float32) / np.float32(255)
     score, percentile, anomalous, maps = infer(
