@@ -18,6 +18,7 @@ from uvicorn._types import (
     ASGISendEvent,
     Scope,
 )
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import (
     HttpToolsProtocol,
     RequestResponseCycle,
@@ -306,6 +307,16 @@ class HttpProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._header_bytes = 0
         self._body_bytes += len(body)
+        cycle = self.cycle
+        arrived: bytes | bytearray = cycle.body
+        is_whole = not arrived and len(body) <= HIGH_WATER_LIMIT
+        if is_whole and not cycle.response_complete:
+            # uvicorn would copy a body of one piece into an array and back.
+            cycle.body = body  # type: ignore[assignment]  # an array if more follows
+            cycle.message_event.set()
+            return
+        if isinstance(arrived, bytes):
+            cycle.body = bytearray(arrived)
         super().on_body(body)
 
     @override

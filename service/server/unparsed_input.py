@@ -2,6 +2,7 @@
 
 MAX_PIECE_BYTES = 16 * 1024
 VERSION = b" HTTP/"
+EMPTY_LINE = b"\r\n\r\n"
 
 Piece = bytes | memoryview
 
@@ -34,7 +35,12 @@ class UnparsedInput:
             unknown. It is one piece, of any length.
         """
         data, start = self._data, self._start
-        end = start + body_left if body_left else piece_end(data, start)
+        if body_left:
+            end = start + body_left
+        else:
+            end = piece_end(data, start)
+            if len(data) > end:  # a large body is then one piece: it is copied less
+                end = head_end(data, start, end)
         if end < len(data):
             self._start = end
             return memoryview(data)[start:end]
@@ -45,6 +51,12 @@ class UnparsedInput:
         """Remove everything."""
         self._data = b""
         self._start = 0
+
+
+def head_end(data: bytes, start: int, end: int) -> int:
+    """Return the end of a request's head, or ``end`` if that comes before it."""
+    empty_line = data.find(EMPTY_LINE, start, end)
+    return end if empty_line < 0 else empty_line + len(EMPTY_LINE)
 
 
 def piece_end(data: bytes, start: int) -> int:

@@ -283,3 +283,23 @@ def test_a_client_that_waits_for_nothing_is_not_half_closed(
         assert not connected.protocol.eof_received()
 
     run(test)
+
+
+@pytest.mark.parametrize(
+    "pieces", [[5], [2, 3], [1] * 5, [20_000], [70_000], [30, 90_000]]
+)
+def test_a_body_is_received_whole(run: Run, pieces: list[int]) -> None:
+    """In one piece or in several, of any size."""
+
+    async def test(connected: Connected) -> None:
+        length = sum(pieces)
+        head = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % length
+        connected.app.may_answer.set()
+        connected.protocol.data_received(head)
+        for size in pieces:
+            connected.protocol.data_received(b"x" * size)
+            await turns()
+        assert connected.app.received == length
+        assert connected.statuses == [204]
+
+    run(test)

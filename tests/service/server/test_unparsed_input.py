@@ -93,3 +93,15 @@ def test_a_piece_is_bounded() -> None:
     unparsed.append(bytes(100_000))
     assert len(unparsed.take_piece(0)) == MAX_PIECE_BYTES
     assert len(unparsed.take_piece(50_000)) == 50_000
+
+
+def test_a_large_body_is_a_piece_without_its_head() -> None:
+    """It is then parsed in one call, and copied once less."""
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n"
+    body = b"a" * 50_000
+    unparsed = UnparsedInput()
+    unparsed.append(head + body)
+
+    assert bytes(unparsed.take_piece(0)) == head
+    assert bytes(unparsed.take_piece(50_000)) == body
+    assert not unparsed
