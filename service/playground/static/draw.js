@@ -15,21 +15,29 @@ const NUMBERS = [
 ];
 
 export function startDraw(card) {
-  const pad = new Pad(byId('pad'), card.image, colorsOf(card), () => panel.update());
+  let changes = 0;
+  const pad = new Pad(byId('pad'), card.image, colorsOf(card), () => {
+    changes += 1;
+    panel.update();
+  });
   const overlay = new Overlay(byId('found'), pad);
   const panel = new Panel('draw', async () => {
+    const before = changes;
     const image = await pad.base64();
     if (image === null) {
       showNothing(overlay);
       return;
     }
     const body = { images: [image], explain: true, inputs: true };
-    showReconstruction(image, await panel.request('/reconstruct', body), overlay);
-    const { scores } = await panel.request('/score', { images: [image] });
+    const reconstructed = await panel.request('/reconstruct', body);
+    showReconstruction(image, reconstructed, overlay);
+    // The picture need not be fitted again.
+    const fitted = { images: reconstructed.inputs, fit: 'none' };
+    const { scores } = await panel.request('/score', fitted);
     showScore(scores[0], card.labels);
-    if (card.inspection) {
-      const inspect = { images: [image], maps: false };
-      showUnusual(await panel.request('/inspect', inspect));
+    const isMoving = changes !== before; // the next picture comes first
+    if (card.inspection && !isMoving) {
+      showUnusual(await panel.request('/inspect', { ...fitted, maps: false }));
     }
   });
   pad.onpen = (pen, isDown) => overlay.showPen(pen, isDown);
