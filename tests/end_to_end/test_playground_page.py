@@ -3,6 +3,7 @@
 Screenshots are in pytest's folder for temporary files; ``--basetemp`` chooses it.
 """
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tests.end_to_end.playground import (
     PANELS,
     allow_messages,
     clipboard,
+    open_panel,
     run_copied,
     settle,
     use,
@@ -165,3 +167,23 @@ def test_a_model_is_chosen(browser: Browser, tmp_path: Path) -> None:
         panel = use(visit, "generate")
         panel.get_by_role("button", name="Copy as curl").click()
         assert "/models/colors/generate" in clipboard(page)
+
+
+def test_an_overloaded_service_is_asked_again(visit: Visit) -> None:
+    """After the time that it names; until then, the problem's words are shown."""
+    problem = {"title": "Overloaded", "status": 503, "detail": "the queue is full"}
+    visit.page.route(
+        "**/generate",
+        lambda route: route.fulfill(
+            status=503,
+            headers={"Retry-After": "1", "Content-Type": "application/problem+json"},
+            body=json.dumps(problem),
+        ),
+        times=1,
+    )
+    panel = open_panel(visit, "generate")
+    expect(panel.locator(".lead + .error")).to_have_text("the queue is full")
+    expect(panel.locator("#sheet img").first).to_be_visible()
+    expect(panel.locator(".lead + .error")).to_be_empty()
+    settle(panel)
+    allow_messages(visit, "503")

@@ -1,6 +1,7 @@
 /** Draw or drop: a picture, its reconstruction, its likelihood and its label. */
 
 import { startCamera } from './camera.js';
+import { Overlay } from './overlay.js';
 import { Pad } from './pad.js';
 import { blobOf, byId, element, imageUrl, nameWidth, pictureButton, rounded } from './page.js';
 import { Panel } from './panel.js';
@@ -14,21 +15,29 @@ const NUMBERS = [
 ];
 
 export function startDraw(card) {
-  const pad = new Pad(byId('pad'), card.image, colorsOf(card), () => panel.update());
+  let changes = 0;
+  const pad = new Pad(byId('pad'), card.image, colorsOf(card), () => {
+    changes += 1;
+    panel.update();
+  });
   const overlay = new Overlay(byId('found'), pad);
   const panel = new Panel('draw', async () => {
+    const before = changes;
     const image = await pad.base64();
     if (image === null) {
       showNothing(overlay);
       return;
     }
     const body = { images: [image], explain: true, inputs: true };
-    showReconstruction(image, await panel.request('/reconstruct', body), overlay);
-    const { scores } = await panel.request('/score', { images: [image] });
+    const reconstructed = await panel.request('/reconstruct', body);
+    showReconstruction(image, reconstructed, overlay);
+    // The picture need not be fitted again.
+    const fitted = { images: reconstructed.inputs, fit: 'none' };
+    const { scores } = await panel.request('/score', fitted);
     showScore(scores[0], card.labels);
-    if (card.inspection) {
-      const inspect = { images: [image], maps: false };
-      showUnusual(await panel.request('/inspect', inspect));
+    const isMoving = changes !== before; // the next picture comes first
+    if (card.inspection && !isMoving) {
+      showUnusual(await panel.request('/inspect', { ...fitted, maps: false }));
     }
   });
   pad.onpen = (pen, isDown) => overlay.showPen(pen, isDown);
@@ -127,7 +136,7 @@ function setShown(isShown) {
 }
 
 /** Say what was done to a picture to bring it to the model's size. */
-export function describeFit(fitted) {
+function describeFit(fitted) {
   const steps = [];
   if (fitted.oriented) steps.push('turned upright');
   if (fitted.inverted) steps.push('inverted');
@@ -172,51 +181,4 @@ function showBars({ label, probabilities }, labels) {
     return item;
   });
   byId('bars').replaceChildren(...items);
-}
-
-/** Lines over the pad: the part that was kept, and the pen of the keyboard. */
-class Overlay {
-  constructor(canvas, pad) {
-    this.canvas = canvas;
-    this.pad = pad;
-    canvas.width = pad.canvas.width;
-    canvas.height = pad.canvas.height;
-    this.context = canvas.getContext('2d');
-    this.box = null;
-    this.pen = null;
-  }
-
-  showBox(box) {
-    this.box = box;
-    this.show();
-  }
-
-  showPen(pen, isDown) {
-    this.pen = pen;
-    this.isDown = isDown;
-    this.show();
-  }
-
-  show() {
-    const { context, canvas } = this;
-    context.clearRect(0, 0, canvas.width, canvas.height);
-    context.strokeStyle = '#e8590c';
-    context.lineWidth = 2;
-    if (this.box) {
-      const [left, top, right, bottom] = this.box;
-      const { left: x, top: y, scale } = this.pad.placement;
-      context.setLineDash([6, 4]);
-      context.strokeRect(x + left * scale, y + top * scale, (right - left) * scale, (bottom - top) * scale);
-    }
-    if (this.pen) {
-      context.setLineDash([]);
-      context.beginPath();
-      context.arc(this.pen.x, this.pen.y, 8, 0, 2 * Math.PI);
-      if (this.isDown) {
-        context.fillStyle = '#e8590c';
-        context.fill();
-      }
-      context.stroke();
-    }
-  }
 }

@@ -4,11 +4,13 @@
  * Van der Maaten & Hinton: Visualizing Data using t-SNE. JMLR 9 (2008), 2579-2605.
  */
 
+import { largestFirst } from './gaussian.js';
+
 const PERPLEXITY = 25;
 const EXAGGERATION = 8; // of attraction at first, for clusters to form
 const EXAGGERATED_STEPS = 100;
 const SEARCHES = 40; // halvings of an interval of precisions
-export const STEPS = 400;
+const STEPS = 400;
 
 export class Embedding {
   /** @param {number[][]} points */
@@ -120,7 +122,7 @@ function widestDimensions(points) {
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     return values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   });
-  const order = variances.map((_, k) => k).sort((a, b) => variances[b] - variances[a]);
+  const order = largestFirst(variances);
   const positions = new Float64Array(2 * points.length);
   points.forEach((point, i) => {
     positions[2 * i] = 0.01 * point[order[0]];

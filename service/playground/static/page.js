@@ -15,12 +15,9 @@ export function byId(id) {
   return document.getElementById(id);
 }
 
-/** Return the address of an image for src, from base64. */
+/** Return the address of a base64 PNG for src. */
 export function imageUrl(base64) {
-  // The first characters of base64 show the format of the file.
-  const type = base64.startsWith('/9j') ? 'jpeg' : base64.startsWith('R0l') ? 'gif'
-    : base64.startsWith('UklG') ? 'webp' : base64.startsWith('Qk') ? 'bmp' : 'png';
-  return `data:image/${type};base64,${base64}`;
+  return `data:image/png;base64,${base64}`;
 }
 
 export function picture(base64, alt) {

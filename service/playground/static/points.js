@@ -6,7 +6,7 @@ import { currentPicture, pinned, seen } from './seen.js';
 /**
  * Keep the options of a select up to date.
  *
- * Return a function that gives the thing that is chosen.
+ * Return functions that give the thing that is chosen, and choose another.
  */
 export function choosePoints(select, card, more = []) {
   const labels = card.statistics ? card.labels : [];
@@ -32,6 +32,5 @@ export function choosePoints(select, card, more = []) {
   return {
     chosen: () => things[select.selectedIndex],
     choose: (thing) => { select.selectedIndex = Math.max(things.indexOf(thing), 0); },
-    has: (thing) => things.includes(thing),
   };
 }
