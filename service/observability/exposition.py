@@ -192,7 +192,11 @@ class Families(Collector):
         yield from families.values()
 
     def _add_histogram(
-        self, family: Metric, labels: dict[str, str], bounds: Sequence[float], cell: int
+        self,
+        family: Metric,
+        labels: dict[str, str],
+        bounds: Sequence[float],
+        cell: int,
     ) -> None:
         """Add a histogram to its family, unless all its counts are 0 and it has labels.
 

@@ -54,11 +54,11 @@ def choose_drawing(mask: Mask, ink: Levels) -> Drawing:
     quality = np.where(encloses, FRAME_QUALITY, shapes.quality)
     scores = shapes.masses * quality
     main = int(scores.argmax())
-    tall = heights(regions)
+    all_heights = heights(regions)
     stroke = shapes.widths[main]
     is_drawn = quality >= MIN_QUALITY
     is_large = shapes.areas >= SPECK * stroke**2
-    is_tall = tall > ANOTHER * tall[main]
+    is_tall = all_heights > ANOTHER * all_heights[main]
     is_beside = is_tall & ~overlaps(regions, main)
     is_part = is_drawn & is_large & ~is_beside
     chosen = gather(regions, main, is_part)
