@@ -203,11 +203,11 @@ def served_model(settings: Settings, name: str, backend: Backend) -> ServedModel
         has_sampler=bool(backend.statistics.class_numbers),
         calibration_images=calibration.images if calibration else 0,
     )
-    codec = ImageCodec(
-        shape,
-        ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
-        model_fit(card),
+    image_limits = ImageLimits(
+        settings.max_image_bytes,
+        settings.max_image_pixels,
     )
+    codec = ImageCodec(shape, image_limits, model_fit(card))
     cost = ImageCost.of(shape, backend.cost)
     examples = example_inputs(backend, codec)
     return ServedModel(name, f"{name}.", backend, limits, codec, cost, examples)
@@ -217,14 +217,16 @@ def model_fit(card: ModelCard) -> ModelFit:
     """Return the way of a model card to fit images."""
     fit = card.fit
     background = fit.background or (BLACK,)
-    return ModelFit(fit.method, tuple(background), RESAMPLING_FILTERS[fit.resampling])
+    resampling = RESAMPLING_FILTERS[fit.resampling]
+    return ModelFit(fit.method, tuple(background), resampling)
 
 
 def model_repository(settings: Settings) -> ModelRepository[ServedModel]:
     """Return the repository of the models that the settings name."""
 
     def open_model(name: str, path: Path) -> ServedModel:
-        return served_model(settings, name, OnnxAutoencoder.load(open_files(path)))
+        backend = OnnxAutoencoder.load(open_files(path))
+        return served_model(settings, name, backend)
 
     if settings.models is None:
         one = {model_name(settings.model): settings.model}
@@ -238,7 +240,10 @@ def model_repository(settings: Settings) -> ModelRepository[ServedModel]:
 
 
 def protect(
-    app: ASGIApp, settings: Settings, state: AppState, routes: Routes
+    app: ASGIApp,
+    settings: Settings,
+    state: AppState,
+    routes: Routes,
 ) -> ASGIApp:
     """Wrap an application in checks of hosts, API keys and origins, if configured."""
     if state.api_keys or settings.allowed_hosts:

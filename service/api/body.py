@@ -79,7 +79,11 @@ class BodyBudget:
         )
 
     async def read_rest(
-        self, first: bytes, receive: Receive, context: RequestContext, limit: int
+        self,
+        first: bytes,
+        receive: Receive,
+        context: RequestContext,
+        limit: int,
     ) -> bytes | None:
         """Return a body whose first piece has arrived, or None if the client has gone.
 
@@ -107,7 +111,10 @@ class BodyBudget:
 
 
 async def read_body(
-    receive: Receive, context: RequestContext, limit: int, budget: BodyBudget
+    receive: Receive,
+    context: RequestContext,
+    limit: int,
+    budget: BodyBudget,
 ) -> bytes | None:
     """Return the body, or None if the client has gone.
 
@@ -125,7 +132,10 @@ async def read_body(
 
 
 def count_bytes(
-    piece: bytes, context: RequestContext, limit: int, budget: BodyBudget
+    piece: bytes,
+    context: RequestContext,
+    limit: int,
+    budget: BodyBudget,
 ) -> None:
     """Count a piece of a body. Raises ProblemError if the body is too large."""
     budget.acquire(len(piece), context)

@@ -20,7 +20,11 @@ Page = Callable[[str], Response]
 
 
 def index_route(
-    state: AppState, page: Page, documentation: str, *, needs_key: bool
+    state: AppState,
+    page: Page,
+    documentation: str,
+    *,
+    needs_key: bool,
 ) -> Route:
     """Return the route of ``/``.
 

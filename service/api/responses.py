@@ -102,14 +102,19 @@ def preferred_type(accept: bytes, types: Sequence[bytes]) -> bytes | None:
     best = max(types, key=lambda media_type: weight_of(media_type, weights))
     weight = weight_of(best, weights)
     if best.startswith(IMAGE) and weight_of(JSON, weights):
-        others = [
-            weights[media_range]
-            for media_range in weights
-            if media_range != ANYTHING and not media_range.startswith(IMAGE)
-        ]
+        others = weights_without_images(weights)
         if max(others, default=0.0) >= weight:
             return JSON
     return best if weight else None
+
+
+def weights_without_images(weights: Mapping[bytes, float]) -> list[float]:
+    """Return the weights of the ranges that name another kind of type than images."""
+    others = []
+    for media_range, weight in weights.items():
+        if media_range != ANYTHING and not media_range.startswith(IMAGE):
+            others.append(weight)
+    return others
 
 
 def weighted_range(part: bytes) -> tuple[bytes, float]:

@@ -129,7 +129,11 @@ class OperationRoute(APIRoute):
         super().__init__(path, endpoint, methods=["POST"], **description)
 
     async def respond(
-        self, scope: Scope, receive: Receive, send: Send, model: ServedModel
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        model: ServedModel,
     ) -> None:
         """Respond to a POST request; send nothing if its client has gone."""
         context: RequestContext = scope[SCOPE_KEY]
@@ -191,10 +195,7 @@ class OperationRoute(APIRoute):
         model: ServedModel,
         context: RequestContext,
     ) -> tuple[ReadRequest, Job]:
-        """Parse a body, validate it, and return the request and its job.
-
-        Raises ProblemError.
-        """
+        """Return the request of a body and its job. Raises ProblemError."""
         started = perf_counter()
         request = self.read(body, model)
         contents = request.image_contents()
@@ -335,7 +336,10 @@ class Dispatcher:
     """
 
     def __init__(
-        self, app: ASGIApp, state: AppState, routes: Iterable[OperationRoute]
+        self,
+        app: ASGIApp,
+        state: AppState,
+        routes: Iterable[OperationRoute],
     ) -> None:
         self.app = app
         self._state = state

@@ -45,12 +45,13 @@ def regions_above(values: Floats, threshold: float) -> list[Region]:
     peaks = np.zeros(len(regions), np.float32)
     np.maximum.at(peaks, regions.labels, values[mask])
     order = np.argsort(-peaks, kind="stable")
-    highest = order[:MAX_REGIONS]
-    boxes = regions.boxes[highest].tolist()
-    return [
-        Region(tuple(box), float(peak))
-        for box, peak in zip(boxes, peaks[highest], strict=True)
-    ]
+    found = []
+    for number in order[:MAX_REGIONS]:
+        left, top, right, bottom = regions.boxes[number].tolist()
+        peak = float(peaks[number])
+        region = Region((left, top, right, bottom), peak)
+        found.append(region)
+    return found
 
 
 def are_above(values: Floats, threshold: float) -> Mask:
@@ -75,9 +76,10 @@ def map_levels(maps: Floats, threshold: float) -> Pixels:
     rounded = np.rint(scaled.clip(max=WHITE))
     levels: Pixels = rounded.astype(np.uint8)
     above = are_above(maps, threshold)
+    below = ~above
     # Near the threshold, rounding may have crossed it.
     levels[above] = levels[above].clip(min=THRESHOLD_LEVEL + 1)
-    levels[~above] = levels[~above].clip(max=THRESHOLD_LEVEL)
+    levels[below] = levels[below].clip(max=THRESHOLD_LEVEL)
     return levels[:, np.newaxis]
 
 
@@ -93,9 +95,10 @@ def overlay(images: Pixels, maps: Floats, threshold: float) -> Pixels:
     above = are_above(maps, threshold)
     if above.any():
         by_pixel = pictures.transpose(0, 2, 3, 1)
-        colors = tints(relative(maps[above], threshold))
-        shown = (1 - OPACITY) * by_pixel[above] + OPACITY * colors
-        by_pixel[above] = np.rint(shown)
+        excess = relative(maps[above], threshold)
+        under = (1 - OPACITY) * by_pixel[above]
+        over = OPACITY * tints(excess)
+        by_pixel[above] = np.rint(under + over)
     return pictures
 
 

@@ -78,7 +78,8 @@ def flatten(image: Image.Image, *background: int) -> Image.Image:
         levels = background or (BLACK,)
         red, green, blue = levels * (3 // len(levels))
         paper = Image.new("RGBA", image.size, (red, green, blue))
-        return Image.alpha_composite(paper, image.convert("RGBA"))
+        with_alpha = image.convert("RGBA")
+        return Image.alpha_composite(paper, with_alpha)
     if image.mode == "CMYK":
         return image.convert("RGB")
     return image
@@ -87,5 +88,7 @@ def flatten(image: Image.Image, *background: int) -> Image.Image:
 def reduce_depth(image: Image.Image) -> Image.Image:
     """Return a grey image of 16 bits with 8 bits, its levels rounded."""
     levels = np.asarray(image, dtype=np.uint32)
-    rounded = (levels + GREY_STEP // 2) // GREY_STEP
-    return Image.fromarray(rounded.astype(np.uint8))
+    half_step = GREY_STEP // 2
+    rounded = (levels + half_step) // GREY_STEP
+    grey = rounded.astype(np.uint8)
+    return Image.fromarray(grey)

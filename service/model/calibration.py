@@ -63,20 +63,26 @@ class ScoreTail:
     def of(cls, scores: Doubles) -> Self:
         """Return the distribution of ascending scores (images,)."""
         count = len(scores)
-        size = min(count, max(MIN_TAIL, count // TAIL_SHARE))
+        wanted = max(MIN_TAIL, count // TAIL_SHARE)
+        size = min(count, wanted)
         tail = scores[count - size :]
         start = float(tail[0])
         excess = float(np.mean(tail - start))
-        surprisal = -math.log((size + 1) / (count + 1))
+        probability = (size + 1) / (count + 1)
+        surprisal = -math.log(probability)
         return cls(scores, start, surprisal, max(excess, MIN_EXCESS))
 
     def surprisals(self, scores: Doubles) -> Doubles:
         """Return the surprisals of scores (batch,), in nats."""
         count = len(self.scores)
         smaller = np.searchsorted(self.scores, scores)
-        within = -np.log((count - smaller + 1) / (count + 1))
-        beyond = self.surprisal + (scores - self.start) / self.excess
-        surprisals: Doubles = np.where(scores > self.start, beyond, within)
+        others = count - smaller
+        probabilities = (others + 1) / (count + 1)
+        within = -np.log(probabilities)
+        excesses = (scores - self.start) / self.excess
+        beyond = self.surprisal + excesses
+        in_tail = scores > self.start
+        surprisals: Doubles = np.where(in_tail, beyond, within)
         return surprisals
 
     def largest_score(self, surprisal: float) -> float:
@@ -86,7 +92,8 @@ class ScoreTail:
             return self.start + beyond * self.excess
         surprisals = self.surprisals(self.scores)
         count = int(np.searchsorted(surprisals, surprisal, side="right"))
-        return float(self.scores[max(0, count - 1)])
+        last = max(0, count - 1)
+        return float(self.scores[last])
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,9 +138,10 @@ class Calibration:
     @classmethod
     def from_scores(cls, inspection: Inspection, scores: Doubles) -> Self:
         """Return the calibration by scores (parts, images)."""
-        weights = np.array(inspection.weights)[:, np.newaxis]
+        weights = np.array(inspection.weights)
+        log_weights = np.log(weights)[:, np.newaxis]
         rate = inspection.false_alarm_rate
-        return cls(inspection.parts, np.log(weights), rate, scores)
+        return cls(inspection.parts, log_weights, rate, scores)
 
     @property
     def images(self) -> int:
@@ -144,7 +152,8 @@ class Calibration:
     @cached_property
     def image_scores(self) -> Doubles:
         """Scores of the images, float64 (images,), ascending."""
-        return np.sort(self.join(self.scores))
+        joined = self.join(self.scores)
+        return np.sort(joined)
 
     @cached_property
     def _tails(self) -> list[ScoreTail]:
@@ -169,8 +178,9 @@ class Calibration:
 
     def _surprisals(self, scores: Doubles) -> Doubles:
         """Return the weighted surprisals of scores (parts, batch), same shape."""
-        tails = zip(self._tails, scores, strict=True)
-        surprisals = np.stack([tail.surprisals(row) for tail, row in tails])
+        by_part = zip(self._tails, scores, strict=True)
+        rows = [tail.surprisals(row) for tail, row in by_part]
+        surprisals = np.stack(rows)
         weighted: Doubles = surprisals + self.log_weights
         return weighted
 
@@ -188,7 +198,8 @@ class Calibration:
         """
         place = place_of(rate, self.images)
         score = float(self.image_scores[-place])
-        return Thresholds(score, self._pixel_threshold(score), rate)
+        pixel = self._pixel_threshold(score)
+        return Thresholds(score, pixel, rate)
 
     def at_score(self, score: float) -> Thresholds:
         """Return the thresholds if that of the score is given.
@@ -196,16 +207,19 @@ class Calibration:
         The rate is (k + 1) / (N + 1) if k of the N images have a higher score.
         """
         lower = int(np.searchsorted(self.image_scores, score, side="right"))
-        rate = (self.images - lower + 1) / (self.images + 1)
-        return Thresholds(score, self._pixel_threshold(score), rate)
+        higher = self.images - lower
+        rate = (higher + 1) / (self.images + 1)
+        pixel = self._pixel_threshold(score)
+        return Thresholds(score, pixel, rate)
 
     def _pixel_threshold(self, score: float) -> float:
         """Return the largest value of a map whose image is not anomalous by it."""
         if len(self.parts) == 1:
             return score
         row = self.parts.index(MAP)
-        surprisal = score - float(self.log_weights[row, 0])
-        return self._tails[row].largest_score(surprisal)
+        log_weight = float(self.log_weights[row, 0])
+        tail = self._tails[row]
+        return tail.largest_score(score - log_weight)
 
 
 def place_of(rate: float, images: int) -> int:

@@ -57,7 +57,8 @@ def normals(uniform: Doubles) -> Doubles:
     """
     first, second = np.split(uniform, 2, axis=-1)
     radius: Doubles = np.sqrt(-2 * logarithm(first))
-    angle = 2 * math.pi * (second - 0.5)
+    turns = second - 0.5
+    angle = 2 * math.pi * turns
     return radius * cosine(angle)
 
 

@@ -82,7 +82,8 @@ class ModelRepository(Generic[ModelT]):
         paths = self._find()
         default_name = self._choose_default(paths)
         default = self._open_named(default_name, paths[default_name])
-        earlier, self._loaded = self._loaded, {default_name: default}
+        earlier = self._loaded
+        self._loaded = {default_name: default}
         self._reasons = {}
         self._default_name = default_name
         for name in in_order(paths.keys() - {default_name}, earlier):
@@ -134,7 +135,8 @@ class ModelRepository(Generic[ModelT]):
 
     def _models(self) -> LoadedModels[ModelT]:
         loaded = dict(sorted(self._loaded.items()))
-        return LoadedModels(self._default_name, loaded, dict(self._reasons))
+        reasons = dict(self._reasons)
+        return LoadedModels(self._default_name, loaded, reasons)
 
     def _add(self, name: str, path: Path) -> None:
         """Load a model. Raises ModelLoadError, also if there are too many."""
@@ -182,15 +184,17 @@ def find_models(folder: Path) -> dict[str, Path]:
     except OSError as error:
         raise ModelLoadError(f"{folder} cannot be read: {error.strerror}") from error
     entries = [entry for entry in entries if not entry.name.startswith(".")]
-    found = {
-        printable(entry.name): entry
-        for entry in entries
-        if (entry / CARD_FILE).is_file()
-    }
+    found = {}
+    for entry in entries:
+        card = entry / CARD_FILE
+        if card.is_file():
+            found[printable(entry.name)] = entry
     for entry in entries:
         if entry.suffix == ZIP_SUFFIX and entry.is_file():
             name = printable(entry.stem)
-            found[printable(entry.name) if name in found else name] = entry
+            if name in found:
+                name = printable(entry.name)
+            found[name] = entry
     return found
 
 
@@ -201,5 +205,6 @@ def printable(name: str) -> str:
 
 def model_name(folder: Path) -> str:
     """Return a valid name for the model in a folder, close to the folder's name."""
-    name = FOREIGN_CHARACTERS.sub("-", folder.absolute().stem.lower())
+    stem = folder.absolute().stem.lower()
+    name = FOREIGN_CHARACTERS.sub("-", stem)
     return name.strip("-")[:63] or "model"

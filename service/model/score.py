@@ -83,11 +83,13 @@ def reconstruction_loss(
         errors = squared_error(pixels, decoded)
         return gaussian_loss(errors, decoded[0].size, objective.variance)
     probabilities = decoded.astype(np.float64)
-    white = probabilities.clip(PROBABILITY_EPSILON, 1 - PROBABILITY_EPSILON)
+    highest = 1 - PROBABILITY_EPSILON
+    white = probabilities.clip(PROBABILITY_EPSILON, highest)
     if_white = pixels * np.log(white)
     if_black = (1 - pixels) * np.log1p(-white)
     log_likelihoods = if_white + if_black
-    losses: Doubles = -log_likelihoods.sum(axis=pixel_axes(log_likelihoods))
+    axes = pixel_axes(log_likelihoods)
+    losses: Doubles = -log_likelihoods.sum(axis=axes)
     return losses
 
 

@@ -171,7 +171,8 @@ class LatentStatistics:
         are computed in a fixed order, in float64, to be bit-identical on every machine.
         """
         chosen = self._choose(uniform[:, 0], classes)
-        noise = temperature * normals(uniform[:, 1:])
+        standard_noise = normals(uniform[:, 1:])
+        noise = temperature * standard_noise
         means = self.means[chosen]
         latents = means.astype(np.float64)
         for axis, coordinate in enumerate(noise.T):
@@ -227,7 +228,8 @@ class LatentStatistics:
         columns = latents @ matrix - offset
         whitened = columns.reshape(len(latents), count, size)
         squares = np.einsum("nki,nki->nk", whitened, whitened)
-        log_densities: Doubles = log_heights - 0.5 * squares
+        exponents = 0.5 * squares
+        log_densities: Doubles = log_heights - exponents
         return log_densities
 
     @cached_property

@@ -45,7 +45,8 @@ class PercentileWindow:
         cells = self._cells
         for percentile in percentiles:
             count = int(cells[0])
-            cells[1 + count % WINDOW_IMAGES] = percentile
+            place = count % WINDOW_IMAGES
+            cells[1 + place] = percentile
             cells[0] = count + 1
 
     def stability_index(self) -> float:
@@ -60,9 +61,11 @@ def stability_index(percentiles: NDArray[np.float64]) -> float:
     """Return the population stability index of percentiles (images,)."""
     bins = np.searchsorted(BINS, percentiles)
     counts = np.bincount(bins, minlength=len(BINS))
-    shares = np.maximum(counts, EMPTY_BIN) / len(percentiles)
+    positive = np.maximum(counts, EMPTY_BIN)
+    shares = positive / len(percentiles)
     expected = 1 / len(BINS)
-    terms = (shares - expected) * np.log(shares / expected)
+    logarithms = np.log(shares / expected)
+    terms = (shares - expected) * logarithms
     return float(terms.sum())
 
 
@@ -72,5 +75,6 @@ def stability_limit(calibration_images: int) -> float:
     It is the significant one, or the largest by chance if there are few images:
     Yurdakul 2018, Statistical properties of the population stability index.
     """
-    by_chance = LARGEST_BY_CHANCE * (1 / WINDOW_IMAGES + 1 / calibration_images)
+    variance = 1 / WINDOW_IMAGES + 1 / calibration_images
+    by_chance = LARGEST_BY_CHANCE * variance
     return max(SIGNIFICANT, by_chance)

@@ -95,17 +95,16 @@ class Families(Collector):
         sums = self._sums
         yield self._durations()
         yield self._batches()
-        for kind, name, label, documentation in COUNTERS:
-            counter = CounterMetricFamily(name, documentation, labels=[label])
-            for key, cell in self._cells.items():
-                if key[0] == kind:
-                    counter.add_metric(key[1:], sums[cell])
-            yield counter
+        yield from self._labelled_counters()
         yield GaugeMetricFamily(
-            "vae_requests_in_flight", "Requests in progress.", sums[IN_FLIGHT]
+            "vae_requests_in_flight",
+            "Requests in progress.",
+            sums[IN_FLIGHT],
         )
         yield GaugeMetricFamily(
-            "vae_workers", "Worker processes.", self._metrics.workers
+            "vae_workers",
+            "Worker processes.",
+            self._metrics.workers,
         )
         for total_key, name, documentation in TOTALS:
             total = sums[self._cells[total_key,]]
@@ -140,6 +139,15 @@ class Families(Collector):
         self._add_histogram(family, {}, BATCHES, self._cells["batch",])
         return family
 
+    def _labelled_counters(self) -> Iterator[Metric]:
+        """Return the counters with one label."""
+        for kind, name, label, documentation in COUNTERS:
+            counter = CounterMetricFamily(name, documentation, labels=[label])
+            for key, cell in self._cells.items():
+                if key[0] == kind:
+                    counter.add_metric(key[1:], self._sums[cell])
+            yield counter
+
     def _images(self) -> Metric:
         """Return the images answered, by model where there are several."""
         family = CounterMetricFamily(
@@ -149,7 +157,8 @@ class Families(Collector):
             for key, cell in cells.items():
                 if key[0] == "images":
                     names = labels | {"route": key[1]}
-                    family.add_sample("vae_images_total", names, self._sums[cell])
+                    images = self._sums[cell]
+                    family.add_sample("vae_images_total", names, images)
         return family
 
     def _work(self) -> Iterator[Metric]:
@@ -183,7 +192,11 @@ class Families(Collector):
         yield from families.values()
 
     def _add_histogram(
-        self, family: Metric, labels: dict[str, str], bounds: Sequence[float], cell: int
+        self,
+        family: Metric,
+        labels: dict[str, str],
+        bounds: Sequence[float],
+        cell: int,
     ) -> None:
         """Add a histogram to its family, unless all its counts are 0 and it has labels.
 
@@ -197,6 +210,8 @@ class Families(Collector):
         uppers.append("+Inf")
         cumulative = list(accumulate(counts))
         for upper, count in zip(uppers, cumulative, strict=True):
-            family.add_sample(f"{family.name}_bucket", labels | {"le": upper}, count)
-        family.add_sample(f"{family.name}_count", labels, cumulative[-1])
+            names = labels | {"le": upper}
+            family.add_sample(f"{family.name}_bucket", names, count)
+        total = cumulative[-1]
+        family.add_sample(f"{family.name}_count", labels, total)
         family.add_sample(f"{family.name}_sum", labels, self._sums[end])

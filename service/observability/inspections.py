@@ -35,7 +35,8 @@ class InspectionMetrics:
         """Count the percentiles of images."""
         last = self._start + WIDTH - 1
         for percentile in percentiles:
-            self._cells[self._start + bisect_left(BINS, percentile)] += 1
+            place = bisect_left(BINS, percentile)
+            self._cells[self._start + place] += 1
             self._cells[last] += percentile
         self._window.add(percentiles)
 
@@ -84,4 +85,6 @@ def buckets(counts: Sequence[float]) -> list[tuple[str, float]]:
     labels = [str(bound) for bound in BINS]
     cumulative = list(accumulate(counts))
     pairs = list(zip(labels, cumulative, strict=True))
-    return [*pairs, ("+Inf", cumulative[-1])]
+    images = cumulative[-1]
+    pairs.append(("+Inf", images))
+    return pairs

@@ -12,6 +12,7 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.observability.inspections import InspectionMetrics
 from service.observability.request_context import RequestContext
@@ -29,17 +30,36 @@ RELOADS = ("ok", "refused")
 # Why connections are cut: their clients read too slowly; all of them hold too much
 # memory; there are as many as open files are allowed; the service stops.
 CUTS = ("unread", "memory", "descriptors", "stop")
-DECADES = [10.0**power for power in range(-4, 1)]
-SECONDS = tuple(factor * decade for decade in DECADES for factor in (1, 2.5, 5)) + (
+# Upper bounds of the histograms' buckets.
+SECONDS = (
+    0.0001,
+    0.00025,
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
     10.0,
 )
 BATCHES = tuple(2**power for power in range(9))
-IN_FLIGHT, PENDING = 0, 1  # gauges: the first cells of a row
+# Gauges: the first cells of a row.
+IN_FLIGHT = 0
+PENDING = 1
 MILLISECONDS = 1000  # in a second
 # A worker and its successor may serve at the same time as a predecessor that waits for
 # an answer of the supervisor.
 ROWS_OF_SLOT = 3
-RESTARTS, TIMEOUTS = "restarts", "timeouts"  # of workers
+# Keys of the counters of workers.
+RESTARTS = "restarts"
+TIMEOUTS = "timeouts"
 
 Key = tuple[str, ...]
 Cells = dict[Key, int]  # the first cell of each metric
@@ -129,8 +149,9 @@ class Metrics:
     def _clear(self, counts: Counts) -> None:
         """Set the counts of a model to 0 in all rows."""
         start = counts.cells["pending",]
-        end = max(counts.cells.values()) + 1
-        np.frombuffer(self._memory).reshape(-1, self._width)[:, start:end] = 0
+        last = max(counts.cells.values())
+        rows = self._rows()
+        rows[:, start : last + 1] = 0
         counts.inspections.clear()
 
     def _counts_of(self, model: str) -> Counts:
@@ -139,7 +160,8 @@ class Metrics:
 
     def pending_cell(self, model: str) -> int:
         """Return the gauge of a model's pending work."""
-        return self._counts_of(model).cells["pending",]
+        cells = self._counts_of(model).cells
+        return cells["pending",]
 
     def inspections_of(self, model: str) -> InspectionMetrics:
         """Return the metrics of the images that a model inspects."""
@@ -147,7 +169,9 @@ class Metrics:
 
     def rows_of(self, slot: int) -> range:
         """Return the rows of a worker's slot, which is counted from 0."""
-        return range(1 + slot, 1 + ROWS_OF_SLOT * self.workers, self.workers)
+        first = 1 + slot
+        end = 1 + ROWS_OF_SLOT * self.workers
+        return range(first, end, self.workers)
 
     def write_to(self, row: int) -> None:
         """Use a row as this process's own. Its counters go on, its gauges start at 0."""
@@ -162,19 +186,31 @@ class Metrics:
         cells = self._cells_of(row)
         cells[IN_FLIGHT] = 0
         for counts in self._all_counts:
-            cells[counts.cells["pending",]] = 0
+            pending = counts.cells["pending",]
+            cells[pending] = 0
 
     def _cells_of(self, row: int) -> "memoryview[float]":
+        """Return the cells of one row, not a copy."""
         start = row * self._width
-        return memoryview(self._memory).cast("d")[start : start + self._width]
+        end = start + self._width
+        cells = memoryview(self._memory).cast("d")
+        return cells[start:end]
+
+    def _rows(self) -> NDArray[np.float64]:
+        """Return the cells of all rows, (rows, cells), not a copy."""
+        cells = np.frombuffer(self._memory)
+        return cells.reshape(-1, self._width)
 
     def heartbeats(self, row: int) -> float:
         """Return a number that grows while the event loop of a row's process runs."""
-        return self._cells_of(row)[self._cell["heartbeats",]]
+        cells = self._cells_of(row)
+        cell = self._cell["heartbeats",]
+        return cells[cell]
 
     def add(self, *key: str) -> None:
         """Increment a counter, such as ("problem", name) or ("restarts",)."""
-        self._row[self._cell[key]] += 1
+        cell = self._cell[key]
+        self._row[cell] += 1
 
     def count_request(self, context: RequestContext, seconds: float) -> str:
         """Count a request that has ended; return the label of its route.
@@ -183,19 +219,23 @@ class Metrics:
         """
         route = context.route if context.route in self._routes else OTHER
         cells, inspections = self._by_model.get(context.model, self._total)
-        self._observe(cells["request", route, str(context.status)], SECONDS, seconds)
+        duration = cells["request", route, str(context.status)]
+        self._observe(duration, SECONDS, seconds)
         if context.problem:
             self.add("problem", context.problem)
         if context.images and context.status == SUCCESS:
             row = self._row
-            row[cells["images", route]] += context.images
-            self._observe(self._cell["batch",], BATCHES, context.images)
-            row[cells["cost",]] += context.cost / MILLISECONDS
-            cell = self._cell["stage", STAGES[0]]
-            row[cell] += context.queue
-            row[cell + 1] += context.read
-            row[cell + 2] += context.infer
-            row[cell + 3] += context.write
+            images = cells["images", route]
+            row[images] += context.images
+            batch = self._cell["batch",]
+            self._observe(batch, BATCHES, context.images)
+            cost = cells["cost",]
+            row[cost] += context.cost / MILLISECONDS
+            stage = self._cell["stage", STAGES[0]]
+            row[stage] += context.queue
+            row[stage + 1] += context.read
+            row[stage + 2] += context.infer
+            row[stage + 3] += context.write
             if context.percentiles:
                 inspections.add(context.percentiles)
         return route
@@ -205,8 +245,10 @@ class Metrics:
 
         cell: the first of its cells.
         """
-        self._row[cell + bisect_left(bounds, value)] += 1
-        self._row[cell + len(bounds) + 1] += value
+        bucket = cell + bisect_left(bounds, value)
+        total = cell + len(bounds) + 1
+        self._row[bucket] += 1
+        self._row[total] += value
 
     def route_counts(self, route: str, model: str = "") -> RouteCounts:
         """Return what all workers have counted for a route and a model."""
@@ -216,16 +258,19 @@ class Metrics:
         for status in STATUSES:
             cell = block["request", route, str(status)]
             end = cell + len(SECONDS) + 1
-            durations[status] = Duration(int(sum(sums[cell:end])), sums[end])
-        return RouteCounts(int(sums[block["images", route]]), durations)
+            requests = sum(sums[cell:end])
+            durations[status] = Duration(int(requests), sums[end])
+        images = sums[block["images", route]]
+        return RouteCounts(int(images), durations)
 
     def sums(self) -> list[float]:
         """Return the cells, summed over all workers."""
-        rows = np.frombuffer(self._memory).reshape(-1, self._width)
         used = [self._total, *self._by_model.values()]
-        ends = [max(counts.cells.values()) for counts in used]
+        last_cells = [max(counts.cells.values()) for counts in used]
+        end = max(last_cells) + 1
         # Cells that are never read take no memory.
-        sums: list[float] = rows[:, : max(ends) + 1].sum(axis=0).tolist()
+        rows = self._rows()[:, :end]
+        sums: list[float] = rows.sum(axis=0).tolist()
         return sums
 
     def labelled(self) -> Iterator[tuple[dict[str, str], Cells]]:
@@ -246,8 +291,15 @@ def layout(keys: Iterable[Key], start: int = 0) -> tuple[Cells, int]:
 
 def all_keys(routes: Iterable[str], problems: Iterable[str]) -> list[Key]:
     """Return the keys of a row, the gauges first."""
-    keys: list[Key] = [("in_flight",), ("pending",), ("heartbeats",), ("batch",)]
-    keys += [("cost",), (RESTARTS,), (TIMEOUTS,)]
+    keys: list[Key] = [
+        ("in_flight",),
+        ("pending",),
+        ("heartbeats",),
+        ("batch",),
+        ("cost",),
+        (RESTARTS,),
+        (TIMEOUTS,),
+    ]
     keys += request_keys([*routes, OTHER], routes)
     keys += [("problem", name) for name in problems]
     keys += [("stage", stage) for stage in STAGES]

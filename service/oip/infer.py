@@ -42,7 +42,12 @@ class InferRoute(OperationRoute):
     """A POST route that computes one model of the protocol."""
 
     def __init__(
-        self, path: str, name: str, state: AppState, *, described: bool
+        self,
+        path: str,
+        name: str,
+        state: AppState,
+        *,
+        described: bool,
     ) -> None:
         binary = {OCTETS.decode(): {"schema": {"type": "string", "format": "binary"}}}
         super().__init__(
@@ -92,7 +97,8 @@ class InferRoute(OperationRoute):
     def read(self, body: Body, model: ServedModel) -> TensorRequest:
         content = body.content
         length = json_length(body.headers, len(content))
-        head, binary = content[:length], memoryview(content)[length:]
+        head = content[:length]
+        binary = memoryview(content)[length:]
         spec = self.spec(model)
         request = self._heads.request(head, binary, spec)
         if request is None:
@@ -109,10 +115,13 @@ class InferRoute(OperationRoute):
         spec = self.spec(model)
         if content and not length:
             return raw_request(content, spec)
+        head = content[:length]
+        binary = memoryview(content)[length:]
+        numbers = prod(spec.input.shape)
         max_members = spec.max_items * lists_of_item(spec) + OTHER_PARTS
-        max_parts = spec.max_items * prod(spec.input.shape) + max_members
-        fields = parse_json(content[:length], max_parts, max_members)
-        attach_bytes(fields, memoryview(content)[length:])
+        max_parts = spec.max_items * numbers + max_members
+        fields = parse_json(head, max_parts, max_members)
+        attach_bytes(fields, binary)
         return fields
 
     @override
@@ -166,8 +175,10 @@ def check_numbers(request: TensorRequest) -> None:
     is_binary = request.is_binary
     if all(is_binary.values()):
         return
-    sizes = {tensor.name: prod(tensor.shape) for tensor in request.spec.outputs}
-    numbers = sum(sizes[name] for name, binary in is_binary.items() if not binary)
+    numbers = 0
+    for tensor in request.spec.outputs:
+        if not is_binary.get(tensor.name, True):
+            numbers += prod(tensor.shape)
     numbers *= request.image_count
     if numbers > MAX_JSON_NUMBERS:
         raise unreadable_body(
@@ -180,25 +191,27 @@ def write_tensors(result: InferResult) -> Content:
     """Write a response as JSON, followed by its binary tensors."""
     request, outputs = result
     is_binary = request.is_binary
+    model_name = request.spec.name
     if all(is_binary.values()) and not request.id:
         shapes = tuple((name, values.shape) for name, values in outputs.items())
-        content = binary_head(request.spec.name, shapes)
+        content = binary_head(model_name, shapes)
     else:
-        tensors = [
-            output_tensor(name, values, binary=is_binary[name])
-            for name, values in outputs.items()
-        ]
-        content = response_json(request.spec.name, tensors, request.id)
-    binary = [
-        tensor_bytes(outputs[name]) for name, wanted in is_binary.items() if wanted
-    ]
-    if not binary:
+        tensors = []
+        for name, values in outputs.items():
+            tensor = output_tensor(name, values, binary=is_binary[name])
+            tensors.append(tensor)
+        content = response_json(model_name, tensors, request.id)
+    parts: list[bytes | memoryview] = [content]
+    for name, values in outputs.items():
+        if is_binary[name]:
+            parts.append(tensor_bytes(values))
+    if len(parts) == 1:
         return Content(content, ((b"content-type", JSON),))
     headers = (
         (b"content-type", OCTETS),
         (LENGTH_HEADER, b"%d" % len(content)),
     )
-    return Content(b"".join((content, *binary)), headers)
+    return Content(b"".join(parts), headers)
 
 
 @lru_cache(maxsize=MAX_HEADS)

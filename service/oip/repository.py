@@ -75,14 +75,13 @@ def index_router(state: AppState) -> APIRouter:
 
 def change_router(state: AppState) -> APIRouter:
     """Return the routes that load and unload a model."""
-    router = APIRouter(tags=[TAG])
+    router = APIRouter(tags=[TAG], responses=PROBLEMS)
 
     @router.post(
         f"{CHANGE_PATH}/load",
         operation_id="repository_load",
         summary="Load a model",
         openapi_extra={"parameters": [NAME_PARAMETER]},
-        responses=PROBLEMS,
     )
     async def load(request: Request) -> ChangedModel:
         """Load a model, or a new version of it, from the folder of models.
@@ -98,7 +97,6 @@ def change_router(state: AppState) -> APIRouter:
         operation_id="repository_unload",
         summary="Unload a model",
         openapi_extra={"parameters": [NAME_PARAMETER]},
-        responses=PROBLEMS,
     )
     async def unload(request: Request) -> ChangedModel:
         """Remove a model from all workers, until a request loads it.
@@ -164,7 +162,8 @@ def model_index(state: AppState) -> list[ModelIndex]:
     entries = loaded_entries(state, state.model)
     if not state.by_name:
         return entries
-    models, reasons = state.models.by_name, state.models.reasons
+    models = state.models.by_name
+    reasons = state.models.reasons
     for name in sorted(models.keys() | reasons.keys()):
         if name in models:
             entries += loaded_entries(state, models[name])
@@ -182,12 +181,15 @@ def loaded_entries(state: AppState, model: ServedModel) -> list[ModelIndex]:
     except (ProblemError, InferenceError) as error:
         reason = str(error)
     specs = model_specs(model.limits, model.prefix)
-    return index_entries([spec.name for spec in specs.values()], reason)
+    names = [spec.name for spec in specs.values()]
+    return index_entries(names, reason)
 
 
 def index_entries(names: Sequence[str], reason: str) -> list[ModelIndex]:
     """Return the entries of graphs; they are ready if there is no reason."""
-    return [
-        ModelIndex(name=name, state="UNAVAILABLE" if reason else "READY", reason=reason)
-        for name in names
-    ]
+    entries = []
+    for name in names:
+        state: Literal["READY", "UNAVAILABLE"] = "UNAVAILABLE" if reason else "READY"
+        entry = ModelIndex(name=name, state=state, reason=reason)
+        entries.append(entry)
+    return entries

@@ -32,7 +32,10 @@ class RequestHeads:
         self._known: dict[tuple[str, bytes], KnownHead] = {}
 
     def request(
-        self, head: bytes, binary: memoryview, spec: ModelSpec
+        self,
+        head: bytes,
+        binary: memoryview,
+        spec: ModelSpec,
     ) -> TensorRequest | None:
         """Return the request of a text and the bytes after it.
 
@@ -53,7 +56,10 @@ class RequestHeads:
         if len(head) > MAX_HEAD_BYTES:
             return
         if len(self._known) >= MAX_HEADS:
-            del self._known[next(iter(self._known))]
+            oldest = next(iter(self._known))
+            del self._known[oldest]
         shape = request.tensor.shape
-        without_tensor = request.with_tensor(request.tensor[:0].copy())
-        self._known[request.spec.name, head] = KnownHead(without_tensor, shape)
+        no_items = request.tensor[:0].copy()
+        without_tensor = request.with_tensor(no_items)
+        known = KnownHead(without_tensor, shape)
+        self._known[request.spec.name, head] = known

@@ -113,7 +113,12 @@ def add_statistics(router: APIRouter, state: AppState) -> None:
 
 
 def add_metadata(
-    router: APIRouter, path: str, name: str, state: AppState, *, described: bool
+    router: APIRouter,
+    path: str,
+    name: str,
+    state: AppState,
+    *,
+    described: bool,
 ) -> None:
     """Add the routes that describe one model."""
 
@@ -142,7 +147,12 @@ def add_metadata(
 
 
 def add_state(
-    router: APIRouter, path: str, name: str, state: AppState, *, described: bool
+    router: APIRouter,
+    path: str,
+    name: str,
+    state: AppState,
+    *,
+    described: bool,
 ) -> None:
     """Add the statistics and the readiness probe of one model."""
 

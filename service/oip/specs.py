@@ -3,8 +3,10 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.model.autoencoder import Autoencoder, Floats, require_calibration
 from service.model.errors import NoInspectorError
@@ -120,14 +122,17 @@ def decoder_spec(pixels: TensorSpec, limits: Limits, prefix: str) -> ModelSpec:
 def inspector_spec(pixels: TensorSpec, limits: Limits, prefix: str) -> ModelSpec:
     """Return the spec of the inspector, whose input is ``pixels``."""
     _, height, width = pixels.shape
-    numbers = [TensorSpec(name, (1,)) for name in ("score", "percentile", "anomalous")]
+    score = TensorSpec("score", (1,))
+    percentile = TensorSpec("percentile", (1,))
+    anomalous = TensorSpec("anomalous", (1,))
+    anomaly_map = TensorSpec("map", (height, width))
     return ModelSpec(
         name=f"{prefix}inspector",
         input=pixels,
         low=0,
         high=1,
         setting="",
-        outputs=(*numbers, TensorSpec("map", (height, width))),
+        outputs=(score, percentile, anomalous, anomaly_map),
         compute=inspect_pixels,
         cost=lambda image: image.encode + image.decode + image.inspect,
         max_items=limits.max_items,
@@ -153,10 +158,16 @@ async def inspect_pixels(model: Autoencoder, pixels: Floats) -> Sequence[Floats]
     inspections = await inspect(model, pixels)
     calibration = require_calibration(model)
     threshold = calibration.at_rate(calibration.rate).score
-    columns = (
-        inspections.scores,
-        inspections.percentiles,
-        inspections.scores > threshold,
+    anomalous = inspections.scores > threshold
+    return (
+        as_column(inspections.scores),
+        as_column(inspections.percentiles),
+        as_column(anomalous),
+        inspections.maps,
     )
-    numbers = [column.astype(np.float32)[:, np.newaxis] for column in columns]
-    return (*numbers, inspections.maps)
+
+
+def as_column(values: NDArray[Any]) -> Floats:
+    """Return one value of each image, (batch,), as float32 (batch, 1)."""
+    numbers = values.astype(np.float32)
+    return numbers[:, np.newaxis]

@@ -30,16 +30,15 @@ class TensorRequest:
     def of(cls, request: InferRequest, spec: ModelSpec) -> Self:
         """Return a request that was validated for a model."""
         default = request.parameters.binary_data_output
-        is_binary = dict.fromkeys((tensor.name for tensor in spec.outputs), default)
-        if request.outputs:
-            wanted = {
-                each.name: each.parameters.binary_data for each in request.outputs
-            }
-            is_binary = {
-                name: default if binary is None else binary
-                for name, binary in wanted.items()
-            }
-        return cls(spec, request.id, request.inputs[0].data, is_binary)
+        is_binary: dict[str, bool] = {}
+        for output in request.outputs:
+            binary = output.parameters.binary_data
+            is_binary[output.name] = default if binary is None else binary
+        if not is_binary:
+            names = [tensor.name for tensor in spec.outputs]
+            is_binary = dict.fromkeys(names, default)
+        tensor = request.inputs[0].data
+        return cls(spec, request.id, tensor, is_binary)
 
     def with_tensor(self, tensor: Floats) -> Self:
         """Return the same request for another tensor."""

@@ -55,13 +55,14 @@ def check_shape(shape: list[int], info: ValidationInfo) -> list[int]:
     spec = spec_of(info)
     sizes = list(spec.input.shape)
     if shape[1:] != sizes or not 1 <= shape[0] <= spec.max_items:
+        first_sizes = str(shape[:8])
         raise PydanticCustomError(
             "shape",
             "must be [1 to {limit} (VAE_MAX_ITEMS), {sizes}]; is {shape}",
             {
                 "limit": spec.max_items,
                 "sizes": ", ".join(map(str, sizes)),
-                "shape": str(shape[:8])[:MAX_CHARACTERS],
+                "shape": first_sizes[:MAX_CHARACTERS],
             },
         )
     return shape
@@ -74,7 +75,8 @@ def read_tensor(value: object, info: ValidationInfo) -> Floats:
         return np.empty(0, dtype=np.float32)
     numbers = read_values(value, shape)
     check_range(numbers, spec_of(info))
-    return numbers.astype(np.float32, copy=False).reshape(shape)
+    floats = numbers.astype(np.float32, copy=False)
+    return floats.reshape(shape)
 
 
 def read_values(value: object, shape: list[int]) -> NDArray[np.floating[Any]]:
@@ -133,7 +135,8 @@ def check_range(numbers: NDArray[np.floating[Any]], spec: ModelSpec) -> None:
     """Reject numbers out of bounds, and NaN."""
     if is_in_range(numbers, spec):
         return
-    lowest, highest = numbers.min(), numbers.max()
+    lowest = numbers.min()
+    highest = numbers.max()
     worst = lowest if lowest < spec.low else highest
     raise PydanticCustomError(
         "range",

@@ -18,9 +18,10 @@ def set_labels(schema: Json, labels: Sequence[str]) -> None:
     """Set the names that a label may have. A numeral may also be sent as a number."""
     names = {"type": "string", "enum": list(labels)}
     del schema["type"]
-    numbers = [int(label) for label in labels if is_numeral(label)]
-    if numbers:
-        schema["anyOf"] = [names, {"type": "integer", "enum": numbers}]
+    numerals = [label for label in labels if is_numeral(label)]
+    if numerals:
+        numbers = {"type": "integer", "enum": list(map(int, numerals))}
+        schema["anyOf"] = [names, numbers]
     else:
         schema.update(names)
 

@@ -22,7 +22,9 @@ from service.api.static_files import ProblemStaticFiles
 from service.openapi.generators import for_generators
 from service.openapi.picture import interpolation_picture
 
-PAGE, SCHEMA, ASSETS = "/docs", "/openapi.json", "/docs-assets"
+PAGE = "/docs"
+SCHEMA = "/openapi.json"
+ASSETS = "/docs-assets"
 PAGE_SCHEMA = f"{PAGE}/openapi.json"  # complete; the other is for generators
 PICTURE = f"{ASSETS}/interpolation.png"
 ASSETS_FOLDER = files("fastapi_offline") / "static"  # contains Swagger UI
@@ -121,8 +123,9 @@ def page_policy(page: bytes) -> str:
     """
     hashes = []
     for script in INLINE_SCRIPT.findall(page):
-        digest = base64.b64encode(hashlib.sha256(script).digest()).decode()
-        hashes.append(f"'sha256-{digest}'")
+        digest = hashlib.sha256(script).digest()
+        encoded = base64.b64encode(digest).decode()
+        hashes.append(f"'sha256-{encoded}'")
     return (
         f"default-src 'none'; script-src 'self' {' '.join(hashes)}; "
         "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "

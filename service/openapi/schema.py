@@ -86,25 +86,16 @@ def customize_openapi(
     def completed(model: ServedModel, names: tuple[str, ...]) -> Json:
         app.openapi_schema = None  # completed from scratch for each model
         schema = plain()
-        paths = schema["paths"]
-        schema["paths"] = {
-            path: paths[path] for path in paths if is_supported(path, model)
-        }
+        keep_supported_paths(schema, model)
         supported = [route for route in operations if is_supported(route.path, model)]
-        schema["info"]["description"] = f"{describe_model(model)}\n\n{GENERAL}"
-        schema["tags"] = [
-            {"name": name, "description": description}
-            for name, description in TAGS.items()
-        ]
-        schemas = schema["components"]["schemas"]
-        set_bounds(schemas, model.limits)
-        describe_image(schemas["Image"], model)
+        describe_service(schema, model)
         with_keys = bool(state.api_keys)
         describe_responses(schema, open_paths, with_keys=with_keys)
-        set_examples(schema["paths"], supported, model)
-        describe_uploads(schema["paths"], supported, model.limits)
+        paths = schema["paths"]
+        set_examples(paths, supported, model)
+        describe_uploads(paths, supported, model.limits)
         described = supported if state.by_name else []
-        describe_named_paths(schema["paths"], described, names)
+        describe_named_paths(paths, described, names)
         if with_keys:
             set_security(schema, open_paths)
         return schema
@@ -114,6 +105,26 @@ def customize_openapi(
             return completed(state.model, tuple(state.models.by_name))
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def keep_supported_paths(schema: Json, model: ServedModel) -> None:
+    """Remove the paths of operations that the model does not support."""
+    paths = schema["paths"]
+    supported = [path for path in paths if is_supported(path, model)]
+    schema["paths"] = {path: paths[path] for path in supported}
+
+
+def describe_service(schema: Json, model: ServedModel) -> None:
+    """Set the introduction, the tags, and the bounds of the model's types."""
+    schema["info"]["description"] = f"{describe_model(model)}\n\n{GENERAL}"
+    tags = []
+    for name, description in TAGS.items():
+        tag = {"name": name, "description": description}
+        tags.append(tag)
+    schema["tags"] = tags
+    schemas = schema["components"]["schemas"]
+    set_bounds(schemas, model.limits)
+    describe_image(schemas["Image"], model)
 
 
 def is_supported(path: str, model: ServedModel) -> bool:
@@ -204,15 +215,14 @@ def problem_responses(kinds: Iterable[ProblemType]) -> Json:
 def problem_response(examples: list[Problem]) -> Json:
     """Return the response of one status with its examples."""
     content: Json = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    values = {
-        example.title: example.model_dump(exclude_defaults=True) for example in examples
-    }
+    values = {}
+    for example in examples:
+        values[example.title] = example.model_dump(exclude_defaults=True)
     if len(values) == 1:
         (content["example"],) = values.values()
     else:
-        content["examples"] = {
-            title: {"value": value} for title, value in values.items()
-        }
+        named = {title: {"value": value} for title, value in values.items()}
+        content["examples"] = named
     return {
         "description": " / ".join(values),
         "content": {errors.MEDIA_TYPE: content},
@@ -232,8 +242,12 @@ def example_inputs(backend: Backend, codec: ImageCodec) -> ExampleInputs:
     pixels = np.stack([image.pixels for image in decoded])
     means = backend.encode(pixels).mean
     rows = unit_pixels(pixels).reshape(len(images), -1)
-    labels = list(label_classes(backend))
-    return ExampleInputs(images, rounded(rows, 2), rounded(means, 3), labels)
+    return ExampleInputs(
+        images,
+        rounded(rows, 2),
+        rounded(means, 3),
+        list(label_classes(backend)),
+    )
 
 
 def rounded(values: Floats, decimals: int) -> list[list[float]]:
@@ -251,17 +265,18 @@ def set_examples(
     for route in operations:
         if not route.include_in_schema:
             continue
-        requests, responses = {}, {}
+        requests = {}
+        responses = {}
         for title, request in route.examples(model.examples).items():
             with suppress(ProblemError, NoInspectorError):
                 response = route.example_response(request, model)
                 responses[title] = {"value": response}
                 requests[title] = {"value": request}
         operation = paths[route.path]["post"]
-        body = operation["requestBody"]["content"][JSON.decode()]
-        body["examples"] = requests
-        ok = operation["responses"]["200"]["content"][JSON.decode()]
-        ok["examples"] = responses
+        bodies = operation["requestBody"]["content"]
+        bodies[JSON.decode()]["examples"] = requests
+        results = operation["responses"]["200"]["content"]
+        results[JSON.decode()]["examples"] = responses
 
 
 def set_security(schema: Json, open_paths: frozenset[str]) -> None:

@@ -21,7 +21,8 @@ FORMS = ("image", "latent", "label")
 def describe_one_form(schema: dict[str, Any]) -> None:
     """Require exactly one of the forms in the schema of a point."""
     required = len(schema.get("required", []))
-    schema.update(minProperties=required + 1, maxProperties=required + 1)
+    schema["minProperties"] = required + 1
+    schema["maxProperties"] = required + 1
     for field in schema["properties"].values():
         if "anyOf" in field:
             field.update(field.pop("anyOf")[0])
@@ -64,16 +65,18 @@ class PointsRequest(FitRequest):
 
     @override
     def image_contents(self) -> Sequence[str | bytes]:
-        return [point.image for point in self.points() if point.image is not None]
+        images = [point.image for point in self.points()]
+        return [image for image in images if image is not None]
 
     @override
     def image_location(self, index: int) -> Location:
-        locations = [
+        with_images = [
             location
             for location, point in self.located_points()
             if point.image is not None
         ]
-        return *locations[index], "image"
+        location = with_images[index]
+        return *location, "image"
 
 
 def located(

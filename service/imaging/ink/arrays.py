@@ -15,7 +15,8 @@ def dilate(mask: Mask, radius: int) -> Mask:
     """Return a mask grown by ``radius`` pixels in each direction, diagonals too."""
     if radius == 0:
         return mask
-    return spread(spread(mask, radius).T, radius).T
+    across = spread(mask, radius)
+    return spread(across.T, radius).T
 
 
 def spread(mask: Mask, radius: int) -> Mask:
@@ -37,7 +38,8 @@ def box_mean(levels: Levels, radius: int) -> Levels:
     """
     if radius == 0:
         return levels
-    return row_mean(row_mean(levels, radius).T, radius).T
+    across = row_mean(levels, radius)
+    return row_mean(across.T, radius).T
 
 
 def row_mean(levels: Levels, radius: int) -> Levels:
@@ -55,18 +57,22 @@ def row_mean(levels: Levels, radius: int) -> Levels:
 
 def running_maximum(levels: Levels, radius: int) -> Levels:
     """Return the maximum of the square around each pixel, cut at the edges."""
-    return row_maximum(row_maximum(levels, radius).T, radius).T
+    across = row_maximum(levels, radius)
+    return row_maximum(across.T, radius).T
 
 
 def row_maximum(levels: Levels, radius: int) -> Levels:
     """Return the maximum of each pixel's neighbours in its row."""
     result = levels.copy()
-    reach = min(radius, levels.shape[1] - 1)
+    width = levels.shape[1]
+    reach = min(radius, width - 1)
     for offset in range(1, reach + 1):
         after = result[:, offset:]
         before = result[:, :-offset]
-        np.maximum(after, levels[:, :-offset], out=after)
-        np.maximum(before, levels[:, offset:], out=before)
+        neighbours_before = levels[:, :-offset]
+        neighbours_after = levels[:, offset:]
+        np.maximum(after, neighbours_before, out=after)
+        np.maximum(before, neighbours_after, out=before)
     return result
 
 
@@ -75,20 +81,25 @@ def closing(levels: Levels, radius: int) -> Levels:
 
     Serra, Image Analysis and Mathematical Morphology, 1982.
     """
-    return -running_maximum(-running_maximum(levels, radius), radius)
+    maximum = running_maximum(levels, radius)
+    return -running_maximum(-maximum, radius)
 
 
 def border_of(page: NDArray[Any]) -> NDArray[Any]:
     """Return the pixels of a page's four edges, in one row."""
-    rows = (page[0], page[-1])
-    columns = (page[:, 0], page[:, -1])
-    return np.concatenate(rows + columns)
+    top = page[0]
+    bottom = page[-1]
+    left = page[:, 0]
+    right = page[:, -1]
+    return np.concatenate((top, bottom, left, right))
 
 
 def box_of(mask: Mask) -> Box:
     """Return the box around a mask that is not empty."""
-    left, right = true_range(np.any(mask, axis=0))
-    top, bottom = true_range(np.any(mask, axis=1))
+    columns = np.any(mask, axis=0)
+    rows = np.any(mask, axis=1)
+    left, right = true_range(columns)
+    top, bottom = true_range(rows)
     return left, top, right, bottom
 
 

@@ -93,12 +93,15 @@ def find_ink(grey: Grey) -> Ink:
         if max(weights, default=0) > SURE:
             break
         for inverted, light in ((True, page), (False, WHITE - page)):
-            ink = find_dark_ink(light, noise, window, inverted=inverted)
-            if ink is not None:
-                candidates.append(ink)
+            found = find_dark_ink(light, noise, window, inverted=inverted)
+            if found is not None:
+                candidates.append(found)
         weights = [weigh(ink, candidates, page) for ink in candidates]
-    ink = candidates[int(np.argmax(weights))] if candidates else None
-    if ink is None or ink.confidence < MIN_CONFIDENCE:
+    if not candidates:
+        raise NoInkError
+    best = int(np.argmax(weights))
+    ink = candidates[best]
+    if ink.confidence < MIN_CONFIDENCE:
         raise NoInkError
     return ink
 
@@ -114,10 +117,13 @@ def check_contrast(grey: Grey) -> None:
 
 def weigh(ink: Ink, candidates: list[Ink], page: Levels) -> float:
     """Return the confidence in ink, less what speaks for ink of the other polarity."""
-    others = [other for other in candidates if other.inverted != ink.inverted]
-    weight = ink.confidence * DOUBT ** doubts(page, light_paper=ink.inverted)
-    for other in others:
-        if other.confidence >= ink.confidence and is_drawing_on(other, ink.box):
+    number = doubts(page, light_paper=ink.inverted)
+    weight = ink.confidence * DOUBT**number
+    for other in candidates:
+        if other.inverted == ink.inverted:
+            continue
+        is_surer = other.confidence >= ink.confidence
+        if is_surer and is_drawing_on(other, ink.box):
             weight *= SHEET
     return weight
 
@@ -127,8 +133,11 @@ def doubts(page: Levels, *, light_paper: bool) -> int:
     darkest = float(page.min())
     lightest = float(page.max())
     middle = (darkest + lightest) / 2
-    medians = [float(np.median(part)) for part in (border_of(page), page)]
-    return sum((median > middle) != light_paper for median in medians)
+    number = 0
+    for part in (border_of(page), page):
+        is_light = float(np.median(part)) > middle
+        number += is_light != light_paper
+    return number
 
 
 def is_drawing_on(ink: Ink, box: Box) -> bool:
@@ -138,19 +147,26 @@ def is_drawing_on(ink: Ink, box: Box) -> bool:
     within_columns = sheet_left < left and right < sheet_right
     within_rows = sheet_top < top and bottom < sheet_bottom
     inside = within_columns and within_rows
-    is_tall = bottom - top > ON_SHEET * (sheet_bottom - sheet_top)
+    height = bottom - top
+    sheet_height = sheet_bottom - sheet_top
+    is_tall = height > ON_SHEET * sheet_height
     return inside and is_tall and ink.confidence > MIN_ON_SHEET
 
 
 def find_dark_ink(
-    page: Levels, noise: float, window: float, *, inverted: bool
+    page: Levels,
+    noise: float,
+    window: float,
+    *,
+    inverted: bool,
 ) -> Ink | None:
     """Return dark ink on light paper; None if there is none."""
     paper = find_paper(page, window)
-    radius = next((radius for least, radius in NOISE_RADII if noise >= least), 0)
+    radius = noise_radius(noise)
     ink = paper.level - page
     smooth = box_mean(ink, radius)
-    floor = max(MIN_CONTRAST / 2, NOISE_MULTIPLE * noise / (2 * radius + 1))
+    noise_floor = NOISE_MULTIPLE * noise / (2 * radius + 1)
+    floor = max(MIN_CONTRAST / 2, noise_floor)
     strength = mean_strength(smooth, floor)
     if strength < MIN_CONTRAST:
         return None
@@ -175,27 +191,39 @@ def find_dark_ink(
     )
 
 
+def noise_radius(noise: float) -> int:
+    """Return the radius of the square that levels are averaged over."""
+    for least, radius in NOISE_RADII:
+        if noise >= least:
+            return radius
+    return 0
+
+
 def mean_strength(ink: Levels, floor: float) -> float:
     """Return the mean of ink above ``floor``, weighted by itself; 0 if there is none."""
     above = ink[ink > floor].astype(np.float64)
     if not len(above):
         return 0.0
-    return float((above**2).sum() / above.sum())
+    squares = above**2
+    return float(squares.sum() / above.sum())
 
 
 def edge_reach(mask: Mask) -> int:
     """Return how far the soft edges of a drawing reach, in pixels."""
     left, top, right, bottom = box_of(mask)
-    return max(1, round(EDGE * max(right - left, bottom - top)))
+    longer = max(right - left, bottom - top)
+    return max(1, round(EDGE * longer))
 
 
 def rate(drawing: Drawing, ink: Levels, paper: Paper, box: Box) -> float:
     """Return the confidence in a drawing, in [0, 1]."""
     left, top, right, bottom = box
     contrast = float(ink[drawing.mask].mean())
-    size = max(right - left, bottom - top) / max(ink.shape)
+    longer = max(right - left, bottom - top)
+    size = longer / max(ink.shape)
     clear = min(1.0, contrast / CLEAR_CONTRAST)
-    even = max(0.0, 1 - paper.unevenness(box) / contrast)
+    unevenness = paper.unevenness(box) / contrast
+    even = max(0.0, 1 - unevenness)
     large = (size - MIN_SIZE) / (SURE_SIZE - MIN_SIZE)
     large = min(max(large, 0.0), 1.0)
     return float(drawing.quality * drawing.share * clear * even * large)

@@ -37,7 +37,8 @@ def find_lines(ink: Mask) -> Lines:
         return Lines(np.zeros_like(ink), 0)
     across, rows = horizontal_lines(ink)
     down, columns = horizontal_lines(ink.T)
-    return Lines(across | down.T, rows + columns)
+    mask = across | down.T
+    return Lines(mask, rows + columns)
 
 
 def horizontal_lines(ink: Mask) -> tuple[Mask, int]:
@@ -50,8 +51,10 @@ def horizontal_lines(ink: Mask) -> tuple[Mask, int]:
     runs = vertical_runs(ink)
     lines = np.zeros_like(ink)
     rows, columns = np.nonzero(ink)
-    thin = runs[rows, columns] <= limit
-    if thin.sum() < MIN_COVERAGE * width * (1 - 2 * END_MARGIN) / 2:
+    heights = runs[rows, columns]
+    thin = heights <= limit
+    shortest = width * (1 - 2 * END_MARGIN)
+    if thin.sum() < MIN_COVERAGE * shortest / 2:
         return lines, 0
     slope = best_slope(rows[thin], columns[thin], ink.shape)
     levels = sheared(rows, columns, slope, width)
@@ -62,11 +65,11 @@ def horizontal_lines(ink: Mask) -> tuple[Mask, int]:
     if not thickness:
         return lines, 0
     on_line = groups[levels]
-    heights = runs[rows, columns]
     thin = heights <= thickness + 2
     chosen = on_line & thin
     lines[rows[chosen], columns[chosen]] = True
-    starts = np.diff(groups.astype(np.int8), prepend=0) == 1
+    changes = np.diff(groups.astype(np.int8), prepend=0)
+    starts = changes == 1
     return lines, int(starts.sum())
 
 
@@ -81,9 +84,12 @@ def best_slope(rows: Integers, columns: Integers, shape: tuple[int, int]) -> flo
     slopes = np.linspace(-MAX_SLOPE, MAX_SLOPE, SLOPES)
     for slope in sorted(slopes.tolist(), key=abs):
         levels = sheared(rows, columns, slope, width)
-        counts = np.bincount(levels - levels.min())
-        strongest = np.sort(counts)[-8:].astype(float)
-        fullness = float((strongest**2).sum())
+        levels -= levels.min()
+        counts = np.bincount(levels)
+        counts.sort()
+        strongest = counts[-8:].astype(float)
+        squares = strongest**2
+        fullness = float(squares.sum())
         if fullness > 1.05 * fullest:
             best = slope
             fullest = fullness
@@ -93,8 +99,9 @@ def best_slope(rows: Integers, columns: Integers, shape: tuple[int, int]) -> flo
 def sheared(rows: Integers, columns: Integers, slope: float, width: int) -> Integers:
     """Return the rows of pixels after lines of that slope are made horizontal."""
     distances = np.arange(width) - width / 2  # from the middle
-    shifts = np.rint(distances * slope)
-    levels: Integers = rows - shifts.astype(np.int64)[columns]
+    rounded = np.rint(distances * slope)
+    shifts = rounded.astype(np.int64)
+    levels: Integers = rows - shifts[columns]
     return levels
 
 
@@ -106,9 +113,11 @@ def line_levels(levels: Integers, columns: Integers, width: int) -> Mask:
     np.minimum.at(first, levels, columns)
     np.maximum.at(last, levels, columns)
     margin = END_MARGIN * width
-    reaches = (first <= margin) & (last >= width - 1 - margin)
-    full = counts >= MIN_COVERAGE * (last - first + 1)
-    result: Mask = reaches & full
+    from_left = first <= margin
+    to_right = last >= width - 1 - margin
+    lengths = last - first + 1
+    full = counts >= MIN_COVERAGE * lengths
+    result: Mask = from_left & to_right & full
     return result
 
 
@@ -133,7 +142,8 @@ def group_levels(is_line: Mask, max_thickness: float) -> tuple[Mask, int]:
 def vertical_runs(ink: Mask) -> NDArray[np.int32]:
     """Return the length of the vertical run of ink that each pixel is in."""
     height = ink.shape[0]
-    positions = np.arange(height, dtype=np.int32)[:, np.newaxis]
+    rows = np.arange(height, dtype=np.int32)
+    positions = rows[:, np.newaxis]
     above = np.where(ink, -1, positions)
     last_gap = np.maximum.accumulate(above, axis=0)
     below = np.where(ink, height, positions)[::-1]

@@ -35,13 +35,17 @@ def shrink(image: Image.Image) -> Image.Image:
         return image
     width, height = image.size
     mode = "RGBA" if image.has_transparency_data else "L"
-    size = (math.ceil(width / scale), math.ceil(height / scale))
-    page = Image.new(mode, size)
-    for top in range(0, size[1], BAND_ROWS):
-        bottom = min((top + BAND_ROWS) * scale, height)
-        band = image.crop((0, top * scale, width, bottom))
-        converted = band if mode == "RGBA" else flatten(band)
-        page.paste(converted.convert(mode).reduce(scale), (0, top))
+    columns = math.ceil(width / scale)
+    rows = math.ceil(height / scale)
+    page = Image.new(mode, (columns, rows))
+    for row in range(0, rows, BAND_ROWS):
+        top = row * scale
+        bottom = min(top + BAND_ROWS * scale, height)
+        band = image.crop((0, top, width, bottom))
+        if mode == "L":
+            band = flatten(band)
+        reduced = band.convert(mode).reduce(scale)
+        page.paste(reduced, (0, row))
     return page
 
 

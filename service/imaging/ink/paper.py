@@ -46,16 +46,21 @@ class Paper:
         the real paper, there is a step.
         """
         left, top, right, bottom = box
-        margin = MARGIN * max(right - left, bottom - top)
+        width = right - left
+        height = bottom - top
+        margin = MARGIN * max(width, height)
         rows = self._cell_range(top - margin, bottom + margin)
         columns = self._cell_range(left - margin, right + margin)
         level = self.cells[rows, columns]
-        residual = level - self.trend[rows, columns]
+        trend = self.trend[rows, columns]
+        residual = level - trend
         return min(spread(level), spread(residual))
 
     def _cell_range(self, start: float, end: float) -> slice:
-        first = max(0, math.floor(start / self.scale))
-        return slice(first, math.ceil(end / self.scale))
+        """Return the cells that pixels from ``start`` to ``end`` are in."""
+        first = math.floor(start / self.scale)
+        last = math.ceil(end / self.scale)
+        return slice(max(0, first), last)
 
 
 def spread(levels: Levels) -> float:
@@ -73,14 +78,16 @@ def find_paper(page: Levels, window: float) -> Paper:
     height, width = page.shape
     longer = max(height, width)
     scale = max(1, math.ceil(longer / CELLS))
-    coarse = np.asarray(Image.fromarray(page).reduce(scale))
+    reduced = Image.fromarray(page).reduce(scale)
+    coarse = np.asarray(reduced)
     radius = math.ceil(window * max(coarse.shape))
     cells = closing(coarse, radius)
     trend = cells
     # A window is cut at the edges; there, a closing is exact only without a slope.
     for _ in range(TREND_PASSES):
         trend = quadratic_trend(cells)
-        cells = trend + closing(coarse - trend, radius)
+        residual = coarse - trend
+        cells = trend + closing(residual, radius)
     cells = box_mean(cells, 1)
     # The last cells of a row or column may be cut.
     box = (0, 0, width / scale, height / scale)
@@ -93,22 +100,28 @@ def quadratic_trend(cells: Levels) -> Levels:
     """Return the quadratic polynomial of both coordinates with the least squares."""
     basis, projection = quadratic_basis(*cells.shape)
     weights = projection @ cells.ravel()
-    trend = (basis @ weights).reshape(cells.shape)
-    return trend.astype(np.float32)
+    trend = basis @ weights
+    return trend.reshape(cells.shape).astype(np.float32)
 
 
 @functools.lru_cache(maxsize=8)
 def quadratic_basis(height: int, width: int) -> tuple[Basis, Basis]:
     """Return the terms at each cell, and the matrix from levels to their weights."""
-    down, across = np.meshgrid(
-        np.linspace(-1, 1, height),
-        np.linspace(-1, 1, width),
-        indexing="ij",
+    rows = np.linspace(-1, 1, height)
+    columns = np.linspace(-1, 1, width)
+    down, across = np.meshgrid(rows, columns, indexing="ij")
+    terms = (
+        np.ones_like(down),
+        down,
+        across,
+        down**2,
+        down * across,
+        across**2,
     )
-    one = np.ones_like(down)
-    terms = (one, down, across, down**2, down * across, across**2)
-    basis = np.stack(terms, axis=-1).reshape(-1, len(terms))
-    return basis, np.linalg.pinv(basis)
+    stacked = np.stack(terms, axis=-1)
+    basis = stacked.reshape(-1, len(terms))
+    projection = np.linalg.pinv(basis)
+    return basis, projection
 
 
 def noise_deviation(page: Levels) -> float:

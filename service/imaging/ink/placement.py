@@ -41,7 +41,8 @@ def crop_ink(
     scaled_width = max(1, round(factor * box_width))
     scaled_height = max(1, round(factor * box_height))
     size = (scaled_width, scaled_height)
-    scaled = Image.fromarray(ink).resize(size, RESAMPLING, box)
+    image = Image.fromarray(ink)
+    scaled = image.resize(size, RESAMPLING, box)
     # Noise averages to 0 before it is clipped.
     drawing = np.asarray(scaled).clip(0)
     strongest = float(drawing.max())
@@ -78,28 +79,38 @@ def centring_offset(mass: Sums, size: int) -> int:
 
     MNIST's digits have their centre of mass there.
     """
-    positions = np.arange(len(mass))
-    centre_of_mass = float(positions @ mass / mass.sum())
-    offset = round(size / 2 - centre_of_mass)
+    offset = round(size / 2 - centre_of(mass))
     last_offset = size - len(mass)
     return min(max(offset, 0), last_offset)
 
 
 def is_placed(ink: Grey) -> bool:
     """Return whether ink fills its share of the image already, and is centred."""
-    left, top, right, bottom = box_of(ink > MIN_INTENSITY * ink.max())
+    strong = ink > MIN_INTENSITY * ink.max()
+    left, top, right, bottom = box_of(strong)
     height, width = ink.shape
-    share = max((bottom - top) / height, (right - left) / width)
+    vertical = (bottom - top) / height
+    horizontal = (right - left) / width
+    share = max(vertical, horizontal)
     longer = max(height, width)
     masses = ink.astype(np.int64)
-    down = off_centre(masses.sum(axis=1))
-    across = off_centre(masses.sum(axis=0))
+    row_sums = masses.sum(axis=1)
+    column_sums = masses.sum(axis=0)
+    down = off_centre(row_sums)
+    across = off_centre(column_sums)
     difference = abs(share - INK_SHARE) * longer
-    return bool(max(difference, down, across) <= TOLERANCE)
+    largest = max(difference, down, across)
+    return bool(largest <= TOLERANCE)
 
 
 def off_centre(mass: Sums) -> float:
     """Return the distance of the centre of a row of masses from the row's middle."""
+    middle = len(mass) / 2
+    return abs(centre_of(mass) - middle)
+
+
+def centre_of(mass: Sums) -> float:
+    """Return the centre of a row of masses."""
     positions = np.arange(len(mass))
-    centre_of_mass = float(positions @ mass / mass.sum())
-    return abs(centre_of_mass - len(mass) / 2)
+    moment = positions @ mass
+    return float(moment / mass.sum())

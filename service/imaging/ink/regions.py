@@ -44,17 +44,19 @@ def find_regions(mask: Mask) -> Regions:
     run_labels = connect_runs(starts, ends, stride)
     labels = np.repeat(run_labels, ends - starts)
     rows, columns = np.nonzero(mask)
-    count = int(run_labels.max(initial=-1)) + 1
+    last_label = int(run_labels.max(initial=-1))
+    count = last_label + 1
     areas = np.bincount(labels, minlength=count)
     boxes = np.empty((count, 4), np.int64)
     boxes[:, :2] = max(height, width)
     boxes[:, 2:] = 0
+    left, top, right, bottom = boxes.T
     run_rows, run_starts = np.divmod(starts, stride)
     run_ends = ends - run_rows * stride
-    np.minimum.at(boxes[:, 0], run_labels, run_starts - 1)
-    np.minimum.at(boxes[:, 1], run_labels, run_rows)
-    np.maximum.at(boxes[:, 2], run_labels, run_ends - 1)
-    np.maximum.at(boxes[:, 3], run_labels, run_rows + 1)
+    np.minimum.at(left, run_labels, run_starts - 1)
+    np.minimum.at(top, run_labels, run_rows)
+    np.maximum.at(right, run_labels, run_ends - 1)
+    np.maximum.at(bottom, run_labels, run_rows + 1)
     return Regions(labels, rows, columns, areas, boxes)
 
 
@@ -64,16 +66,20 @@ def connect_runs(starts: Integers, ends: Integers, stride: int) -> Integers:
     first = np.searchsorted(ends, starts + stride)
     last = np.searchsorted(starts, ends + stride, side="right")
     counts = last - first
-    upper = np.repeat(np.arange(len(starts)), counts)
+    runs = np.arange(len(starts))
+    upper = np.repeat(runs, counts)
     first_of_run = np.cumsum(counts) - counts
-    offsets = np.arange(len(upper)) - np.repeat(first_of_run, counts)
+    pairs = np.arange(len(upper))
+    offsets = pairs - np.repeat(first_of_run, counts)
     lower = np.repeat(first, counts) + offsets
-    parents = np.arange(len(starts))
+    parents = runs
     while True:
-        smaller = np.minimum(parents[upper], parents[lower])
+        upper_parents = parents[upper]
+        lower_parents = parents[lower]
+        smaller = np.minimum(upper_parents, lower_parents)
         hooked = parents.copy()
-        np.minimum.at(hooked, parents[upper], smaller)
-        np.minimum.at(hooked, parents[lower], smaller)
+        np.minimum.at(hooked, upper_parents, smaller)
+        np.minimum.at(hooked, lower_parents, smaller)
         hooked = hooked[hooked]
         if np.array_equal(hooked, parents):
             break

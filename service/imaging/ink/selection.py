@@ -47,24 +47,30 @@ class Drawing:
 
 def choose_drawing(mask: Mask, ink: Levels) -> Drawing:
     """Return the drawing with the most ink. The mask must not be empty."""
-    joined = dilate(mask, round(JOIN * min(mask.shape)))
-    regions = find_regions(joined)
+    reach = round(JOIN * min(mask.shape))
+    regions = find_regions(dilate(mask, reach))
     shapes = measure_shapes(regions, mask, ink)
-    quality = np.where(enclosing(regions, shapes), FRAME_QUALITY, shapes.quality)
+    encloses = enclosing(regions, shapes)
+    quality = np.where(encloses, FRAME_QUALITY, shapes.quality)
     scores = shapes.masses * quality
     main = int(scores.argmax())
+    all_heights = heights(regions)
+    stroke = shapes.widths[main]
     is_drawn = quality >= MIN_QUALITY
-    is_speck = shapes.areas < SPECK * shapes.widths[main] ** 2
-    is_tall = heights(regions) > ANOTHER * heights(regions)[main]
+    is_large = shapes.areas >= SPECK * stroke**2
+    is_tall = all_heights > ANOTHER * all_heights[main]
     is_beside = is_tall & ~overlaps(regions, main)
-    chosen = gather(regions, main, is_drawn & ~is_speck & ~is_beside)
-    is_other = is_drawn & is_tall & ~is_speck & ~chosen
+    is_part = is_drawn & is_large & ~is_beside
+    chosen = gather(regions, main, is_part)
+    is_other = is_drawn & is_tall & is_large & ~chosen
     is_frame = ~is_drawn & ~chosen
+    is_speck = ~chosen & ~is_other & ~is_frame
+    share = scores[chosen].sum() / scores.sum()
     return Drawing(
         mask=mask & region_mask(regions, chosen, mask.shape),
         quality=float(quality[main]),
-        share=float(scores[chosen].sum() / scores.sum()),
-        specks=int((~chosen & ~is_other & ~is_frame).sum()),
+        share=float(share),
+        specks=int(is_speck.sum()),
         frames=int(is_frame.sum()),
         others=int(is_other.sum()),
     )
@@ -74,7 +80,9 @@ def gather(regions: Regions, main: int, parts: Flags) -> Flags:
     """Return the region ``main``, and the parts near it or near other parts of it."""
     left, top, right, bottom = regions.boxes.T
     own_left, own_top, own_right, own_bottom = regions.boxes[main]
-    reach = GAP * max(own_right - own_left, own_bottom - own_top)
+    own_width = own_right - own_left
+    own_height = own_bottom - own_top
+    reach = GAP * max(own_width, own_height)
     chosen = np.zeros(len(regions), bool)
     chosen[main] = True
     while True:
@@ -83,7 +91,8 @@ def gather(regions: Regions, main: int, parts: Flags) -> Flags:
         _, _, last_column, last_row = boxes.max(axis=0)
         across = np.maximum(left - last_column, first_column - right)
         down = np.maximum(top - last_row, first_row - bottom)
-        near = np.maximum(across, down) <= reach
+        distances = np.maximum(across, down)
+        near = distances <= reach
         grown = chosen | (parts & near)
         if np.array_equal(grown, chosen):
             return chosen
@@ -93,19 +102,23 @@ def gather(regions: Regions, main: int, parts: Flags) -> Flags:
 def enclosing(regions: Regions, shapes: Shapes) -> Flags:
     """Return which regions are thin and have a drawing within their box."""
     result = np.zeros(len(regions), bool)
-    largest = np.argsort(shapes.masses)[-MAX_FRAMES:]
+    by_mass = np.argsort(shapes.masses)
+    largest = by_mass[-MAX_FRAMES:]
     left, top, right, bottom = regions.boxes.T
     is_drawn = shapes.quality >= MIN_QUALITY
     for each in largest.tolist():
         height = bottom[each] - top[each]
         width = right[each] - left[each]
-        if min(height, width) < FRAME_STROKES * shapes.widths[each]:
+        stroke = shapes.widths[each]
+        if min(height, width) < FRAME_STROKES * stroke:
             continue
-        inside = (left > left[each]) & (right < right[each])
-        inside &= (top > top[each]) & (bottom < bottom[each])
-        inside &= heights(regions) > ENCLOSED * height
-        inside &= shapes.areas > SPECK * shapes.widths[each] ** 2
-        result[each] = (inside & is_drawn).any()
+        found = is_drawn & (heights(regions) > ENCLOSED * height)
+        found &= shapes.areas > SPECK * stroke**2
+        found &= left > left[each]
+        found &= right < right[each]
+        found &= top > top[each]
+        found &= bottom < bottom[each]
+        result[each] = found.any()
     return result
 
 
@@ -117,7 +130,9 @@ def heights(regions: Regions) -> Integers:
 def overlaps(regions: Regions, main: int) -> Flags:
     """Return which regions are partly above or below another, or in it."""
     left, _, right, _ = regions.boxes.T
-    result: Flags = (left < right[main]) & (right > left[main])
+    begins_before = left < right[main]
+    ends_after = right > left[main]
+    result: Flags = begins_before & ends_after
     return result
 
 
@@ -125,5 +140,7 @@ def region_mask(regions: Regions, chosen: Flags, shape: tuple[int, ...]) -> Mask
     """Return the pixels of the chosen regions."""
     mask = np.zeros(shape, bool)
     inside = chosen[regions.labels]
-    mask[regions.rows[inside], regions.columns[inside]] = True
+    rows = regions.rows[inside]
+    columns = regions.columns[inside]
+    mask[rows, columns] = True
     return mask

@@ -52,13 +52,17 @@ def measure_shapes(regions: Regions, mask: Mask, ink: Levels) -> Shapes:
     labels = regions.labels
     pixels = (regions.rows, regions.columns)
     inked = mask[pixels]
-    masses = np.bincount(labels, ink[pixels] * inked, count).astype(float)
+    levels = ink[pixels] * inked
+    on_outline = outline(mask)[pixels]
+    masses = np.bincount(labels, levels, count).astype(float)
     areas = np.bincount(labels, inked, count).astype(float)
-    outlines = np.bincount(labels, outline(mask)[pixels], count)
+    outlines = np.bincount(labels, on_outline, count)
     widths = 2 * areas / np.maximum(outlines, 1)
     quality = edge_quality(regions, mask.shape)
-    quality[are_solid(regions, areas, widths)] *= SOLID_QUALITY
-    quality[are_frames(regions, widths)] *= FRAME_QUALITY
+    solid = are_solid(regions, areas, widths)
+    quality[solid] *= SOLID_QUALITY
+    frames = are_frames(regions, widths)
+    quality[frames] *= FRAME_QUALITY
     return Shapes(masses, areas, widths, quality)
 
 
@@ -86,8 +90,9 @@ def edge_quality(regions: Regions, shape: tuple[int, ...]) -> Floats:
         pixels = np.bincount(regions.labels[at_edge], minlength=count)
         touched += pixels > 0
         longest = np.maximum(longest, pixels / length)
-    by_count = np.array([1, EDGE_QUALITY, EDGES_QUALITY, EDGES_QUALITY, EDGES_QUALITY])
-    quality = by_count[touched]
+    quality = np.ones(count)
+    quality[touched == 1] = EDGE_QUALITY
+    quality[touched > 1] = EDGES_QUALITY
     quality[longest > ALONG_EDGE] *= ALONG_QUALITY
     return quality
 
@@ -97,7 +102,9 @@ def sides(regions: Regions) -> tuple[Integers, Integers]:
     left, top, right, bottom = regions.boxes.T
     widths = right - left
     heights = bottom - top
-    return np.maximum(widths, heights), np.minimum(widths, heights)
+    longer = np.maximum(widths, heights)
+    shorter = np.minimum(widths, heights)
+    return longer, shorter
 
 
 def are_solid(regions: Regions, areas: Floats, widths: Floats) -> Flags:
@@ -105,8 +112,10 @@ def are_solid(regions: Regions, areas: Floats, widths: Floats) -> Flags:
     longer, shorter = sides(regions)
     filled = areas / (longer * shorter)
     is_broad = widths > BROAD * longer
-    solid = (filled > SOLID) | ((filled > THICK) & is_broad)
-    result: Flags = solid & (shorter > MIN_ASPECT * longer)
+    is_blot = is_broad & (filled > THICK)
+    is_sheet = filled > SOLID
+    is_wide = shorter > MIN_ASPECT * longer
+    result: Flags = is_wide & (is_sheet | is_blot)
     return result
 
 
@@ -116,7 +125,8 @@ def are_frames(regions: Regions, widths: Floats) -> Flags:
     count = len(regions)
     labels = regions.labels
     left, top, right, bottom = regions.boxes[labels].T
-    reach = np.maximum(CORNER * longer, 2)[labels]
+    reaches = np.maximum(CORNER * longer, 2)
+    reach = reaches[labels]
     at_left = regions.columns - left < reach
     at_right = right - 1 - regions.columns < reach
     at_top = regions.rows - top < reach
@@ -124,8 +134,10 @@ def are_frames(regions: Regions, widths: Floats) -> Flags:
     corners = np.zeros(count, np.int64)
     for across in (at_left, at_right):
         for down in (at_top, at_bottom):
-            pixels = np.bincount(labels[across & down], minlength=count)
+            in_corner = labels[across & down]
+            pixels = np.bincount(in_corner, minlength=count)
             corners += pixels > 0
     is_thin = shorter > FRAME_STROKES * widths
-    result: Flags = (corners == FRAME_CORNERS) & is_thin
+    has_corners = corners == FRAME_CORNERS
+    result: Flags = has_corners & is_thin
     return result
