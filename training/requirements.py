@@ -6,7 +6,16 @@ from pathlib import Path
 
 COMMAND = "vae-train"
 # Modules of the extra `training` in pyproject.toml.
-MODULES = ("matplotlib", "onnx", "onnxscript", "rich", "sklearn", "torch", "typer")
+MODULES = (
+    "matplotlib",
+    "onnx",
+    "onnxscript",
+    "rich",
+    "scipy",
+    "sklearn",
+    "torch",
+    "typer",
+)
 
 
 def check_requirements() -> None:

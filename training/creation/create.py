@@ -1,5 +1,6 @@
 """Creation of a model from a folder of pictures: train, export, evaluate."""
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ RECIPES = Path(training.__file__).parent / "recipes"
 # Of the recipe, for images in colour or of this height.
 LARGE_FIELDS = {"hidden_size": 256, "latent_size": 64}
 LARGE_IMAGE = 128
+# The learning rate of the mlp's recipe, which is MNIST's, diverges for 64 x 64 pixels.
+MLP_NUMBERS = 28 * 28
+LARGE_MLP_RATE = 0.005
 SECONDS_PER_MINUTE = 60
 
 
@@ -101,8 +105,13 @@ def choose_recipe(plan: Plan, data: DataSet, checkpoint: Path) -> Recipe:
 def default_fields(network: NetworkName, data: DataSet) -> dict[str, Any]:
     """Return the fields of a recipe for a network and a data set."""
     if network == "mlp":
-        return {}
+        return {"learning_rate": LARGE_MLP_RATE} if is_large_for_mlp(data) else {}
     fields: dict[str, Any] = dict(read_recipe(RECIPES / f"{network}.toml"))
     if data.format.channels > 1 or data.format.height >= LARGE_IMAGE:
         fields |= LARGE_FIELDS
     return fields
+
+
+def is_large_for_mlp(data: DataSet) -> bool:
+    """Return whether an image has more numbers than one of MNIST."""
+    return math.prod(data.format.shape) > MLP_NUMBERS

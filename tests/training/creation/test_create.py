@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,9 @@ from service.model.onnx_autoencoder import OnnxAutoencoder
 from tests.samples import DATA
 from tests.training.command import Command
 from tests.training.data.folders import png, pngs, write_tree
+from training.creation.create import default_fields
 from training.creation.pictures import is_picture_folder
+from training.data.image_format import ImageFormat
 from training.fitting.trainer import Trainer
 
 TREE = {**pngs("ok", 60), **pngs("bad", 5, 100), "ok/copy.png": png(3)}
@@ -173,3 +177,22 @@ def test_folders_of_pictures_are_told_from_mnists(tmp_path: Path) -> None:
     assert is_picture_folder(pictures)
     for folder in (mixed, other, DATA, tmp_path / "missing", None):
         assert not is_picture_folder(folder)
+
+
+@pytest.mark.parametrize(
+    ("shape", "fields"),
+    [
+        ((1, 28, 28), {}),
+        ((1, 64, 64), {"learning_rate": 0.005}),
+        ((3, 28, 28), {"learning_rate": 0.005}),
+    ],
+)
+def test_an_mlp_of_large_images_learns_more_slowly(
+    shape: tuple[int, int, int], fields: dict[str, float]
+) -> None:
+    """MNIST's learning rate diverges for 64 x 64 pixels."""
+    channels, height, width = shape
+    image_format = ImageFormat(channels, height, width, fit="stretch")
+    data: Any = SimpleNamespace(format=image_format)
+
+    assert default_fields("mlp", data) == fields
