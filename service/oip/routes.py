@@ -92,7 +92,8 @@ def graph_router(state: AppState) -> APIRouter:
         for path in (plain, versioned):
             described = path == plain
             add_metadata(router, path, name, state, described=described)
-            add_state(router, path, name, state, described=described)
+            add_model_statistics(router, path, name, state, described=described)
+            add_probe(router, path, name, state, described=described)
     return router
 
 
@@ -124,11 +125,13 @@ def add_metadata(
 
     async def metadata(request: Request) -> ModelMetadata:
         """Names, datatypes and shapes of the model's tensors."""
-        return model_metadata(spec_of(name, model_of(request, state)))
+        spec = spec_of(name, model_of(request, state))
+        return model_metadata(spec)
 
     async def config(request: Request) -> ModelConfig:
         """Batch size and tensors of the model, as Triton describes them."""
-        return model_config(spec_of(name, model_of(request, state)))
+        spec = spec_of(name, model_of(request, state))
+        return model_config(spec)
 
     router.add_api_route(
         path,
@@ -146,7 +149,7 @@ def add_metadata(
     )
 
 
-def add_state(
+def add_model_statistics(
     router: APIRouter,
     path: str,
     name: str,
@@ -154,19 +157,13 @@ def add_state(
     *,
     described: bool,
 ) -> None:
-    """Add the statistics and the readiness probe of one model."""
+    """Add the statistics of one model."""
 
     async def statistics(request: Request) -> Statistics:
         """Requests of all workers to the model, since the service started."""
         model = model_of(request, state)
-        return statistics_of(state, [model], only=spec_of(name, model))
-
-    async def ready(request: Request) -> ModelReady:
-        """Run a real inference, like `/readyz`."""
-        model = model_of(request, state)
         spec = spec_of(name, model)
-        check_ready(state, model)
-        return ModelReady(name=spec.name)
+        return statistics_of(state, [model], only=spec)
 
     router.add_api_route(
         f"{path}/stats",
@@ -175,6 +172,25 @@ def add_state(
         summary=f"Statistics of the {name}",
         include_in_schema=described,
     )
+
+
+def add_probe(
+    router: APIRouter,
+    path: str,
+    name: str,
+    state: AppState,
+    *,
+    described: bool,
+) -> None:
+    """Add the readiness probe of one model."""
+
+    async def ready(request: Request) -> ModelReady:
+        """Run a real inference, like `/readyz`."""
+        model = model_of(request, state)
+        spec = spec_of(name, model)
+        check_ready(state, model)
+        return ModelReady(name=spec.name)
+
     router.add_api_route(
         f"{path}/ready",
         ready,

@@ -74,10 +74,7 @@ def customize_openapi(
     operations: Sequence[OperationRoute],
     probes: Iterable[str],
 ) -> None:
-    """Complete FastAPI's schema when it is first requested.
-
-    probes: paths that need no API key.
-    """
+    """Complete FastAPI's schema when it is first requested. Probes need no API key."""
     plain = app.openapi
     lock = Lock()  # the schema is made in threads
     open_paths = frozenset(probes)

@@ -162,11 +162,8 @@ def find_dark_ink(
 ) -> Ink | None:
     """Return dark ink on light paper; None if there is none."""
     paper = find_paper(page, window)
-    radius = noise_radius(noise)
     ink = paper.level - page
-    smooth = box_mean(ink, radius)
-    noise_floor = NOISE_MULTIPLE * noise / (2 * radius + 1)
-    floor = max(MIN_CONTRAST / 2, noise_floor)
+    smooth, floor = smooth_ink(ink, noise)
     strength = mean_strength(smooth, floor)
     if strength < MIN_CONTRAST:
         return None
@@ -189,6 +186,14 @@ def find_dark_ink(
         removed=removed_things(drawing, lines, paper),
         others=drawing.others,
     )
+
+
+def smooth_ink(ink: Levels, noise: float) -> tuple[Levels, float]:
+    """Return ink averaged according to the noise, and the level that it must exceed."""
+    radius = noise_radius(noise)
+    noise_floor = NOISE_MULTIPLE * noise / (2 * radius + 1)
+    floor = max(MIN_CONTRAST / 2, noise_floor)
+    return box_mean(ink, radius), floor
 
 
 def noise_radius(noise: float) -> int:
