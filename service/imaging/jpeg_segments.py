@@ -40,9 +40,12 @@ def jpeg_size(content: bytes) -> tuple[int, int]:
 def max_jpeg_pixels(content: bytes) -> int | None:
     """Return the most pixels that a JPEG may have by its scans; None if it has few.
 
-    A progressive JPEG has about ten scans, and decoding takes time for each.
+    A progressive JPEG has about ten scans, and decoding takes time for each. Raises
+    ImageError for more than an image has.
     """
-    scans = content.count(SCAN_START)
+    scans = content.count(SCAN_START)  # 6 ms for 8 MB
+    if scans > MAX_SCANS:
+        raise ImageError(f"a JPEG of {scans} scans; at most {MAX_SCANS} are allowed")
     return MAX_SCANNED_PIXELS // scans if scans > FEW_SCANS else None
 
 
@@ -81,7 +84,7 @@ def is_needed(marker: int) -> bool:
 def segments(content: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield marker and data of each segment before the pixels, then SCAN and the rest.
 
-    Raises ImageError for a damaged JPEG, and for too many segments or scans.
+    Raises ImageError for a damaged JPEG, and for too many segments.
     """
     position = len(SIGNATURE)
     for _ in range(MAX_SEGMENTS):
@@ -94,17 +97,9 @@ def segments(content: bytes) -> Iterator[tuple[int, bytes]]:
             position += 1
             continue
         if marker == SCAN:
-            check_scans(content, position)
             yield marker, content[position:]
             return
         data_start = position + 4
         position += 2 + int.from_bytes(header[2:])
         yield marker, content[data_start:position]
     raise ImageError(f"a JPEG of more than {MAX_SEGMENTS} segments")
-
-
-def check_scans(content: bytes, position: int) -> None:
-    """Raise ImageError for more scans, from that position on, than an image has."""
-    scans = content.count(SCAN_START, position)
-    if scans > MAX_SCANS:
-        raise ImageError(f"a JPEG of {scans} scans; at most {MAX_SCANS} are allowed")
