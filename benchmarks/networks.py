@@ -21,7 +21,7 @@ import torch
 
 from benchmarks.aligned_parts import aligned_parts
 from training.artifact.inference import TorchAutoencoder
-from training.creation.create import default_fields
+from training.creation.create import default_fields, is_large_for_mlp
 from training.data.data_set import DataSet
 from training.data.folder import read_folder
 from training.data.folder_options import FolderOptions
@@ -36,6 +36,8 @@ PARTS_SIDE = 64
 CPU = torch.device("cpu")
 
 # Batches and learning rate are those of conv.
+# It diverges with 5e-3 for images of 64 x 64 pixels.
+LARGE_MLP_RATE = 1.25e-3
 MLP = {"network": "mlp", "batch_size": 32, "learning_rate": 5e-3}
 # Fields that differ from those that `create` chooses for the network.
 RECIPES: dict[str, dict[str, Any]] = {
@@ -110,6 +112,8 @@ def recipes(
     if network == "mlp":
         latent_size = default_fields("conv", data)["latent_size"]
         recipe = replace(recipe, latent_size=latent_size)
+        if is_large_for_mlp(data):
+            recipe = replace(recipe, learning_rate=LARGE_MLP_RATE)
     if network == "linear":
         yield recipe
         return
