@@ -10,9 +10,11 @@ import typer
 
 import training
 from training.artifact.exported_model import ExportedModel
+from training.artifact.readme import README_FILE
 from training.creation.baseline import fit_baseline
 from training.creation.checked_export import export_checked
 from training.creation.pictures import read_pictures
+from training.creation.result import describe_result
 from training.creation.run_folder import claim_run_folder
 from training.data.data_set import DataSet
 from training.data.folder_options import FolderOptions
@@ -33,6 +35,7 @@ LARGE_IMAGE = 128
 MLP_NUMBERS = 28 * 28
 LARGE_MLP_RATE = 0.005
 SECONDS_PER_MINUTE = 60
+ADDRESS = "http://localhost:8000/"  # of the service, by default
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,11 @@ def create(plan: Plan) -> None:
     fit_network(plan, data, checkpoint)
     export_checked(checkpoint, plan.model, data)
     exported = ExportedModel(plan.model)
-    document(exported, data, fit_baseline(exported, data))
+    card = document(exported, data, fit_baseline(exported, data))
+    typer.echo(describe_result(card))
+    typer.echo(f"read more: {plan.model / README_FILE}")
     typer.echo(f"serve it: vae-service --model {plan.model}")
+    typer.echo(f"then open {ADDRESS}")
 
 
 def fit_network(plan: Plan, data: DataSet, checkpoint: Path) -> None:
@@ -95,10 +101,15 @@ def choose_recipe(plan: Plan, data: DataSet, checkpoint: Path) -> Recipe:
     recipe = Recipe(**fields | plan.recipe)
     if "epochs" in plan.recipe:
         return recipe
+    if recipe.network == "linear":  # fitted in closed form, in one step
+        return replace(recipe, epochs=1)
+    typer.echo("measuring the speed of training")
     seconds = plan.minutes * SECONDS_PER_MINUTE
     epochs = epochs_within(seconds, data.train, recipe, plan.device)
-    if recipe.network != "linear":  # fitted in closed form, in one step
-        typer.echo(f"training: {epochs} epochs in at most {plan.minutes:g} minutes")
+    typer.echo(
+        f"training: {epochs} epochs, at most about {plan.minutes:g} minutes "
+        "if nothing else runs"
+    )
     return replace(recipe, epochs=epochs)
 
 

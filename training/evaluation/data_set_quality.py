@@ -4,6 +4,7 @@ import math
 from dataclasses import asdict
 
 import torch
+import typer
 
 from training.artifact.anomaly import fit_calibrated
 from training.artifact.exported_model import ExportedModel
@@ -43,10 +44,13 @@ def evaluate_data_set(
     train = data.train.random_part(MAX_TRAINING_IMAGES)
     test = measurable_images(data)
     classifier = make_classifier(data)
+    network = model.card["training"]["network"]
+    typer.echo(f"measuring the model ({network})")
     quality: Quality = {"split": "test"}
     quality |= model_quality(model, statistics, train, test, classifier)
     quality |= latent_quality(model, statistics, test, data.class_names)
     if baseline is not None:
+        typer.echo("measuring the linear model, for comparison")
         fitted = fit_calibrated(baseline, data.train, data.calibration)
         linear = model_quality(baseline, fitted, train, test, classifier)
         linear |= latent_quality(baseline, fitted, test, data.class_names)

@@ -59,14 +59,15 @@ def detection_quality(
     good, defects: pixels (count, channels, height, width) in [0, 1], the latter by
         their kind. Neither training nor calibration has used them.
 
-    A rate that the calibration images cannot carry is left out.
+    The rates are the default one, 1 % and 5 %; one that the calibration images cannot
+    carry is left out.
     """
     good_scores = scores_of(inspector, good)
     scores = {kind: scores_of(inspector, pixels) for kind, pixels in defects.items()}
     every = np.concatenate(list(scores.values()))
     recall = {}
     false_alarms = {}
-    for rate in RATES:
+    for rate in sorted({inspector.default_rate, *RATES}):
         try:
             threshold = inspector.threshold(rate).score
         except RateError:
@@ -77,6 +78,7 @@ def detection_quality(
         false_alarms[f"{rate:g}"] = float(np.mean(good_scores > threshold))
     return {
         "good_images": len(good),
+        "images_by_defect": {kind: len(defects[kind]) for kind in defects},
         "auroc": auroc(good_scores, every),
         "auroc_by_defect": {
             kind: auroc(good_scores, values) for kind, values in scores.items()

@@ -195,7 +195,7 @@ def inspection_table(quality: Measures) -> str:
     rates = quality["recall"]
     columns = ["inspection", "AUROC"]
     columns.extend(
-        f"above the threshold of {float(rate):.0%} false alarms" for rate in rates
+        f"above the threshold of {100 * float(rate):g}% false alarms" for rate in rates
     )
     good = [f"the {quality['good_images']:,} test images without defects", ""]
     good.extend(f"{share:.1%}" for share in quality["false_alarms"].values())

@@ -12,6 +12,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 from training.console import warn
 from training.fitting.checkpoint import EpochResult
@@ -21,6 +22,8 @@ from training.fitting.tensorboard import EpochLog
 from training.fitting.trainer import Trainer
 
 DeviceName = Literal["auto", "cpu", "cuda"]
+
+BAR_WIDTH = 15
 
 
 def choose_device(name: DeviceName) -> torch.device:
@@ -56,6 +59,7 @@ def run(trainer: Trainer, checkpoint: Path, log: EpochLog) -> None:
     """Train to the last epoch. Write the checkpoint and print the losses after each."""
     epochs = trainer.recipe.epochs
     saved = trainer.epochs_done
+    typer.echo("losses are in nats an image; lower is better")
     try:
         with progress_bar() as progress:
             console = progress.console
@@ -87,13 +91,18 @@ def warn_if_collapsed(kl_divergence: float) -> None:
 
 
 def progress_bar() -> Progress:
-    """Build a progress bar of epochs done, time left and the last epoch's losses."""
+    """Build a progress bar of epochs done, time left and the last epoch's losses.
+
+    On a narrow terminal the losses are cut, not the time.
+    """
+    rest_of_line = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[result]}"),
+        BarColumn(BAR_WIDTH),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[result]}", table_column=rest_of_line),
+        expand=True,
     )
 
 

@@ -1,6 +1,7 @@
 """One command from a folder of pictures to a model that the service reads."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,7 +32,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the evaluation, which takes most of the time."""
-    monkeypatch.setattr("training.creation.create.document", lambda *_: None)
+    card = {"quality": {"squared_error_per_pixel": 0.01}}
+    monkeypatch.setattr("training.creation.create.document", lambda *_: card)
 
 
 def test_one_command_makes_a_model(command: Command, folder: Path) -> None:
@@ -44,7 +46,13 @@ def test_one_command_makes_a_model(command: Command, folder: Path) -> None:
     assert 'layout: class folders; "ok" is the normal class' in out
     assert "  bad: 0 train, 0 calibration, 5 test" in out
     assert "images: 32 x 32, grey, stretch" in out
-    assert out.rstrip().endswith("vae-service --model models/parts")
+    assert "measuring the model (conv)" in out
+    assert "measuring the linear model, for comparison" in out
+    *_, result, more, serving, address = out.splitlines()
+    assert re.fullmatch(r"found \d of 5 defects at \d+\.\d % false alarms", result)
+    assert more == "read more: models/parts/README.md"
+    assert serving == "serve it: vae-service --model models/parts"
+    assert address == "then open http://localhost:8000/"
     assert "warning: 1 pictures are copies of others" in err
     card = OnnxAutoencoder.load(Path("models/parts")).card
     assert [label.name for label in card.labels] == ["ok"]
@@ -146,8 +154,12 @@ def test_each_network_has_its_defaults(
     """--network chooses the recipe; --seed and the like change it."""
     arguments = ("create", folder, "--model", "models/parts", "--minutes", 0.01)
 
-    assert command(*arguments, "--network", network, "--seed", 5)[0] == 0
+    code, out, _ = command(*arguments, "--network", network, "--seed", 5)
 
+    assert code == 0
+    is_measured = "measuring the speed of training" in out
+    assert is_measured == (network != "linear")
+    assert ("at most about 0.01 minutes if nothing else runs" in out) == is_measured
     training = json.loads(Path("models/parts/model.json").read_text())["training"]
     assert (training["network"], training["seed"]) == (network, 5)
 

@@ -31,12 +31,15 @@ def test_defects_are_detected_and_localized(
     assert quality["good_images"] == 20
     assert quality["auroc"] > 0.9
     assert quality["auroc_by_defect"].keys() == {"missing", "scratch"}
-    assert quality["recall"].keys() == quality["false_alarms"].keys() == {"0.05"}
+    rates = {"0.017", "0.05"}
+    assert quality["recall"].keys() == quality["false_alarms"].keys() == rates
+    assert quality["images_by_defect"] == {"missing": 10, "scratch": 10}
     assert quality["recall"]["0.05"]["missing"] == 1
     assert quality["pixel_auroc"] > 0.9
     assert quality["pro"] > 0.5
     text = inspection_table(quality)
-    assert "| missing | 1.0000 | 100.0% |" in text
+    assert "| missing | 1.0000 | 100.0% | 100.0% |" in text
+    assert "above the threshold of 1.7% false alarms" in text
     assert "above the threshold of 5% false alarms" in text
     assert "per-region overlap (PRO)" in text
 

@@ -1,0 +1,34 @@
+"""The result of `create` in one line, from the card of the evaluated model."""
+
+from training.artifact.model_card import Card
+
+
+def describe_result(card: Card) -> str:
+    """Return the share of defects found, or the squared error without such images."""
+    inspection = card.get("inspection")
+    if inspection is not None and inspection["quality"] is not None:
+        rate = f"{inspection['false_alarm_rate']:g}"
+        return describe_detection(inspection["quality"], rate)
+    return describe_error(card)
+
+
+def describe_detection(quality: Card, rate: str) -> str:
+    """Return the number of defects found at the default false-alarm rate."""
+    counts = quality["images_by_defect"]
+    recall = quality["recall"][rate]
+    found = sum(round(recall[kind] * counts[kind]) for kind in counts)
+    false_alarms = quality["false_alarms"][rate]
+    return (
+        f"found {found:,} of {sum(counts.values()):,} defects "
+        f"at {100 * false_alarms:.1f} % false alarms"
+    )
+
+
+def describe_error(card: Card) -> str:
+    """Return the squared error per pixel, and the linear model's if it was measured."""
+    quality = card["quality"]
+    text = f"squared error per pixel: {quality['squared_error_per_pixel']:.5f}"
+    if "linear" not in quality:
+        return text
+    linear = quality["linear"]["squared_error_per_pixel"]
+    return f"{text}; of the linear model: {linear:.5f}"
