@@ -5,9 +5,9 @@ from pathlib import Path
 from training.files import write_file
 
 README_FILE = "README.md"
-START = "<!-- measures: written by python -m training evaluate -->\n"
+START = "<!-- measures: written by vae-train evaluate -->\n"
 END = "<!-- end of measures -->\n"
-NOT_MEASURED = "None yet: `python -m training evaluate` writes them.\n"
+NOT_MEASURED = "None yet: `vae-train evaluate` writes them.\n"
 
 
 def create_readme(folder: Path, title: str) -> None:

@@ -1,18 +1,13 @@
 """The README of a model that was made from a data set: written from its card."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from training.artifact.model_card import Card
-from training.evaluation.image_sets import (
-    CLASS_SAMPLES,
-    MIXTURE_SAMPLES,
-    PRIOR_SAMPLES,
-    RECONSTRUCTIONS,
-    TEST_IMAGES,
-    TRAINING_IMAGES,
-)
+from training.evaluation.data_set_limits import limits
+from training.evaluation.image_sets import TEST_IMAGES
+from training.evaluation.inspection_picture import INSPECTION_FILE
+from training.evaluation.markdown import code, picture, table
 from training.evaluation.model_pictures import (
     INTERPOLATIONS_FILE,
     MAP_FILE,
@@ -21,7 +16,12 @@ from training.evaluation.model_pictures import (
     SAMPLE_ROWS,
     SAMPLES_FILE,
 )
-from training.evaluation.model_readme import measures, table
+from training.evaluation.model_readme import (
+    finds_defects,
+    inspection_table,
+    measured_images,
+    model_measures,
+)
 
 Quality = dict[str, Any]
 
@@ -48,15 +48,17 @@ def readme_text(card: Card, pictures: list[Path]) -> str:
     pictures: those in the model's folder.
     """
     names = {path.name for path in pictures}
-    parts = [
-        introduction(card),
+    parts = [introduction(card)]
+    if finds_defects(card):
+        parts.extend(inspection_parts(card))
+    parts += [
         picture("Reconstructions", RECONSTRUCTIONS_FILE),
-        "Test images, and their reconstructions below.",
+        f"{measured_images(card).capitalize()}, and their reconstructions below.",
         serving(card),
         data_text(card),
         training_text(card),
         "## Measures",
-        measures(card).rstrip(),
+        model_measures(card).rstrip(),
         reading(card["quality"]),
         "## Samples",
         picture("Samples", SAMPLES_FILE),
@@ -74,9 +76,15 @@ def readme_text(card: Card, pictures: list[Path]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def picture(title: str, name: str) -> str:
-    """Return a picture in Markdown."""
-    return f"![{title}]({name})"
+def inspection_parts(card: Card) -> list[str]:
+    """Return the inspection's picture and table."""
+    return [
+        "## Inspection",
+        picture("Inspection", INSPECTION_FILE),
+        "Test images with defects, and below in red what is above the threshold.",
+        inspection_table(card["inspection"]["quality"]).rstrip(),
+        "## The model",
+    ]
 
 
 def introduction(card: Card) -> str:
@@ -107,7 +115,7 @@ def data_text(card: Card) -> str:
         f"calibrate with and {counts['test']:,} to test on"
     )
     parts = [
-        f"**Data.** {code(data['source'])}: {numbers}.",
+        f"**Data.** {source_text(data)}: {numbers}.",
         fit_text(card["fit"]),
         f"Licence: {data['licence'] or 'not stated'}.",
         hash_text(data["sha256"]),
@@ -117,13 +125,22 @@ def data_text(card: Card) -> str:
     text = " ".join(parts)
     if not card["labels"]:
         return f"{text} There are no classes."
-    return f"{text}\n\n{class_table(card['labels'])}".rstrip()
+    classes = defect_table(card) if finds_defects(card) else class_table(card["labels"])
+    return f"{text}\n\n{classes}".rstrip()
+
+
+def source_text(data: dict[str, Any]) -> str:
+    """Return the origin of the data, as the beginning of a sentence."""
+    if data["source"] == f"folder {data['name']}":
+        return f"The folder {code(data['name'])}"
+    source: str = data["source"]
+    return source
 
 
 def fit_text(fit: dict[str, Any]) -> str:
     """Return a sentence on the way pictures are brought to the model's size."""
     sentence = f"Pictures are brought to this size by `{fit['method']}`"
-    if fit["background"] is None:
+    if fit["background"] is None or fit["method"] == "stretch":
         return f"{sentence}."
     return f"{sentence}, with the background {fit['background']}."
 
@@ -144,6 +161,20 @@ def class_table(labels: list[dict[str, Any]]) -> str:
     if left_out:
         rows.append([f"{left_out} more, in `model.json`", ""])
     return table(["class", "training images"], rows)
+
+
+def defect_table(card: Card) -> str:
+    """Return the table of the class without defects and those of defects."""
+    quality = card["inspection"]["quality"]
+    (normal,) = card["labels"]
+    good = [
+        code(normal["name"]),
+        f"{normal['images']:,}",
+        f"{quality['good_images']:,}",
+    ]
+    counts = quality["images_by_defect"]
+    defects = [[code(kind), "0", f"{count:,}"] for kind, count in counts.items()]
+    return table(["class", "training images", "test images"], [good, *defects])
 
 
 def training_text(card: Card) -> str:
@@ -174,79 +205,3 @@ def samples_caption(card: Card) -> str:
         return "Samples from the mixture of all images' latents."
     names = ", ".join(code(label["name"]) for label in trained[:SAMPLE_ROWS])
     return f"Samples by class, a row each: {names}."
-
-
-def limits(card: Card) -> Iterator[str]:
-    """Yield what the model is not good at, by its figures."""
-    quality = card["quality"]
-    if quality["image_sets"][TRAINING_IMAGES]["frechet_distance"] > 0:
-        yield sample_limit(quality["image_sets"])
-    if "linear" in quality:
-        yield linear_limit(quality)
-    agreement = quality["image_sets"].get(CLASS_SAMPLES, {})
-    if agreement:
-        share = agreement["classification_accuracy"]
-        yield f"{share:.0%} of the samples by class are classified as the class asked for."
-    yield calibration_limit(card["data"]["images"]["calibration"])
-    if "inspection" in card:
-        yield inspection_limit(card["inspection"])
-    yield (
-        "The test images are from the same source as the training images. Pictures of "
-        "another camera, light or lot were not measured."
-    )
-
-
-def sample_limit(images: dict[str, Quality]) -> str:
-    """Return sentences on the quality of samples beside that of reconstructions."""
-    real = images[TRAINING_IMAGES]["frechet_distance"]
-    names = [RECONSTRUCTIONS, MIXTURE_SAMPLES, PRIOR_SAMPLES]
-    reconstructions, mixture, prior = (
-        images[name]["frechet_distance"] / real for name in names
-    )
-    return (
-        "A larger Fréchet distance means less resemblance to real images. In real-versus-"
-        f"real distances it is {reconstructions:.1f} for reconstructions, {mixture:.1f} for "
-        f"samples from the mixture, and {prior:.1f} for samples from the prior."
-    )
-
-
-def linear_limit(quality: Quality) -> str:
-    """Return a sentence that compares the squared error with the linear model's."""
-    error = quality["squared_error_per_pixel"]
-    linear = quality["linear"]["squared_error_per_pixel"]
-    if error < linear:
-        return (
-            f"The squared error is {error / linear:.0%} of the linear model's, which is "
-            "made in seconds."
-        )
-    return (
-        f"The linear model, made in seconds, reconstructs better: its squared error is "
-        f"{linear / error:.0%} of this network's. Prefer it, or train longer."
-    )
-
-
-def calibration_limit(count: int) -> str:
-    """Return a sentence on the resolution of the anomaly percentile."""
-    return (
-        f"The anomaly percentile is measured on {count:,} calibration images, so its "
-        f"steps are of {100 / count:.2g} %."
-    )
-
-
-def inspection_limit(inspection: Quality) -> str:
-    """Return sentences on the false alarms to expect of inspection."""
-    low, high = inspection["interval"]
-    text = (
-        f"The inspection's threshold is for {inspection['false_alarm_rate']:.1%} false "
-        f"alarms. With {inspection['images']:,} calibration images, the rate on new "
-        f"images is {low:.1%} to {high:.1%} with a probability of 95 %"
-    )
-    if inspection["group"] is None:
-        return f"{text}, if they are of the same lots; `--group` was not given."
-    return f"{text}."
-
-
-def code(text: str) -> str:
-    """Return text as code, without the characters that end code or a table's cell."""
-    escaped = text.replace("`", "'").replace("|", "/")
-    return f"`{escaped}`"

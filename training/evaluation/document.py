@@ -8,6 +8,7 @@ from training.data.data_set import DataSet
 from training.evaluation.cost import milliseconds_per_image
 from training.evaluation.data_set_quality import evaluate_data_set, measurable_images
 from training.evaluation.data_set_readme import readme_text
+from training.evaluation.inspection_picture import draw_inspection
 from training.evaluation.inspection_quality import folder_inspection_quality
 from training.evaluation.model_pictures import draw_pictures
 
@@ -30,6 +31,8 @@ def document(
     if "inspection" in card:
         detection = folder_inspection_quality(model, data)
         card["inspection"] = card["inspection"] | {"quality": detection}
+        if detection is not None:
+            draw_inspection(model, data)
     pictures = draw_pictures(model, measurable_images(data), model.folder)
     write_card(model.folder, card)
     create_readme(model.folder, f"Model card: {card['name']}")

@@ -42,7 +42,7 @@ def draw_pictures(
     """Draw reconstructions, samples, interpolations and the latent map.
 
     Return the files written, less than 300 kB in all. The map is left out if there are
-    fewer than ten test images.
+    fewer than ten test images, or all are of one class.
     """
     random = np.random.default_rng(SEED)
     statistics = read_statistics(model)
@@ -60,7 +60,8 @@ def draw_pictures(
         save_sheet(prior, COLUMNS, folder / PRIOR_FILE),
         save_sheet(interpolations, STEPS, folder / INTERPOLATIONS_FILE),
     ]
-    if len(test) >= MIN_MAPPED_IMAGES:
+    has_classes = len(test.labels.unique()) > 1
+    if has_classes and len(test) >= MIN_MAPPED_IMAGES:
         mapped = test.first(min(MAX_MAPPED_IMAGES, len(test)))
         figure = latent_map(model, mapped, SEED, model.class_names)
         files.append(save(figure, folder / MAP_FILE))

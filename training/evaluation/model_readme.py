@@ -1,12 +1,13 @@
 """The measures in a model's README: tables of its card's quality figures."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from training.artifact.model_card import Card
 from training.evaluation.features import NEIGHBORS
 from training.evaluation.image_sets import TRAINING_IMAGES
 from training.evaluation.likelihood import IMPORTANCE_SAMPLES
+from training.evaluation.markdown import cell, table, without_empty_columns
 
 Measures = dict[str, Any]
 Figures = Iterator[tuple[str, str]]  # name and value
@@ -33,23 +34,51 @@ DETECTION_COLUMNS = [
 
 def measures(card: Card) -> str:
     """Return Markdown tables of an evaluated model's measures."""
+    tables = [model_measures(card)]
+    if is_inspected(card):
+        tables.append(inspection_table(card["inspection"]["quality"]))
+    if finds_defects(card):
+        tables.reverse()
+    return "\n".join(tables)
+
+
+def is_inspected(card: Card) -> bool:
+    """Return whether the inspection of images was measured."""
+    return "inspection" in card and card["inspection"]["quality"] is not None
+
+
+def finds_defects(card: Card) -> bool:
+    """Return whether it was measured on a data set's own images with defects."""
+    foreign = card["quality"]["anomalies"]["out_of_distribution"]
+    return is_inspected(card) and not foreign
+
+
+def model_measures(card: Card) -> str:
+    """Return the tables without that of inspection.
+
+    Its false alarms stand in place of the anomaly score's.
+    """
     quality = card["quality"]
     anomalies = quality["anomalies"]
-    tables = [model_table(card), image_table(quality)]
+    tables = [model_table(card), image_table(card)]
     if anomalies["out_of_distribution"]:
         tables.append(detection_table(anomalies["out_of_distribution"]))
-    tables.append(false_alarm_table(anomalies))
-    inspection = card.get("inspection")
-    if inspection is not None and inspection["quality"] is not None:
-        tables.append(inspection_table(inspection["quality"]))
+    if anomalies["out_of_distribution"] or "inspection" not in card:
+        tables.append(false_alarm_table(quality))
     return "\n".join(tables)
+
+
+def measured_images(card: Card) -> str:
+    """Return the name of the images that the model was measured on."""
+    name = f"{card['quality']['split']} images"
+    return f"{name} without defects" if finds_defects(card) else name
 
 
 def model_table(card: Card) -> str:
     """Return the table of single figures, with a column for the linear baseline."""
     quality = card["quality"]
     figures = [dict(model_figures(card, quality))]
-    columns = [f"on {quality['test_images']:,} {quality['split']} images", ""]
+    columns = [f"on {quality['test_images']:,} {measured_images(card)}", ""]
     if "linear" in quality:
         columns = [columns[0], card["name"], "linear"]
         figures.append(dict(model_figures(card, quality["linear"])))
@@ -64,7 +93,7 @@ def model_figures(card: Card, quality: Measures) -> Figures:
     """Return the single figures of the model, or of its baseline."""
     yield from autoencoder_figures(card, quality)
     yield from feature_figures(quality)
-    yield from classification_figures(quality["anomalies"])
+    yield from classification_figures(quality)
 
 
 def autoencoder_figures(card: Card, quality: Measures) -> Figures:
@@ -105,11 +134,12 @@ def feature_figures(quality: Measures) -> Figures:
     yield "linear probe accuracy on posterior means", f"{probe:.2%}"
 
 
-def classification_figures(anomalies: Measures) -> Figures:
+def classification_figures(quality: Measures) -> Figures:
     """Return the class probabilities' measures, if there are classes."""
+    anomalies = quality["anomalies"]
     if "classification_accuracy" not in anomalies:
         return
-    images = f"on the {uncalibrated_images(anomalies)}"
+    images = f"on the {scored_images(quality)}"
     accuracy = anomalies["classification_accuracy"]
     name = "classification accuracy of the latent mixtures"
     yield f"{name}, {images}", f"{accuracy:.2%}"
@@ -119,28 +149,26 @@ def classification_figures(anomalies: Measures) -> Figures:
     yield f"{name}, {images}", f"{entropy:.3f} nats, {error:.1%}"
 
 
-def uncalibrated_images(anomalies: Measures) -> str:
-    """Return a name of the images that were neither trained nor calibrated on."""
-    return f"{anomalies['images']:,} images not used for calibration"
+def scored_images(quality: Measures) -> str:
+    """Return the number and name of the test images not used for calibration."""
+    count = quality["anomalies"]["images"]
+    if count == quality["test_images"]:
+        split = quality.get("split", "test")  # the linear baseline's is the model's
+        return f"{count:,} {split} images"
+    return f"{count:,} images not used for calibration"
 
 
-def image_table(quality: Measures) -> str:
+def image_table(card: Card) -> str:
     """Return the table of real images, reconstructions and samples."""
+    quality = card["quality"]
     images = quality["image_sets"]
     real_distance = images[TRAINING_IMAGES]["frechet_distance"]
     rows = image_rows(images, real_distance)
+    rows[1][0] = f"{measured_images(card)}, the reference"
     if "linear" in quality:
         linear = image_rows(quality["linear"]["image_sets"], real_distance)
         rows.extend([f"linear: {name}", *cells] for name, *cells in linear[2:])
     return without_empty_columns(IMAGE_COLUMNS, rows)
-
-
-def without_empty_columns(columns: list[str], rows: list[list[str]]) -> str:
-    """Return a table without the columns that have no value, such as those of classes."""
-    cells = zip(*rows, strict=True)
-    filled = [number for number, values in enumerate(cells) if any(values)]
-    kept = [[row[number] for number in filled] for row in rows]
-    return table([columns[number] for number in filled], kept)
 
 
 def image_rows(images: dict[str, Measures], real_distance: float) -> list[list[str]]:
@@ -179,11 +207,12 @@ def detection_table(images: dict[str, Measures]) -> str:
     return table(DETECTION_COLUMNS, rows)
 
 
-def false_alarm_table(anomalies: Measures) -> str:
+def false_alarm_table(quality: Measures) -> str:
     """Return the table of false alarms, by class."""
+    anomalies = quality["anomalies"]
     rates = {"all": anomalies["false_alarm_rate"]}
     rates |= anomalies["false_alarm_rate_by_label"]
-    columns = [f"the {uncalibrated_images(anomalies)}"]
+    columns = [f"the {scored_images(quality)}"]
     columns.extend(rates)
     row = ["false-alarm rate at the 99th percentile"]
     row.extend(f"{rate:.1%}" for rate in rates.values())
@@ -210,20 +239,3 @@ def inspection_table(quality: Measures) -> str:
         f"{text}\nThe maps' pixel AUROC is {quality['pixel_auroc']:.3f}, and their "
         f"per-region overlap (PRO) {quality['pro']:.3f}.\n"
     )
-
-
-def cell(text: str) -> str:
-    """Return a name without the character that ends a table's cell."""
-    return text.replace("|", "/")
-
-
-def table(columns: list[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [table_row(columns), "|" + "---|" * len(columns)]
-    lines.extend(table_row(row) for row in rows)
-    return "\n".join(lines) + "\n"
-
-
-def table_row(cells: Iterable[str]) -> str:
-    """Return one row of a Markdown table."""
-    return f"| {' | '.join(cells)} |"

@@ -1,5 +1,6 @@
 """Measures, pictures and README of a model of any images."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from training.artifact.model_card import Card, read_card
 from training.creation.baseline import fit_baseline
 from training.data.data_set import DataSet
 from training.evaluation import data_set_quality
+from training.evaluation.data_set_limits import linear_limit
 from training.evaluation.document import document
 from training.fitting.recipe import Recipe
 from training.fitting.trainers import make_trainer
@@ -125,3 +127,44 @@ def test_images_without_classes(tmp_path: Path) -> None:
     assert card["labels"] == []
     assert "There are no classes." in text
     assert "classified" not in text
+
+
+def test_a_model_of_good_parts_begins_with_inspection(
+    parts_model: Path, parts_data: DataSet, tmp_path: Path
+) -> None:
+    """Its own false alarms are the only ones, and the defects are counted."""
+    folder = shutil.copytree(parts_model, tmp_path / "parts")
+
+    document(ExportedModel(folder), parts_data)
+
+    text = (folder / "README.md").read_text()
+    assert text.index("](inspection.png)") < text.index("| missing | 1.0000 |")
+    assert text.index("| missing | 1.0000 |") < text.index("](reconstructions.png)")
+    for row in ("| `good` | 140 | 20 |", "| `missing` | 0 | 10 |"):
+        assert row in text
+    assert "| on 20 test images without defects |" in text
+    assert "| test images without defects, the reference | 0.00 |" in text
+    assert f"**Data.** The folder `{parts_data.name}`: 140 images to train on" in text
+    for part in ("99th percentile", "latent-map", "background", "not used for calib"):
+        assert part not in text
+    with Image.open(folder / "inspection.png") as image:
+        assert image.size == (8 * 66 - 2, 2 * 66 - 2)
+
+
+@pytest.mark.parametrize("is_inspected", [True, False])
+def test_a_better_linear_model_is_named_with_its_command(*, is_inspected: bool) -> None:
+    """It gets a folder of its own; that it inspects better is not claimed."""
+    quality = {
+        "squared_error_per_pixel": 0.02,
+        "linear": {"squared_error_per_pixel": 0.01},
+    }
+    card = {"name": "parts", "quality": quality}
+    if is_inspected:
+        card["inspection"] = {"quality": {}}
+
+    text = linear_limit(card)
+
+    assert "its squared error is 50% of this network's" in text
+    command = "`vae-train create FOLDER --model models/parts-linear --network linear`"
+    assert command in text
+    assert ("Whether it finds more defects was not measured." in text) == is_inspected
