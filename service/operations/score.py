@@ -17,6 +17,8 @@ from service.operations.base import (
 )
 from service.operations.cost import ImageCost
 
+MIN_CLASSES = 2  # a single one is certain
+
 
 class ScoreRequest(ImagesRequest):
     """Images to score."""
@@ -27,7 +29,10 @@ class ScoreRequest(ImagesRequest):
 
 
 class ImageScore(Response):
-    """Scores of one image. Scores that need missing statistics are absent."""
+    """Scores of one image.
+
+    Label and probabilities are absent if there are fewer than two classes with statistics.
+    """
 
     squared_error: float = Field(
         description="Squared differences between the image and its reconstruction, "
@@ -74,7 +79,7 @@ async def score_images(
 def image_score(scores: Scores, index: int, labels: list[str]) -> ImageScore:
     """Return the scores of one image of a batch."""
     label = probabilities = None
-    if labels:
+    if len(labels) >= MIN_CLASSES:
         row = scores.probabilities[index]
         label = labels[np.argmax(row)]
         probabilities = dict(zip(labels, row.tolist(), strict=True))

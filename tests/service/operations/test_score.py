@@ -69,3 +69,16 @@ def test_a_model_without_classes_has_no_label(
     response = client.operate("/score", images=[FIRST])
 
     assert response["scores"][0].keys() == ALWAYS
+
+
+def test_a_model_with_one_class_has_no_label(
+    settings: Settings, autoencoder: FakeAutoencoder
+) -> None:
+    """It would be certain of every image."""
+    known = autoencoder.statistics
+    statistics = replace(known, classes=np.zeros_like(known.classes))
+    model = replace(autoencoder, statistics=statistics)
+    client = Client(create_app(settings, model))
+    response = client.operate("/score", images=[FIRST])
+
+    assert response["scores"][0].keys() == ALWAYS
