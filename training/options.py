@@ -3,12 +3,14 @@
 import functools
 import inspect
 from collections.abc import Callable, Iterable
+from copy import copy
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 from typer import Argument, Option
 
+from training.creation.create import RECIPES
 from training.fitting.recipe import MAX_SEED, Recipe, read_recipe
 from training.fitting.run import DeviceName
 
@@ -19,12 +21,35 @@ MODEL = Path("models/mnist")
 DEMO = Path("demo")
 DEMO_SEED = 4
 MIN_TEST_DIGITS = 2  # one to calibrate with, one to test
+# Of `create`, which depend on other options or on the pictures.
+CHOSEN_DEFAULTS = {
+    "epochs": "those that --minutes is enough for",
+    "hidden_size": "128; 256 for colour or 128 pixels",
+    "latent_size": "32; 64 for colour or 128 pixels",
+}
+
+
+def create_signature() -> inspect.Signature:
+    """Return the signature of a recipe with the defaults of `create`."""
+    defaults = read_recipe(RECIPES / "conv.toml")
+    parameters = []
+    for name, parameter in inspect.signature(Recipe).parameters.items():
+        default = defaults.get(name, parameter.default)
+        kind, option = get_args(parameter.annotation)
+        shown = copy(option)
+        shown.show_default = CHOSEN_DEFAULTS.get(name, True)
+        annotation = Annotated[kind, shown]  # type: ignore[valid-type]  # a run-time type
+        parameters.append(parameter.replace(default=default, annotation=annotation))
+    return inspect.Signature(parameters)
 
 
 class RecipeFields(dict[str, Any]):
-    """A recipe's fields as they are on the command line, not checked together."""
+    """A recipe's fields as they are on the command line, not checked together.
 
-    __signature__ = inspect.signature(Recipe)
+    The defaults that are shown are those of `create`, which takes only what is given.
+    """
+
+    __signature__ = create_signature()
 
 
 def load_recipe(context: typer.Context, path: Path | None) -> Path | None:

@@ -178,6 +178,21 @@ def test_a_recipe_file_wins_over_the_defaults(command: Command, folder: Path) ->
     assert training["network"] == "conv"
 
 
+def test_the_help_shows_the_defaults_of_create(command: Command) -> None:
+    """They are those of the convolutional recipe, not those of `train`."""
+    code, out, _ = command("create", "--help")
+    text = " ".join(out.replace("│", " ").split())
+
+    assert code == 0
+    assert "[default: conv]" in text
+    assert "[default: 0.005]" in text
+    assert "[default: mlp]" not in text
+    assert "[default: (those that --minutes is enough for)]" in text
+    assert "[default: mlp]" in " ".join(
+        command("train", "--help")[1].replace("│", " ").split()
+    )
+
+
 def test_folders_of_pictures_are_told_from_mnists(tmp_path: Path) -> None:
     """A folder with IDX files is MNIST's, whatever else is in it."""
     pictures = write_tree(tmp_path / "pictures", {"deep/in/it/a.png": b""})
