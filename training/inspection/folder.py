@@ -27,6 +27,7 @@ from training.inspection.inspector import Part
 from training.inspection.threshold import Threshold
 
 BATCH_SIZE = 64
+DIGITS = 4  # of a score
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +163,19 @@ def describe(findings: Sequence[Finding], threshold: Threshold) -> Iterator[str]
     low, high = threshold.interval
     yield (
         f"{len(anomalous)} of {len(findings)} pictures have a score above "
-        f"{threshold.score:.4g}"
+        f"the threshold {plain(threshold.score)}"
     )
     yield (
-        f"false-alarm rate: {threshold.rate:.3g}; 95 % interval {low:.3g} to "
-        f"{high:.3g}, from {threshold.images} calibration images"
+        f"false-alarm rate: {100 * threshold.rate:g} %; 95 % interval "
+        f"{100 * low:.2f} % to {100 * high:.2f} %, "
+        f"from {threshold.images} calibration images"
     )
     for finding in anomalous:
-        yield f"{finding.score:10.4g}  {printable(finding.file)}"
+        yield f"{plain(finding.score):>10}  {printable(finding.file)}"
+
+
+def plain(score: float) -> str:
+    """Return a number rounded to 4 significant digits, without an exponent."""
+    return np.format_float_positional(
+        score, DIGITS, unique=False, fractional=False, trim="-"
+    )

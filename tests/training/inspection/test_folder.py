@@ -11,6 +11,7 @@ from PIL import Image
 from tests.training.command import Command
 from tests.training.data.folders import write_tree
 from training.artifact.model_card import read_card, write_card
+from training.inspection.folder import plain
 
 FINDINGS = ["file", "score", "percentile", "anomalous", "reason", "x", "y"]
 
@@ -42,12 +43,22 @@ def test_pictures_are_listed_the_worst_first(
     assert code == 0
     assert "40 pictures have a score above" in out
     assert "from 60 calibration images" in out
+    assert "false-alarm rate: 1.7 %; 95 % interval 0.04 % to 5.96 %" in out
     assert list(rows[0]) == FINDINGS
     assert len(rows) == 40
     assert scores == sorted(scores, reverse=True)
     assert {row["anomalous"] for row in missing} == {"True"}
     assert all(row["file"] in out for row in missing)
     assert rows[-1]["file"].startswith("good/")
+
+
+@pytest.mark.parametrize(
+    ("score", "text"),
+    [(32512.3, "32510"), (628.34, "628.3"), (0.000181234, "0.0001812"), (5.0, "5")],
+)
+def test_scores_are_printed_in_plain_digits(score: float, text: str) -> None:
+    """Large and small ones in a column are compared at a glance."""
+    assert plain(score) == text
 
 
 def test_the_peak_is_at_the_defect(
