@@ -4,6 +4,7 @@ The only reader of the environment.
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import Literal, Self
 
@@ -14,6 +15,7 @@ from service.cpus import MAX_CPUS, available_cpus
 from service.setting_types import ApiKeys, HostNames, Origins, Proxies, read_keys
 
 PREFIX = "VAE_"
+COMMAND = "vae-service"
 PACKAGE = Path(__file__).parent
 SHIPPED_MODEL = Path("models/mnist")
 
@@ -29,6 +31,11 @@ def shipped_model(package: Path = PACKAGE) -> Path:
     return package.parent / SHIPPED_MODEL
 
 
+def program_name() -> str:
+    """Return the command that the user has run."""
+    return COMMAND if Path(sys.argv[0]).name == COMMAND else "python -m service"
+
+
 class Settings(BaseSettings):
     """Serve a variational autoencoder over HTTP.
 
@@ -40,8 +47,9 @@ class Settings(BaseSettings):
         env_prefix=PREFIX,
         env_ignore_empty=True,
         frozen=True,
-        cli_prog_name="python -m service",
+        cli_prog_name=program_name(),
         cli_kebab_case=True,
+        cli_hide_none_type=True,
         cli_implicit_flags=True,
         hide_input_in_errors=True,
     )
@@ -54,7 +62,7 @@ class Settings(BaseSettings):
     )
     port: int = Field(8000, ge=0, le=65535, description="TCP port; 0 picks a free one.")
     workers: int = Field(
-        default_factory=available_cpus,
+        available_cpus(),
         ge=1,
         le=MAX_CPUS,
         description="Worker processes; by default one for each processor that the CPU "

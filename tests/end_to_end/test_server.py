@@ -230,6 +230,8 @@ def test_help_lists_all_settings() -> None:
         assert f"--{name.replace('_', '-')}" in text
         assert field.description is not None
         assert field.description in text.replace("- ", "-")
+    for internal in ("default factory", "{Path,null}"):
+        assert internal not in text
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from service.settings import Settings, as_text, shipped_model
+from service.settings import Settings, as_text, program_name, shipped_model
 from tests.samples import REPOSITORY
 
 KEY, OTHER_KEY = "sixteen-letters!", "another-key-of-enough-letters"
@@ -20,6 +20,22 @@ def test_an_unknown_variable_is_rejected(monkeypatch: pytest.MonkeyPatch) -> Non
 
     with pytest.raises(ValidationError, match=r"no such setting: VAE_MAX_ITEM \["):
         Settings()
+
+
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [
+        ("/usr/bin/vae-service", "vae-service"),
+        ("service/__main__.py", "python -m service"),
+    ],
+)
+def test_the_help_names_the_command_as_called(
+    monkeypatch: pytest.MonkeyPatch, program: str, name: str
+) -> None:
+    """An installed command is not known as a module."""
+    monkeypatch.setattr("sys.argv", [program, "--help"])
+
+    assert program_name() == name
 
 
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
