@@ -21,6 +21,7 @@ from training.evaluation.image_sets import ImageSet, image_sets
 LOW_QUANTILE = 0.01
 MAX_VALUES = 2**26  # of the training images' pixels: 256 MB
 IMAGE_SETS = 7
+SETS_WITHOUT_CLASSES = 5
 DISTANCE_BATCH_SIZE = 100
 
 
@@ -76,7 +77,8 @@ def sample_qualities(
         )
 
     sets = image_sets(model, statistics, train, test)
-    progress = track(sets, total=IMAGE_SETS, description="measuring samples")
+    total = IMAGE_SETS if statistics.has_classes else SETS_WITHOUT_CLASSES
+    progress = track(sets, total=total, description="measuring samples")
     return {name: quality(images) for name, images in progress}
 
 
