@@ -30,6 +30,7 @@ def describe_named_paths(
         "required": True,
         "schema": {"type": "string", "enum": list(names)},
         "description": "Name of the model.",
+        "example": names[0],  # which the documentation page fills in
     }
     card = paths[CARD_PATH]["get"]
     not_found = card["responses"]["404"]
