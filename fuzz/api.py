@@ -22,6 +22,8 @@ from fuzz.api_schema import (
     describe_interpolations,
     describe_latents,
     describe_lists,
+    describe_optional_rates,
+    describe_rates,
     describe_spellings,
     remove_dependent_parameters,
 )
@@ -87,6 +89,7 @@ def before_load_schema(
     describe_interpolations(schemas)
     describe_latents(schemas)
     describe_lists(schemas)
+    describe_rates(schemas["InspectRequest"]["properties"])
     for path, operations in raw_schema["paths"].items():
         if path.endswith("/infer"):
             describe_inference(operations["post"])
@@ -94,6 +97,7 @@ def before_load_schema(
             # An operation that is never called must be noticed.
             statuses[f"{method.upper()} {path}"] = Counter()
             remove_dependent_parameters(operation)
+            describe_optional_rates(operation)
             describe_spellings(operation)
 
 
@@ -114,6 +118,8 @@ def map_case(
         case.headers["Accept"] = random.choice(types)
     if is_valid(case) and isinstance(case.body, dict):
         resolve_contradictions(case.body)
+        if "threshold" in case.body and case.query:
+            case.query.pop("false_alarm_rate", None)
     return case
 
 
@@ -132,6 +138,8 @@ def resolve_contradictions(fields: dict[str, Any]) -> None:
     if fields.get("waypoints") is not None:
         fields.pop("start", None)
         fields.pop("end", None)
+    if fields.get("threshold") is not None:
+        fields.pop("false_alarm_rate", None)
     if "images" in fields and fields.get("sample") not in {True, "true"}:
         fields.pop("samples", None)
         fields.pop("seed", None)
@@ -150,12 +158,15 @@ def filter_case(
 ) -> bool:
     """Skip requests that are valid although the schema does not say so.
 
-    A null field is the same as an absent one. As form fields, so is a list of one.
+    A null field is the same as an absent one. As form fields, so are a list of one and
+    an empty text.
     """
     if not is_valid(case) and has_null_field(case.body):
         return False
     if case.media_type != FORM.decode() or not isinstance(case.body, dict):
         return True
+    if not is_valid(case) and "" in case.body.values():
+        return False
     for name, value in case.body.items():
         if name != IMAGES and not isinstance(value, (bool, int, float, str)):
             return False

@@ -8,8 +8,10 @@ from service.oip.schemas import MAX_OUTPUTS
 
 Schema = dict[str, Any]
 
-# Parameters that are rejected without the parameter ``sample``.
-DEPENDENT_PARAMETERS = {"samples", "seed"}
+# Parameters that are rejected without ``sample``, or with ``false_alarm_rate``.
+DEPENDENT_PARAMETERS = {"samples", "seed", "threshold"}
+RATE = "false_alarm_rate"
+MIN_RATE = 0.001  # the shipped model has 5,000 calibration images
 
 
 def describe_images(schemas: dict[str, Schema]) -> None:
@@ -24,6 +26,17 @@ def describe_interpolations(schemas: dict[str, Schema]) -> None:
         with_fields(start="object", end="object"),
         with_fields(waypoints="array"),
     ]
+
+
+def describe_rates(fields: Schema) -> None:
+    """Bound false-alarm rates by those that the calibration images carry.
+
+    fields: properties of a schema, or schemas of parameters by their names.
+    """
+    if RATE in fields:
+        number, _ = fields[RATE]["anyOf"]
+        del number["exclusiveMinimum"]
+        number["minimum"] = MIN_RATE
 
 
 def describe_latents(schemas: dict[str, Schema]) -> None:
@@ -45,6 +58,14 @@ def describe_lists(schemas: dict[str, Schema]) -> None:
         items = described.get("anyOf", [described])[0]["$ref"]
         item = {"$ref": items.removesuffix("s")}
         properties[field] = {"anyOf": [described, item]}
+
+
+def describe_optional_rates(operation: Schema) -> None:
+    """Bound the rates of an operation's query and forms as ``describe_rates`` does."""
+    parameters = operation.get("parameters", [])
+    describe_rates({each["name"]: each["schema"] for each in parameters})
+    for body in operation.get("requestBody", {}).get("content", {}).values():
+        describe_rates(body["schema"].get("properties", {}))
 
 
 def describe_spellings(operation: Schema) -> None:
@@ -134,7 +155,7 @@ def with_fields(**types: str) -> Schema:
 
 
 def remove_dependent_parameters(operation: Schema) -> None:
-    """Remove parameters that are valid only with another parameter."""
+    """Remove parameters that are valid only with or without another parameter."""
     parameters = operation.get("parameters", [])
     parameters[:] = [
         parameter

@@ -29,7 +29,7 @@ IMAGES = "images"  # field of images; all other fields are options
 IMAGES_NAME = re.compile(r"images(\[[0-9]*\])?")  # in a form, as PHP and axios write it
 TRUE, FALSE = {"true", "1", "on", "yes"}, {"false", "0", "off", "no"}
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
-DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?(e-?[0-9]{1,3})?", re.IGNORECASE)
+DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,30})?(e[+-]?[0-9]{1,3})?", re.IGNORECASE)
 
 ReadOption = Callable[[str], object]
 

@@ -4,10 +4,12 @@ import base64
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from service.api.errors import ProblemError
-from service.api.uploads import read_upload
+from service.api.uploads import read_upload, read_value
 from tests.samples import (
     FIRST,
     INK,
@@ -347,3 +349,9 @@ def test_a_field_with_bytes_is_an_image(client: Client) -> None:
     problem = client.invalid("/encode", content=content, headers=headers)
     pointers = [error["pointer"] for error in problem["errors"]]
     assert pointers == ["#/images", "#/picture"]
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_number_of_json_may_be_in_a_form(number: float) -> None:
+    """Also one with an exponent, positive or negative, as programs write it."""
+    assert read_value(repr(number)) == number
