@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -38,6 +38,13 @@ class Thresholds:
     score: float
     pixel: float
     rate: float
+
+
+class JudgedImages(NamedTuple):
+    """Scores of images, (batch,), and the part that each image's score is of."""
+
+    scores: Doubles
+    reasons: list[InspectionPart]
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,8 +159,8 @@ class Calibration:
     @cached_property
     def image_scores(self) -> Doubles:
         """Scores of the images, float64 (images,), ascending."""
-        joined = self.join(self.scores)
-        return np.sort(joined)
+        largest = self.comparable(self.scores).max(axis=0)
+        return np.sort(largest)
 
     @cached_property
     def _tails(self) -> list[ScoreTail]:
@@ -161,23 +168,24 @@ class Calibration:
         ascending = np.sort(self.scores, axis=1)
         return [ScoreTail.of(row) for row in ascending]
 
-    def join(self, scores: Doubles) -> Doubles:
-        """Return the scores of images, (batch,), by those of the parts (parts, batch).
+    def judge(self, scores: Doubles) -> JudgedImages:
+        """Return the scores of images, and their reasons, by those of the parts.
 
-        Of several parts it is the largest surprisal, weighted.
+        scores: (parts, batch).
         """
-        joined: Doubles = scores[0]
-        if len(self.parts) > 1:
-            joined = self._surprisals(scores).max(axis=0)
-        return joined
+        comparable = self.comparable(scores)
+        largest = comparable.argmax(axis=0)
+        reasons = [self.parts[part] for part in largest]
+        return JudgedImages(comparable.max(axis=0), reasons)
 
-    def reasons(self, scores: Doubles) -> list[InspectionPart]:
-        """Return the part that each image's score is of, by scores (parts, batch)."""
-        largest = self._surprisals(scores).argmax(axis=0)
-        return [self.parts[index] for index in largest]
+    def comparable(self, scores: Doubles) -> Doubles:
+        """Return scores (parts, batch) that can be compared between parts, same shape.
 
-    def _surprisals(self, scores: Doubles) -> Doubles:
-        """Return the weighted surprisals of scores (parts, batch), same shape."""
+        An image's score is the largest of them. Of several parts they are weighted
+        surprisals; those of a single part are its scores.
+        """
+        if len(self.parts) == 1:
+            return scores
         by_part = zip(self._tails, scores, strict=True)
         rows = [tail.surprisals(row) for tail, row in by_part]
         surprisals = np.stack(rows)

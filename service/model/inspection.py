@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -35,7 +36,7 @@ class Inspections:
     reasons: list[InspectionPart]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """Everything that the parts of a score are computed from.
 
@@ -49,6 +50,17 @@ class Evidence:
     decoded: Floats
     means: Floats
     maps: Floats
+
+    @cached_property
+    def latent_surprisals(self) -> Doubles:
+        """-log p(z) of each posterior mean in nats, (batch,).
+
+        p(z) is the density of all classes' mixtures together.
+        """
+        statistics = self.autoencoder.statistics
+        log_densities = statistics.class_log_densities(self.means)
+        surprisals: Doubles = -np.logaddexp.reduce(log_densities, axis=1)
+        return surprisals
 
 
 async def inspect(autoencoder: Autoencoder, pixels: Pixels | Floats) -> Inspections:
@@ -64,11 +76,10 @@ async def inspect(autoencoder: Autoencoder, pixels: Pixels | Floats) -> Inspecti
     maps = await autoencoder.map_anomalies(pairs)
     evidence = Evidence(autoencoder, originals, decoded, posterior.mean, maps)
     scores = np.stack([SCORES[part](evidence) for part in calibration.parts])
-    image_scores = calibration.join(scores)
-    percentiles = calibration.percentiles(image_scores)
+    judged = calibration.judge(scores)
+    percentiles = calibration.percentiles(judged.scores)
     autoencoder.report_percentiles(percentiles.tolist())
-    reasons = calibration.reasons(scores)
-    return Inspections(maps, image_scores, percentiles, reasons)
+    return Inspections(maps, judged.scores, percentiles, judged.reasons)
 
 
 def map_scores(evidence: Evidence) -> Doubles:
@@ -78,21 +89,15 @@ def map_scores(evidence: Evidence) -> Doubles:
 
 
 def latent_scores(evidence: Evidence) -> Doubles:
-    """Return -log p(z) of each posterior mean in nats, (batch,).
-
-    p(z) is the density of all classes' mixtures together.
-    """
-    statistics = evidence.autoencoder.statistics
-    log_densities = statistics.class_log_densities(evidence.means)
-    scores: Doubles = -np.logaddexp.reduce(log_densities, axis=1)
-    return scores
+    """Return -log p(z) of each posterior mean in nats, (batch,)."""
+    return evidence.latent_surprisals
 
 
 def likelihood_scores(evidence: Evidence) -> Doubles:
     """Return -log p(x|z) - log p(z) of each image in nats, (batch,)."""
     objective = evidence.autoencoder.card.objective
     loss = reconstruction_loss(objective, evidence.pixels, evidence.decoded)
-    return loss + latent_scores(evidence)
+    return loss + evidence.latent_surprisals
 
 
 SCORES: Mapping[InspectionPart, Callable[[Evidence], Doubles]] = MappingProxyType(

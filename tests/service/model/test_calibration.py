@@ -69,9 +69,9 @@ def test_a_single_part_is_the_score_and_the_pixel_threshold(
     calibration = calibration_of(scores)
     thresholds = calibration.at_rate(0.05)
 
-    assert np.array_equal(calibration.join(scores), scores[0])
+    assert np.array_equal(calibration.judge(scores).scores, scores[0])
     assert thresholds.score == thresholds.pixel == np.sort(scores[0])[-5]
-    assert calibration.reasons(scores) == ["map"] * 99
+    assert calibration.judge(scores).reasons == ["map"] * 99
 
 
 def test_new_images_exceed_the_threshold_at_its_rate(
@@ -88,7 +88,7 @@ def test_new_images_exceed_the_threshold_at_its_rate(
                 calibration = several_parts(random, 199)
                 new = random.exponential(size=(3, 500)) * [[1], [50], [1000]]
             threshold = calibration.at_rate(0.05).score
-            rates.append(np.mean(calibration.join(new) > threshold))
+            rates.append(np.mean(calibration.judge(new).scores > threshold))
 
         assert np.mean(rates) == pytest.approx(0.05, abs=0.005)
 
@@ -160,11 +160,11 @@ def test_with_several_parts_the_most_surprising_is_the_reason(
     extreme = usual.copy()
     for part in range(3):
         extreme[part, part] *= 1000
-    scores = calibration.join(extreme)
+    scores = calibration.judge(extreme).scores
     threshold = calibration.at_rate(0.01).score
 
     assert (scores > threshold).tolist() == [True, True, True, False]
-    assert calibration.reasons(extreme)[:3] == ["map", "latent", "likelihood"]
+    assert calibration.judge(extreme).reasons[:3] == ["map", "latent", "likelihood"]
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.1, 0.5, 0.9])
@@ -175,9 +175,9 @@ def test_a_map_above_the_pixel_threshold_makes_an_image_anomalous(
     calibration = several_parts(random, 400)
     thresholds = calibration.at_rate(rate)
     images = random.exponential(size=(3, 5000)) * [[1], [50], [1000]]
-    anomalous = calibration.join(images) > thresholds.score
+    anomalous = calibration.judge(images).scores > thresholds.score
     above = images[0] > thresholds.pixel
-    by_map = np.array(calibration.reasons(images)) == "map"
+    by_map = np.array(calibration.judge(images).reasons) == "map"
 
     assert anomalous[above].all()
     assert np.array_equal(above & by_map, anomalous & by_map)
@@ -191,7 +191,7 @@ def test_scores_are_joined_as_in_training(random: np.random.Generator) -> None:
     scores = np.concatenate([calibration.scores, new], axis=1)
     expected = joined_scores(calibration.scores, scores, (0.1, 0.5, 1))
 
-    assert np.array_equal(calibration.join(scores), expected)
+    assert np.array_equal(calibration.judge(scores).scores, expected)
 
 
 def test_surprisals_beyond_all_scores_are_finite() -> None:
