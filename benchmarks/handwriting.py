@@ -66,7 +66,7 @@ class Reader:
     def _fit(self, file: bytes) -> Grey:
         """Return a page's pixels; black if nothing is found on it."""
         try:
-            (image,) = self._codec.decode([file], "auto")
+            image = self._codec.decode_one(file, "auto")
         except ImageError:
             shape = (self._shape.channels, self._shape.height, self._shape.width)
             return np.zeros(shape, np.uint8)

@@ -54,11 +54,11 @@ def decode_text(text: str, fit: Fit = "auto") -> NDArray[np.uint8]:
 
     Raises ImageError, and AssertionError for other pixels in a list of two plain PNGs.
     """
-    (image,) = CODEC.decode([text], fit)
+    image = CODEC.decode_one(text, fit)
     pair = [text, text]
     if CODEC.are_plain(pair):
-        for each in CODEC.decode(pair, fit):
-            if not np.array_equal(each.pixels, image.pixels):
+        for pixels in CODEC.decode(pair, fit).pixels:
+            if not np.array_equal(pixels, image.pixels):
                 raise AssertionError("other pixels in a list")
     return image.pixels
 

@@ -46,6 +46,7 @@ from service.api.uploads import (
     read_query,
     read_upload,
 )
+from service.imaging.codec import DecodedImages
 from service.imaging.errors import ImageError
 from service.model.batching import Job, RequestAutoencoder, advance
 from service.observability.request_context import SCOPE_KEY, RequestContext
@@ -208,7 +209,7 @@ class OperationRoute(APIRoute):
             image_cost = replace(image_cost, write=write)
             is_light = bool  # false
         context.cost = request.cost(image_cost)
-        prepare: Callable[[], Any] = list
+        prepare: Callable[[], DecodedImages] = DecodedImages.none
         if isinstance(request, FitRequest):
             prepare = partial(model.codec.decode, contents, request.fit)
         writer = WRITERS.get(media_type)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +74,24 @@ class DecodedImage(NamedTuple):
     source_pixels: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedImages:
+    """Images in the model's shape.
+
+    Attributes:
+        pixels: uint8 (batch, channels, height, width), 0 is black.
+        preprocessing: The changes made to each image.
+    """
+
+    pixels: Pixels
+    preprocessing: Sequence[Preprocessing]
+
+    @classmethod
+    def none(cls) -> Self:
+        """Return no images."""
+        return cls(np.empty((0, 1, 1, 1), np.uint8), ())
+
+
 class ImageCodec:
     """Decoder of PNG, JPEG, WebP, BMP and GIF, of any mode, to one shape.
 
@@ -102,17 +120,59 @@ class ImageCodec:
         """
         return self._plain_png_reader.are_plain(contents)
 
-    def decode(self, contents: Sequence[str | bytes], fit: Fit) -> list[DecodedImage]:
+    def decode(self, contents: Sequence[str | bytes], fit: Fit) -> DecodedImages:
         """Decode files, or base64 with or without the prefix of a data URI.
 
-        An image is turned as its EXIF data say and preprocessed by ``fit_image``.
-        Raises ImageError, with the item's index, for the first item that is no image of
-        a known format, is damaged or too large, or comes after too many pixels.
+        Raises ImageError, with the item's index, for the first item that ``decode_one``
+        rejects, or that comes after too many pixels.
         """
         if len(contents) > 1 and self.are_plain(contents):
-            images = self._decode_plain(contents, fit)
-            if images is not None:
-                return images
+            pixels = self._decode_plain(contents, fit)
+            if pixels is not None:
+                return DecodedImages(pixels, [UNCHANGED] * len(contents))
+        images = self._decode_in_order(contents, fit)
+        if len(images) == 1:  # a view takes a quarter of the time of a copy
+            ((pixels, preprocessing, _),) = images
+            return DecodedImages(pixels[np.newaxis], [preprocessing])
+        if not images:
+            return DecodedImages.none()
+        return DecodedImages(
+            np.stack([image.pixels for image in images]),
+            [image.preprocessing for image in images],
+        )
+
+    def decode_one(self, content: str | bytes, fit: Fit) -> DecodedImage:
+        """Decode a file, or base64 with or without the prefix of a data URI.
+
+        The image is turned as its EXIF data say and preprocessed by ``fit_image``.
+        Raises ImageError if it is no image of a known format, is damaged or too large.
+        """
+        self._check_size(content)
+        file = to_bytes(content)
+        fits_ink = self._fits_ink(fit)
+        plain = self._plain_png_reader.read(file)
+        if plain is not None:
+            if fits_ink and needs_fit(plain):
+                pixels, changes = fit_own_size(plain)
+                return DecodedImage(pixels, changes, 0)
+            return DecodedImage(plain, UNCHANGED, 0)
+        max_pixels = self.limits.max_pixels
+        source = read_image(file, max_pixels, reduced=fits_ink)
+        pixels, preprocessing = fit_image(
+            source.image,
+            self.shape,
+            fit,
+            oriented=source.oriented,
+            model_fit=self.model_fit,
+        )
+        preprocessing = in_source_pixels(preprocessing, source)
+        width, height = source.size
+        return DecodedImage(pixels, preprocessing, width * height)
+
+    def _decode_in_order(
+        self, contents: Sequence[str | bytes], fit: Fit
+    ) -> list[DecodedImage]:
+        """Decode images one after the other, up to the largest number of pixels."""
         images = []
         total_pixels = 0
         max_total_pixels = self.limits.max_total_pixels
@@ -120,7 +180,7 @@ class ImageCodec:
             try:
                 if total_pixels >= max_total_pixels:
                     raise too_many_pixels(total_pixels, max_total_pixels)
-                image = self._decode_one(content, fit)
+                image = self.decode_one(content, fit)
             except ImageError as error:
                 error.index = index
                 raise
@@ -156,46 +216,21 @@ class ImageCodec:
                 f"has {len(content)}"
             )
 
-    def _decode_plain(
-        self, contents: Sequence[str | bytes], fit: Fit
-    ) -> list[DecodedImage] | None:
+    def _decode_plain(self, contents: Sequence[str | bytes], fit: Fit) -> Pixels | None:
         """Decode plain PNGs together; None if any item is not one or is fitted."""
         try:
             files = [to_bytes(content) for content in contents]
         except ImageError:
             return None
-        images = self._plain_png_reader.read_all(files)
-        if images is None:
+        pixels = self._plain_png_reader.read_all(files)
+        if pixels is None:
             return None
-        if self._fits_ink(fit) and any(needs_fit(image) for image in images):
+        if self._fits_ink(fit) and any_needs_fit(pixels):
             return None
-        return [DecodedImage(pixels, UNCHANGED, 0) for pixels in images]
+        return pixels
 
     def _fits_ink(self, fit: Fit) -> bool:
         return fit == "auto" and self.model_fit.method == "ink"
-
-    def _decode_one(self, content: str | bytes, fit: Fit) -> DecodedImage:
-        self._check_size(content)
-        file = to_bytes(content)
-        fits_ink = self._fits_ink(fit)
-        plain = self._plain_png_reader.read(file)
-        if plain is not None:
-            if fits_ink and needs_fit(plain):
-                pixels, changes = fit_own_size(plain)
-                return DecodedImage(pixels, changes, 0)
-            return DecodedImage(plain, UNCHANGED, 0)
-        max_pixels = self.limits.max_pixels
-        source = read_image(file, max_pixels, reduced=fits_ink)
-        pixels, preprocessing = fit_image(
-            source.image,
-            self.shape,
-            fit,
-            oriented=source.oriented,
-            model_fit=self.model_fit,
-        )
-        preprocessing = in_source_pixels(preprocessing, source)
-        width, height = source.size
-        return DecodedImage(pixels, preprocessing, width * height)
 
 
 def in_source_pixels(changes: Preprocessing, source: SourceImage) -> Preprocessing:
@@ -219,6 +254,16 @@ def needs_fit(pixels: Pixels) -> bool:
     lower = max(levels[-width], levels[-1])
     is_bright = max(upper, lower) > MAX_CORNER
     return is_bright or not levels.translate(None, FAINT)
+
+
+def any_needs_fit(images: Pixels) -> bool:
+    """Return whether any of grey images (count, 1, height, width) ``needs_fit``.
+
+    For 64 digits it takes a tenth of the time of one after the other.
+    """
+    corners = images[..., [0, 0, -1, -1], [0, -1, 0, -1]]
+    strongest = images.max(axis=(1, 2, 3))
+    return bool(corners.max() > MAX_CORNER or strongest.min() < MIN_CONTRAST)
 
 
 def too_many_pixels(pixels: int, limit: int) -> ImageError:

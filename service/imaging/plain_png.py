@@ -126,8 +126,10 @@ class PlainPngReader:
             return None
         return pixels.transpose(2, 0, 1)
 
-    def read_all(self, contents: Sequence[bytes]) -> list[Pixels] | None:
+    def read_all(self, contents: Sequence[bytes]) -> Pixels | None:
         """Return the pixels of plain PNGs; None if any item is not one.
+
+        They are uint8 (count, channels, height, width).
 
         The rows of all are unfiltered in one call: 4 us each for 64 instead of 10 us.
         """
@@ -141,8 +143,8 @@ class PlainPngReader:
             parts.append(rows)
             parts.append(blank_row)
         stacked = b"".join(parts)
-        filter_types = stacked[:: self._row_bytes]
-        if max(filter_types) > PAETH:
+        filter_types = np.frombuffer(stacked, np.uint8)[:: self._row_bytes]
+        if filter_types.max() > PAETH:
             return None
         stream = zlib_ng.compress(stacked, level=0)
         count = len(contents)
@@ -150,8 +152,7 @@ class PlainPngReader:
         pixels = self._unfilter(stream, count * height)
         images = pixels.reshape(count, height, self._shape.width, -1)
         without_blank_row = images[:, :-1]
-        channels_first = without_blank_row.transpose(0, 3, 1, 2)
-        return list(channels_first)
+        return without_blank_row.transpose(0, 3, 1, 2)
 
     def _compressed_rows(self, content: bytes) -> bytes | None:
         """Return the data of a plain PNG; None for any other content."""

@@ -12,7 +12,7 @@ from service.api.errors import Problem, unreadable_body
 from service.api.responses import Content
 from service.api.route import Headers, OperationRoute
 from service.api.state import AppState, ServedModel
-from service.imaging.codec import DecodedImage
+from service.imaging.codec import DecodedImages
 from service.model.autoencoder import Autoencoder, Floats
 from service.oip.request_heads import MAX_HEADS, RequestHeads
 from service.oip.schemas import InferRequest, InferResponse, OutputSize, OutputTensor
@@ -155,7 +155,7 @@ class InferResult(NamedTuple):
 
 
 async def infer(
-    request: TensorRequest, _: list[DecodedImage], model: Autoencoder
+    request: TensorRequest, _: DecodedImages, model: Autoencoder
 ) -> InferResult:
     """Compute a model of the protocol."""
     check_numbers(request)

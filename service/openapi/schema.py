@@ -6,7 +6,6 @@ from functools import lru_cache
 from threading import Lock
 from typing import Any
 
-import numpy as np
 from fastapi import FastAPI
 
 from service.api import errors
@@ -236,7 +235,7 @@ def example_inputs(backend: Backend, codec: ImageCodec) -> ExampleInputs:
         decoded = codec.decode(images, "none")
     except ImageError as error:
         raise ModelLoadError(f"the examples in the model card: {error}") from error
-    pixels = np.stack([image.pixels for image in decoded])
+    pixels = decoded.pixels
     means = backend.encode(pixels).mean
     rows = unit_pixels(pixels).reshape(len(images), -1)
     return ExampleInputs(

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import FailFast, Field
 from typing_extensions import TypeAliasType, override
 
-from service.imaging.codec import DecodedImage, image_grid
+from service.imaging.codec import DecodedImages, image_grid
 from service.model.autoencoder import Autoencoder
 from service.model.latent_space import RADIUS, clip_factor, weighted_sum
 from service.operations.base import (
@@ -110,7 +110,7 @@ class ArithmeticResponse(ImagesResponse, PreprocessedResponse):
 
 
 async def arithmetic(
-    request: ArithmeticRequest, images: list[DecodedImage], model: Autoencoder
+    request: ArithmeticRequest, images: DecodedImages, model: Autoencoder
 ) -> ArithmeticResponse:
     """Add points of the latent space, each with a weight.
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 from typing_extensions import override
 
-from service.imaging.codec import DecodedImage, image_grid
+from service.imaging.codec import DecodedImages, image_grid
 from service.model.autoencoder import Autoencoder
 from service.operations.base import ExampleInputs, ImageOutputRequest, ImagesResponse
 from service.operations.fields import Latents
@@ -30,7 +30,7 @@ class DecodeRequest(ImageOutputRequest):
 
 
 async def decode(
-    request: DecodeRequest, _: list[DecodedImage], model: Autoencoder
+    request: DecodeRequest, _: DecodedImages, model: Autoencoder
 ) -> ImagesResponse:
     """Decode latents to images.
 

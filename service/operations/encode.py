@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from service.imaging.codec import DecodedImage
+from service.imaging.codec import DecodedImages
 from service.model.autoencoder import Autoencoder
 from service.model.latent_space import posterior_samples
 from service.operations.base import (
@@ -11,7 +11,6 @@ from service.operations.base import (
     Response,
     SampledResponse,
     SamplesRequest,
-    pixel_batch,
     preprocessing_of,
 )
 from service.operations.fields import LatentValues, latent_values
@@ -40,7 +39,7 @@ class EncodeResponse(SampledResponse, PreprocessedResponse):
 
 
 async def encode(
-    request: EncodeRequest, images: list[DecodedImage], model: Autoencoder
+    request: EncodeRequest, images: DecodedImages, model: Autoencoder
 ) -> EncodeResponse:
     """Encode images to latents.
 
@@ -48,7 +47,7 @@ async def encode(
     `/interpolate`. With sample, the response has samples from the posterior as well.
     """
     fitted = preprocessing_of(images, request)
-    posterior = await model.encode(pixel_batch(images))
+    posterior = await model.encode(images.pixels)
     means = latent_values(posterior.mean, request.encoding)
     log_variances = latent_values(posterior.log_variance, request.encoding)
     posteriors = [

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, ValidationInfo, model_validator
 from typing_extensions import override
 
-from service.imaging.codec import DecodedImage, image_grid
+from service.imaging.codec import DecodedImages, image_grid
 from service.model.autoencoder import Autoencoder, Floats
 from service.model.labels import label_classes
 from service.model.latent_space import mixture_samples, prior_samples
@@ -123,7 +123,7 @@ class GenerateResponse(Response):
 
 
 async def generate(
-    request: GenerateRequest, _: list[DecodedImage], model: Autoencoder
+    request: GenerateRequest, _: DecodedImages, model: Autoencoder
 ) -> GenerateResponse:
     """Generate new images.
 

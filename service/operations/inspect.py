@@ -14,7 +14,7 @@ from service.imaging.anomaly_map import (
     regions_above,
 )
 from service.imaging.codec import (
-    DecodedImage,
+    DecodedImages,
     ImageGrid,
     base64_pngs,
     base64_text,
@@ -43,7 +43,6 @@ from service.operations.base import (
     ImagesRequest,
     PreprocessedResponse,
     Response,
-    pixel_batch,
     preprocessing_of,
 )
 from service.operations.cost import ImageCost
@@ -199,7 +198,7 @@ class InspectResponse(PreprocessedResponse):
 
 
 async def inspect_images(
-    request: InspectRequest, images: list[DecodedImage], model: Autoencoder
+    request: InspectRequest, images: DecodedImages, model: Autoencoder
 ) -> InspectResponse:
     """Inspect images for defects.
 
@@ -209,7 +208,7 @@ async def inspect_images(
     pixels.
     """
     fitted = preprocessing_of(images, request)
-    pixels = pixel_batch(images)
+    pixels = images.pixels
     inspections = await inspect(model, pixels)
     thresholds = request.thresholds(require_calibration(model))
     return InspectResponse(

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import FailFast, Field, ValidationInfo, model_validator
 from typing_extensions import TypeAliasType, override
 
-from service.imaging.codec import DecodedImage, image_grid
+from service.imaging.codec import DecodedImages, image_grid
 from service.model.autoencoder import Autoencoder
 from service.model.interpolation import InterpolationKind, interpolate_path
 from service.operations.base import (
@@ -138,7 +138,7 @@ class InterpolateResponse(PreprocessedResponse):
 
 
 async def interpolate(
-    request: InterpolateRequest, images: list[DecodedImage], model: Autoencoder
+    request: InterpolateRequest, images: DecodedImages, model: Autoencoder
 ) -> InterpolateResponse:
     """Interpolate between points of the latent space.
 

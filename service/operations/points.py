@@ -8,10 +8,10 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
-from service.imaging.codec import DecodedImage
+from service.imaging.codec import DecodedImages
 from service.model.autoencoder import Autoencoder, Floats
 from service.model.labels import label_classes
-from service.operations.base import FitRequest, Location, Request, pixel_batch
+from service.operations.base import FitRequest, Location, Request
 from service.operations.fields import Image, Latent
 from service.operations.label_fields import Label
 
@@ -96,15 +96,15 @@ def means_of(labels: list[str], model: Autoencoder) -> Sequence[Floats]:
 
 
 async def resolve_points(
-    points: Sequence[LatentPoint], images: list[DecodedImage], model: Autoencoder
+    points: Sequence[LatentPoint], images: DecodedImages, model: Autoencoder
 ) -> Floats:
     """Return the latents of points, float32 (points, latent).
 
     ``images`` are the decoded images among the points; they are encoded in one call.
     """
     posterior_means = iter(())
-    if images:
-        posterior = await model.encode(pixel_batch(images))
+    if len(images.pixels):
+        posterior = await model.encode(images.pixels)
         posterior_means = iter(posterior.mean)
     labels = [point.label for point in points if point.label is not None]
     class_means = iter(means_of(labels, model))

@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import Field
 
-from service.imaging.codec import DecodedImage, ImageGrid, image_grid
+from service.imaging.codec import DecodedImages, ImageGrid, image_grid
 from service.model.autoencoder import Autoencoder
 from service.model.latent_space import posterior_samples
 from service.operations.base import (
@@ -13,7 +13,6 @@ from service.operations.base import (
     PreprocessedResponse,
     SampledResponse,
     SamplesRequest,
-    pixel_batch,
     preprocessing_of,
 )
 
@@ -41,7 +40,7 @@ class ReconstructResponse(SampledResponse, ImagesResponse, PreprocessedResponse)
 
 
 async def reconstruct(
-    request: ReconstructRequest, images: list[DecodedImage], model: Autoencoder
+    request: ReconstructRequest, images: DecodedImages, model: Autoencoder
 ) -> ReconstructResponse:
     """Encode images and decode them again.
 
@@ -49,7 +48,7 @@ async def reconstruct(
     With sample, decoded from samples of the posterior.
     """
     fitted = preprocessing_of(images, request)
-    given = pixel_batch(images)
+    given = images.pixels
     posterior = await model.encode(given)
     latents = posterior.mean
     if request.sample:

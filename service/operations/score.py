@@ -4,7 +4,7 @@ import numpy as np
 from pydantic import Field
 from typing_extensions import override
 
-from service.imaging.codec import DecodedImage
+from service.imaging.codec import DecodedImages
 from service.model.autoencoder import Autoencoder
 from service.model.labels import label_classes
 from service.model.score import Scores, score
@@ -12,7 +12,6 @@ from service.operations.base import (
     ImagesRequest,
     PreprocessedResponse,
     Response,
-    pixel_batch,
     preprocessing_of,
 )
 from service.operations.cost import ImageCost
@@ -60,7 +59,7 @@ class ScoreResponse(PreprocessedResponse):
 
 
 async def score_images(
-    request: ScoreRequest, images: list[DecodedImage], model: Autoencoder
+    request: ScoreRequest, images: DecodedImages, model: Autoencoder
 ) -> ScoreResponse:
     """Score images: likelihood, label.
 
@@ -68,10 +67,11 @@ async def score_images(
     latent space at the posterior's mean. `/inspect` finds anomalies.
     """
     fitted = preprocessing_of(images, request)
-    scores = await score(model, pixel_batch(images))
+    scores = await score(model, images.pixels)
     labels = list(label_classes(model))
+    count = len(images.pixels)
     return ScoreResponse(
-        scores=[image_score(scores, index, labels) for index in range(len(images))],
+        scores=[image_score(scores, index, labels) for index in range(count)],
         fitted=fitted,
     )
 

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import FailFast, Field, ValidationInfo, model_validator
 from typing_extensions import override
 
-from service.imaging.codec import DecodedImage, image_grid
+from service.imaging.codec import DecodedImages, image_grid
 from service.model.autoencoder import Autoencoder
 from service.model.latent_space import traversal
 from service.operations.base import (
@@ -98,7 +98,7 @@ class TraverseResponse(ImagesResponse, PreprocessedResponse):
 
 
 async def traverse(
-    request: TraverseRequest, images: list[DecodedImage], model: Autoencoder
+    request: TraverseRequest, images: DecodedImages, model: Autoencoder
 ) -> TraverseResponse:
     """Vary single dimensions of a latent.
 

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from service.imaging.codec import (
-    DecodedImage,
     ImageCodec,
     ImageGrid,
     ImageLimits,
+    any_needs_fit,
     base64_pngs,
+    needs_fit,
 )
 from service.imaging.errors import ImageError
 from service.imaging.pixels import ImageShape
@@ -35,7 +36,7 @@ CODEC = ImageCodec(ImageShape(1, 2, 3), ImageLimits(max_bytes=2**24, max_pixels=
 def read(content: str | bytes, height: int, width: int) -> NDArray[np.uint8]:
     """Return the grey levels (height, width) of an image of that size."""
     codec = ImageCodec(ImageShape(1, height, width), CODEC.limits)
-    (image,) = codec.decode([content], "none")
+    image = codec.decode_one(content, "none")
     grey: NDArray[np.uint8] = image.pixels[0]
     return grey
 
@@ -258,11 +259,6 @@ LARGE = png(ImageOps.expand(Image.new("L", (2, 6), 255), (4, 2)))
 WITH_RESOLUTION = png(GREY, dpi=(72, 72))
 
 
-def pixels_in(images: list[DecodedImage]) -> list[list[int]]:
-    """Return the grey levels of each image, row after row."""
-    return [image.pixels.ravel().tolist() for image in images]
-
-
 def test_a_list_is_decoded_as_its_items_are() -> None:
     """Order, pixels and changes are the same, whether all items are plain or not."""
     lists = (
@@ -274,18 +270,31 @@ def test_a_list_is_decoded_as_its_items_are() -> None:
     assert CODEC.are_plain(lists[1])
     for contents in lists:
         together = CODEC.decode(contents, "auto")
-        alone = [CODEC.decode([content], "auto")[0] for content in contents]
+        alone = [CODEC.decode_one(content, "auto") for content in contents]
 
-        assert pixels_in(together) == pixels_in(alone)
-        for image, expected in zip(together, alone, strict=True):
-            assert image.pixels.shape == (1, 2, 3)
-            assert image.preprocessing == expected.preprocessing
-            assert image.source_pixels == expected.source_pixels
+        assert together.pixels.shape == (len(contents), 1, 2, 3)
+        for each in zip(together.pixels, together.preprocessing, alone, strict=True):
+            pixels, preprocessing, expected = each
+            assert np.array_equal(pixels, expected.pixels)
+            assert preprocessing == expected.preprocessing
+
+
+# Levels on both sides of the bounds, and few enough of them that images differ in kind.
+faint_to_bright = st.sampled_from([0, 9, 23, 24, 25, 62, 63, 64, 255])
+
+
+@given(arrays(np.uint8, (3, 1, 3, 4), elements=faint_to_bright))
+def test_a_list_needs_a_fit_if_one_of_its_images_does(
+    images: NDArray[np.uint8],
+) -> None:
+    """The check of all at once agrees with that of each."""
+    assert any_needs_fit(images) == any(needs_fit(image) for image in images)
 
 
 def test_only_images_that_pillow_decodes_have_source_pixels() -> None:
     """Plain PNGs have none."""
-    images = CODEC.decode([*PLAIN, WITH_RESOLUTION, COLOUR, LARGE], "auto")
+    contents = [*PLAIN, WITH_RESOLUTION, COLOUR, LARGE]
+    images = [CODEC.decode_one(content, "auto") for content in contents]
 
     assert [image.source_pixels for image in images] == [0, 0, 0, 0, 6, 6, 100]
     assert images[0].preprocessing == UNCHANGED
@@ -310,8 +319,8 @@ def test_no_more_is_decoded_after_too_many_pixels() -> None:
     """The total is 8 times the largest image; plain images of the shape are free."""
     codec = ImageCodec(CODEC.shape, ImageLimits(max_bytes=2**24, max_pixels=100))
     assert codec.limits.max_total_pixels == 800
-    assert len(codec.decode([*PLAIN, *[LARGE] * 8], "auto")) == 12
-    assert len(codec.decode(PLAIN * 250, "auto")) == 1000
+    assert len(codec.decode([*PLAIN, *[LARGE] * 8], "auto").pixels) == 12
+    assert len(codec.decode(PLAIN * 250, "auto").pixels) == 1000
 
     with pytest.raises(ImageError) as raised:
         codec.decode([LARGE] * 9, "auto")
@@ -330,7 +339,7 @@ def test_a_model_of_three_channels_gets_colours(name: str) -> None:
     content = io.BytesIO()
     colours.save(content, format=name)
     codec = ImageCodec(ImageShape(3, 8, 8), CODEC.limits)
-    (image,) = codec.decode([content.getvalue()], "none")
+    image = codec.decode_one(content.getvalue(), "none")
     found = image.pixels.astype(int)
 
     assert image.pixels.shape == (3, 8, 8)
@@ -347,7 +356,7 @@ def test_colours_are_recovered_from_the_services_pngs(
 
     assert codec.are_plain(texts)
     decoded = codec.decode(texts, "none")
-    assert np.array_equal([image.pixels for image in decoded], images)
+    assert np.array_equal(decoded.pixels, images)
 
 
 def encoded(image: Image.Image, name: str) -> bytes:

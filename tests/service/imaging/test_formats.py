@@ -53,8 +53,7 @@ def file_of(image: Image.Image, name: str, **options: object) -> bytes:
 
 def decode(content: bytes) -> DecodedImage:
     """Return a decoded image that has the model's size."""
-    (image,) = CODEC.decode([content], "none")
-    return image
+    return CODEC.decode_one(content, "none")
 
 
 def read(content: bytes) -> NDArray[np.int64]:
@@ -299,5 +298,5 @@ def test_a_damaged_file_is_decoded_or_rejected(data: st.DataObject) -> None:
     del content[data.draw(st.integers(0, len(content))) :]
     for fit in FITS:
         with contextlib.suppress(ImageError):
-            (decoded,) = codec.decode([bytes(content)], fit)
+            decoded = codec.decode_one(bytes(content), fit)
             assert decoded.pixels.shape == (1, HEIGHT, WIDTH)

@@ -39,10 +39,11 @@ def read_among_others(content: bytes, shape: ImageShape = SHAPE) -> Pixels | Non
     images = PlainPngReader(shape).read_all([other, content, other])
     if images is None:
         return None
-    before, read, after = images
+    before, pixels, after = images
     assert np.array_equal(before, white)
     assert np.array_equal(after, white)
-    return read
+    result: Pixels = pixels
+    return result
 
 
 READERS = (read_alone, read_among_others)

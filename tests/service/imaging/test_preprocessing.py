@@ -92,7 +92,7 @@ def test_an_image_of_the_models_size_is_not_changed(how: Fit) -> None:
     light = Image.fromarray(DIGITS[0])
     images = [light] if how == "auto" else [light, ImageOps.invert(light)]
     for image in images:
-        (decoded,) = CODEC.decode([png(image.convert("RGB"))], how)
+        decoded = CODEC.decode_one(png(image.convert("RGB")), how)
 
         assert np.array_equal(decoded.pixels, np.asarray(image)[np.newaxis])
         assert decoded.preprocessing == UNCHANGED
@@ -101,13 +101,14 @@ def test_an_image_of_the_models_size_is_not_changed(how: Fit) -> None:
 def test_mnists_images_are_not_changed() -> None:
     """Not one pixel of any differs, alone and in a list."""
     files = write_pngs(DIGITS[:, np.newaxis])
-    decoded = CODEC.decode(files, "auto")
-    alone = [CODEC.decode([file], "auto")[0] for file in files]
+    together = CODEC.decode(files, "auto")
 
-    for images in (decoded, alone):
-        pixels = np.concatenate([image.pixels for image in images])
-        assert np.array_equal(pixels, DIGITS)
-        assert {image.preprocessing for image in images} == {UNCHANGED}
+    assert np.array_equal(together.pixels[:, 0], DIGITS)
+    assert set(together.preprocessing) == {UNCHANGED}
+    for file, digit in zip(files, DIGITS, strict=True):
+        alone = CODEC.decode_one(file, "auto")
+        assert np.array_equal(alone.pixels[0], digit)
+        assert alone.preprocessing == UNCHANGED
 
 
 @pytest.mark.parametrize("colour", [None, "black", "navy"])
@@ -146,7 +147,7 @@ def test_a_blank_image_of_the_models_size_is_rejected(level: int) -> None:
             CODEC.decode(contents, "auto")
 
         assert raised.value.index == len(contents) - 1
-        assert len(CODEC.decode(contents, "none")) == len(contents)
+        assert len(CODEC.decode(contents, "none").pixels) == len(contents)
 
 
 def test_the_changes_are_reported() -> None:
@@ -286,6 +287,6 @@ def test_a_photograph_is_fitted() -> None:
     """It has as many pixels as are allowed."""
     image = Image.fromarray(DIGITS[0]).resize((2000, 2000), Image.Resampling.BICUBIC)
     codec = ImageCodec(SHAPE, ImageLimits(max_bytes=2**24, max_pixels=2000 * 2000))
-    (decoded,) = codec.decode([file_of(image, "JPEG")], "auto")
+    decoded = codec.decode_one(file_of(image, "JPEG"), "auto")
 
     assert difference(decoded.pixels[0], DIGITS[0]) < 0.02

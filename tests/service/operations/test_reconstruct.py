@@ -7,7 +7,6 @@ import numpy as np
 from service.imaging.codec import ImageCodec, ImageLimits, image_grid
 from service.imaging.pixels import Pixels
 from service.model.latent_space import posterior_samples
-from service.operations.base import pixel_batch
 from service.operations.reconstruct import ReconstructRequest, reconstruct
 from tests.models import UnbatchedAutoencoder
 from tests.samples import (
@@ -37,14 +36,14 @@ def reconstructed(autoencoder: FakeAutoencoder, **options: object) -> Pixels:
 
 def test_a_reconstruction_decodes_the_mean(autoencoder: FakeAutoencoder) -> None:
     """The fake's mean is the image."""
-    assert np.array_equal(reconstructed(autoencoder), pixel_batch(IMAGES))
+    assert np.array_equal(reconstructed(autoencoder), IMAGES.pixels)
 
 
 def test_a_reconstruction_with_samples_decodes_them(
     autoencoder: FakeAutoencoder,
 ) -> None:
     """The samples of the first image come first."""
-    posterior = autoencoder.encode(pixel_batch(IMAGES))
+    posterior = autoencoder.encode(IMAGES.pixels)
     samples = posterior_samples(posterior, 5, 3).reshape(6, 1, HEIGHT, WIDTH)
     decoded = reconstructed(autoencoder, sample=True, samples=3, seed=5)
 

@@ -51,8 +51,8 @@ def served(content: bytes, image_format: ImageFormat) -> Pixels:
         tuple(fit["background"]),
         RESAMPLING_FILTERS[fit["resampling"]],
     )
-    (decoded,) = ImageCodec(shape, LIMITS, model_fit).decode([content], "auto")
-    return decoded.pixels
+    codec = ImageCodec(shape, LIMITS, model_fit)
+    return codec.decode_one(content, "auto").pixels
 
 
 def trained(content: bytes, image_format: ImageFormat) -> Pixels:
