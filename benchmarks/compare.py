@@ -21,11 +21,11 @@ def check_same_responses(urls: dict[str, str], workload: Workload) -> None:
 
     Raise RuntimeError if a response differs from the first server's.
     """
-    for body in workload.bodies[:SAMPLES]:
+    for index in range(min(SAMPLES, len(workload.bodies))):
         first = ""
         expected = None
         for name, url in urls.items():
-            response = post(url + workload.path, body)
+            response = post(url, workload, index=index)
             result = response.raise_for_status().json()
             if not first:
                 first, expected = name, result

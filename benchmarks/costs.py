@@ -9,10 +9,10 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks import bare_asgi
-from benchmarks.load import run_wrk
 from benchmarks.servers import ONE_THREAD, RunningServer, Server, service, start
 from benchmarks.tables import Table
-from benchmarks.workload import Workload, reconstruct_workload
+from benchmarks.usage import measure_usage
+from benchmarks.workload import reconstruct_workload
 
 COMPARED = ("vae-service", ONE_THREAD)
 BATCH_SIZES = tuple(2**power for power in range(9))
@@ -20,20 +20,6 @@ CONNECTIONS = 4
 STAGES = ("read", "infer", "write")
 
 Costs = list[float]  # seconds an image, by batch size
-
-
-def cost(
-    server: RunningServer,
-    workload: Workload,
-    seconds: int,
-    connections: int = CONNECTIONS,
-) -> float:
-    """Return the processor time of a request in seconds, over all processes."""
-    before = server.cpu_seconds()
-    requests, _ = run_wrk(server.url, workload, seconds, connections)
-    used = server.cpu_seconds() - before
-    # wrk does not count the request that each connection waits for at the end.
-    return used / (requests + connections)
 
 
 def batch_table(
@@ -63,7 +49,8 @@ def batch_costs(server: RunningServer, seconds: int) -> Costs:
     costs = []
     for batch_size in BATCH_SIZES:
         workload = reconstruct_workload(batch_size)
-        costs.append(cost(server, workload, seconds) / batch_size)
+        usage = measure_usage(server, workload, seconds, CONNECTIONS)
+        costs.append(usage.cost / batch_size)
     return costs
 
 
@@ -108,7 +95,7 @@ def stage_table(seconds: int) -> Table:
         workload = reconstruct_workload(images)
         with start(service(), workload) as server:
             before = stage_seconds(server.url)
-            total = cost(server, workload, 5 * seconds)
+            total = measure_usage(server, workload, 5 * seconds, CONNECTIONS).cost
             after = stage_seconds(server.url)
         requests = (after["images"] - before["images"]) / images
         parts = [(after[stage] - before[stage]) / requests for stage in STAGES]

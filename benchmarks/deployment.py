@@ -4,10 +4,10 @@ import statistics
 import sys
 import time
 
-from benchmarks.costs import cost
 from benchmarks.load import measure_rate, run
 from benchmarks.servers import SERVER_CORE, service, start
 from benchmarks.tables import Table, ratio_cells, spread
+from benchmarks.usage import measure_usage
 from benchmarks.workload import reconstruct_workload
 
 STARTS = 5
@@ -68,9 +68,9 @@ def worker_table(rounds: int, seconds: int) -> Table:
         start(two_workers, workload, core=None) as two,
     ):
         for _ in range(4 * rounds):
-            one_cost = cost(one, workload, seconds, 64)
-            two_cost = cost(two, workload, seconds, 128)
-            gains.append(2 * one_cost / two_cost)
+            single = measure_usage(one, workload, seconds, 64)
+            double = measure_usage(two, workload, seconds, 128)
+            gains.append(2 * single.cost / double.cost)
     return Table(
         "Two workers",
         "The capacity of two workers on two otherwise idle cores, relative to one "

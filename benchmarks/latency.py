@@ -20,18 +20,9 @@ QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 def latency_table(compared: dict[str, Server], seconds: int) -> Table:
     """Measure latencies of requests at half the maximum rate."""
     workload = reconstruct_workload(1)
-    duration = LATENCY_SECONDS * seconds
-    rows = []
-    for name in COMPARED:
-        with start(compared[name], workload) as server:
-            capacity = measure_rate(server.url, workload, seconds)
-            times = latencies(server.url, workload, capacity / 2, duration)
-        rate = len(times) / duration
-        quantiles = [quantile(times, level) for level in QUANTILES.values()]
-        row = [name, f"{rate:,.0f}"]
-        row.extend(f"{1000 * value:.1f}" for value in quantiles)
-        row.append(f"{quantiles[1] / quantiles[0]:.1f}")
-        rows.append(row)
+    rows = [
+        [name, *latency_cells(compared[name], workload, seconds)] for name in COMPARED
+    ]
     return Table(
         "Latency at half the capacity",
         "`/reconstruct`, the same digit in each request; "
@@ -39,6 +30,20 @@ def latency_table(compared: dict[str, Server], seconds: int) -> Table:
         ["", "requests/s", *QUANTILES, "p99 / p50"],
         rows,
     )
+
+
+def latency_cells(server: Server, workload: Workload, seconds: int) -> list[str]:
+    """Return the rate at half the capacity, the latencies' quantiles, and a ratio."""
+    duration = LATENCY_SECONDS * seconds
+    with start(server, workload) as running:
+        capacity = measure_rate(running.url, workload, seconds)
+        times = latencies(running.url, workload, capacity / 2, duration)
+    quantiles = [quantile(times, level) for level in QUANTILES.values()]
+    return [
+        f"{len(times) / duration:,.0f}",
+        *(f"{1000 * value:.1f}" for value in quantiles),
+        f"{quantiles[1] / quantiles[0]:.1f}",
+    ]
 
 
 def quantile(values: list[float], level: float) -> float:
@@ -57,7 +62,7 @@ def latencies(
     Raise RuntimeError if too few responses arrive, or one is not a success.
     """
     target = url + workload.path
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as body:
+    with tempfile.NamedTemporaryFile(suffix=".json") as body:
         body.write(workload.bodies[0])
         body.flush()
         command = ["taskset", "-c", str(LOAD_CORE), "hey"]

@@ -20,14 +20,19 @@ SCRIPT = Path(__file__).with_name("rotate.lua")
 
 def post(
     url: str,
-    body: str,
+    workload: Workload,
     key: str = "",
+    index: int = 0,
 ) -> httpx.Response:
-    """Send a JSON body, with an API key."""
+    """Send one body of a workload, with an API key."""
+    headers = {"Content-Type": "application/json", "X-API-Key": key}
+    if workload.json_bytes is not None:
+        headers["Content-Type"] = "application/octet-stream"
+        headers["Inference-Header-Content-Length"] = f"{workload.json_bytes}"
     return httpx.post(
-        url,
-        content=body,
-        headers={"Content-Type": "application/json", "X-API-Key": key},
+        url + workload.path,
+        content=workload.bodies[index],
+        headers=headers,
         timeout=30,
     )
 
@@ -39,7 +44,7 @@ def measure_rate(
     connections: int = CONNECTIONS,
     key: str = "",
 ) -> float:
-    """Run wrk and return the requests per second. Raise RuntimeError as ``run_script``."""
+    """Run wrk and return the requests per second. Raise RuntimeError as ``run_wrk``."""
     requests, duration = run_wrk(url, workload, seconds, connections, key)
     return requests / duration
 
@@ -51,41 +56,38 @@ def run_wrk(
     connections: int,
     key: str = "",
 ) -> tuple[int, float]:
-    """Run wrk on a workload; return as ``run_script`` does."""
-    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as bodies:
-        bodies.write("\n".join(workload.bodies) + "\n")
-        bodies.flush()
-        script = [str(SCRIPT), url + workload.path, "--", bodies.name, key]
-        return run_script(script, seconds, connections)
-
-
-def run_script(
-    script: list[str],
-    seconds: float,
-    connections: int,
-) -> tuple[int, float]:
-    """Run wrk with a script; return the number of requests and the duration in seconds.
-
-    script: its file, the URL, "--" and the script's arguments.
+    """Run wrk on a workload; return the requests and the duration in seconds.
 
     Raise RuntimeError if a request failed or was rejected.
     """
+    target = url + workload.path
     command = ["taskset", "-c", str(LOAD_CORE)]
-    command += ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", *script]
-    output = run(command)
+    command += ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
+    with tempfile.NamedTemporaryFile(suffix=".bodies") as bodies:
+        for body in workload.bodies:
+            bodies.write(b"%d\n%s" % (len(body), body))
+        bodies.flush()
+        command += ["-s", str(SCRIPT), target, "--", bodies.name, key]
+        if workload.json_bytes is not None:
+            command.append(f"{workload.json_bytes}")
+        output = run(command)
     time.sleep(SETTLING_SECONDS)
     result = json.loads(output.splitlines()[-1])
     if result["failed"] or not result["requests"]:
-        raise RuntimeError(f"{script[1]}: {result['failed']} requests failed")
+        raise RuntimeError(f"{target}: {result['failed']} requests failed")
     return result["requests"], result["microseconds"] / 1e6
 
 
-def run(command: list[str]) -> str:
-    """Run a command and return its output. Raise CalledProcessError if it fails."""
+def run(command: list[str], folder: Path | None = None) -> str:
+    """Run a command in a folder, and return its output.
+
+    Raise CalledProcessError if it fails.
+    """
     done = subprocess.run(  # noqa: S603 - commands of this package
         command,
         capture_output=True,
         text=True,
         check=True,
+        cwd=folder,
     )
     return done.stdout

@@ -1,10 +1,20 @@
--- wrk -s rotate.lua URL -- FILE KEY: POST each line of FILE in turn, with an API key if there is one.
+-- wrk -s rotate.lua URL -- FILE [KEY [JSON_BYTES]]: POST the bodies in FILE in turn, with an API key if it is not empty.
+-- Each body follows a line with its length. Bodies are JSON, or JSON_BYTES of it before binary tensors.
 local bodies, index = {}, 0
 
 function init(arguments)
-  for line in io.lines(arguments[1]) do bodies[#bodies + 1] = line end
+  local file = assert(io.open(arguments[1], "rb"))
+  local length = file:read("*l")
+  while length do
+    bodies[#bodies + 1] = file:read(tonumber(length))
+    length = file:read("*l")
+  end
   wrk.headers["Content-Type"] = "application/json"
   if arguments[2] and arguments[2] ~= "" then wrk.headers["X-API-Key"] = arguments[2] end
+  if arguments[3] then
+    wrk.headers["Content-Type"] = "application/octet-stream"
+    wrk.headers["Inference-Header-Content-Length"] = arguments[3]
+  end
 end
 
 function request()

@@ -19,6 +19,8 @@ from benchmarks.workload import Workload
 SERVER_CORE = 0
 START_SECONDS = 90
 STOP_SECONDS = 30
+IDLE_SECONDS = 0.2
+MAX_BUSY_SECONDS = 5
 ONE_THREAD = "textbook, one thread"
 ENVIRONMENTS = Path(".venv-rivals")
 RIVALS = {
@@ -115,6 +117,13 @@ class RunningServer:
             ticks += sum(map(int, fields[TIME_FIELDS]))
         return ticks / os.sysconf("SC_CLK_TCK")
 
+    def wait_until_idle(self) -> None:
+        """Wait until the server uses no processor time, but not for ever."""
+        deadline = time.monotonic() + MAX_BUSY_SECONDS
+        used = -1.0
+        while used < (used := self.cpu_seconds()) and time.monotonic() < deadline:
+            time.sleep(IDLE_SECONDS)
+
     def resident_kilobytes(self) -> int:
         """Return the server's resident memory."""
         kilobytes = 0
@@ -209,6 +218,6 @@ def is_ready(
 ) -> bool:
     """Return True if a server responds to the probe's first request with success."""
     try:
-        return post(url + probe.path, probe.bodies[0], key).is_success
+        return post(url, probe, key).is_success
     except httpx.TransportError:
         return False

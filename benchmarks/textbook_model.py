@@ -3,7 +3,7 @@
 All alternatives do this work. Only the number of threads differs from a tutorial: ONNX
 Runtime makes as many as the machine has cores by default. On the one core that a server
 has here, all but one of them spin, and halve the rate. TEXTBOOK_THREADS=0 selects that
-default.
+default. TEXTBOOK_MODEL is the model's folder.
 """
 
 import base64
@@ -19,15 +19,17 @@ Floats = NDArray[np.float32]
 
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = int(os.environ.get("TEXTBOOK_THREADS", "1"))
-encoder = onnxruntime.InferenceSession("models/mnist/encoder.onnx", options)
-decoder = onnxruntime.InferenceSession("models/mnist/decoder.onnx", options)
+folder = os.environ.get("TEXTBOOK_MODEL", "models/mnist")
+encoder = onnxruntime.InferenceSession(f"{folder}/encoder.onnx", options)
+decoder = onnxruntime.InferenceSession(f"{folder}/decoder.onnx", options)
+mode = "L" if encoder.get_inputs()[0].shape[1] == 1 else "RGB"
 
 
 def read_image(text: str) -> Floats:
     content = base64.b64decode(text)
-    image = Image.open(io.BytesIO(content)).convert("L")
-    pixels = np.asarray(image, dtype=np.float32)
-    return pixels[np.newaxis] / np.float32(255)
+    image = Image.open(io.BytesIO(content)).convert(mode)
+    pixels = np.asarray(image, dtype=np.float32) / np.float32(255)
+    return pixels[np.newaxis] if mode == "L" else pixels.transpose(2, 0, 1)
 
 
 def read_images(texts: list[str]) -> Floats:
@@ -35,9 +37,10 @@ def read_images(texts: list[str]) -> Floats:
 
 
 def write_image(pixels: Floats) -> str:
-    grey = (pixels[0] * 255).round().astype(np.uint8)
+    levels = (pixels * 255).round().astype(np.uint8)
+    image = levels[0] if mode == "L" else levels.transpose(1, 2, 0)
     content = io.BytesIO()
-    Image.fromarray(grey).save(content, format="PNG")
+    Image.fromarray(image).save(content, format="PNG")
     return base64.b64encode(content.getvalue()).decode()
 
 

@@ -26,7 +26,7 @@ class Epoch:
     loss: float
 
 
-class TextbookDigits(Dataset[tuple[Tensor, int]]):
+class TextbookImages(Dataset[tuple[Tensor, int]]):
     """LabelledImages converted one by one to images and to tensors, as by torchvision's MNIST.
 
     The conversion is that of its transform ToTensor: bytes (height, width, channels),
@@ -34,18 +34,18 @@ class TextbookDigits(Dataset[tuple[Tensor, int]]):
     took 1.4 s instead of 1.2 s to load.
     """
 
-    def __init__(self, digits: LabelledImages) -> None:
-        self.images = digits.images[:, 0]
-        self.labels = digits.labels
+    def __init__(self, images: LabelledImages) -> None:
+        self.images = images.images.permute(0, 2, 3, 1).squeeze(3)
+        self.labels = images.labels
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Return one digit's pixels (1, height, width) in [0, 1] and its label."""
+        """Return one image's pixels (channels, height, width) and its label."""
         picture = Image.fromarray(self.images[index].numpy())
         content = torch.from_numpy(np.array(picture))
-        content = content.reshape(picture.height, picture.width, 1)
+        content = content.reshape(picture.height, picture.width, -1)
         pixels = content.permute(2, 0, 1).contiguous()
         label = int(self.labels[index])
         return pixels.float().div(255), label
@@ -57,7 +57,7 @@ def textbook_epochs(digits: LabelledImages, batch_size: int) -> Iterator[Epoch]:
     model = VAE()
     optimizer = Adam(model.parameters(), lr=LEARNING_RATE)
     loader = DataLoader(
-        TextbookDigits(digits),
+        TextbookImages(digits),
         batch_size=batch_size,
         shuffle=True,
     )

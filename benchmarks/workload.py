@@ -25,11 +25,15 @@ LATENT_DECIMALS = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Workload:
-    """A path and the bodies that are sent to it in turn."""
+    """A path and the bodies that are sent to it in turn.
+
+    json_bytes: of each body, which binary tensors follow; None if it is all JSON.
+    """
 
     name: str
     path: str
-    bodies: list[str]
+    bodies: list[bytes]
+    json_bytes: int | None = None
 
 
 def workloads() -> Iterator[Workload]:
@@ -48,7 +52,7 @@ def workloads() -> Iterator[Workload]:
             "end": {"image": end},
             "steps": 11,
         }
-        body = json.dumps(request)
+        body = json.dumps(request).encode()
         bodies.append(body)
     yield Workload("/interpolate, 11 frames", "/interpolate", bodies)
 
@@ -82,11 +86,11 @@ def item_bodies(
     key: str,
     items: list[Any],
     count: int,
-) -> list[str]:
+) -> list[bytes]:
     """Return JSON bodies with ``count`` items each in the field ``key``."""
     bodies = []
     for chunk in chunks(items, count):
-        body = json.dumps({key: chunk})
+        body = json.dumps({key: chunk}).encode()
         bodies.append(body)
     return bodies
 
@@ -113,8 +117,12 @@ def png(image: Images) -> str:
     content = io.BytesIO()
     picture = Image.fromarray(image)
     picture.save(content, format="PNG")
-    encoded = base64.b64encode(content.getvalue())
-    return encoded.decode()
+    return base64_text(content.getvalue())
+
+
+def base64_text(content: bytes) -> str:
+    """Return bytes as base64."""
+    return base64.b64encode(content).decode()
 
 
 def chunks(items: list[Any], count: int) -> list[list[Any]]:

@@ -1,9 +1,10 @@
-"""Triton: python -m benchmarks.rivals.triton_service PORT.
+"""Triton: python -m benchmarks.rivals.triton_service MODEL PORT.
 
 The server's binary and its Python backend come with the package nvidia-pytriton; its
 own Python front is not used. Dynamic batching is on.
 """
 
+import json
 import os
 import sys
 import sysconfig
@@ -12,14 +13,7 @@ from pathlib import Path
 
 PACKAGES = Path(sysconfig.get_path("purelib"))
 SERVER = PACKAGES / "pytriton/tritonserver"
-GRAPHS = Path("models/mnist").resolve()
 MAX_ITEMS = 64
-SHAPES = {
-    "pixels": [1, 28, 28],
-    "latent": [32],
-    "mean": [32],
-    "log_variance": [32],
-}
 MODELS = {
     "encoder": ("pixels", ["mean", "log_variance"]),
     "decoder": ("latent", ["pixels"]),
@@ -70,9 +64,10 @@ class TritonPythonModel:
 
 def main() -> None:
     """Write a model repository, and become the server."""
+    folder, port = sys.argv[1:]
     repository = Path(tempfile.mkdtemp(prefix="triton-"))
-    for name, (input_name, outputs) in MODELS.items():
-        write_model(repository / name, name, input_name, outputs)
+    for name in MODELS:
+        write_model(repository / name, Path(folder).resolve(), name)
     backends = SERVER / "backends"
     link_stub(backends / "python")
     binary = SERVER / "bin/tritonserver"
@@ -87,36 +82,41 @@ def main() -> None:
         f"--model-repository={repository}",
         f"--backend-directory={backends}",
         "--http-address=127.0.0.1",
-        f"--http-port={sys.argv[1]}",
+        f"--http-port={port}",
         "--allow-grpc=false",
         "--allow-metrics=false",
     ]
     os.execve(binary, [str(binary), *arguments], environment)  # noqa: S606 - no shell
 
 
-def write_model(
-    folder: Path,
-    name: str,
-    input_name: str,
-    outputs: list[str],
-) -> None:
-    """Write a model's folder."""
+def write_model(folder: Path, exported: Path, name: str) -> None:
+    """Write a model's folder, for a graph of an exported model."""
+    input_name, outputs = MODELS[name]
+    card = json.loads((exported / "model.json").read_text())
+    image = card["image"]
+    latent = [card["latent_size"]]
+    shapes = {
+        "pixels": [image["channels"], image["height"], image["width"]],
+        "latent": latent,
+        "mean": latent,
+        "log_variance": latent,
+    }
     (folder / "1").mkdir(parents=True)
     config = CONFIG.format(
         name=name,
         items=MAX_ITEMS,
-        inputs=tensor(input_name),
-        outputs=", ".join(map(tensor, outputs)),
+        inputs=tensor(input_name, shapes),
+        outputs=", ".join(tensor(output, shapes) for output in outputs),
     )
     (folder / "config.pbtxt").write_text(config)
-    graph = str(GRAPHS / f"{name}.onnx")
+    graph = str(exported / f"{name}.onnx")
     model = MODEL.format(graph=graph, input=input_name, outputs=outputs)
     (folder / "1/model.py").write_text(model)
 
 
-def tensor(name: str) -> str:
+def tensor(name: str, shapes: dict[str, list[int]]) -> str:
     """Return a tensor's part of the configuration."""
-    return f'{{name: "{name}" data_type: TYPE_FP32 dims: {SHAPES[name]}}}'
+    return f'{{name: "{name}" data_type: TYPE_FP32 dims: {shapes[name]}}}'
 
 
 def link_stub(backend: Path) -> None:
