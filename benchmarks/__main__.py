@@ -11,9 +11,11 @@ import typer
 from rich.progress import track
 
 from benchmarks.compare import check_same_responses
+from benchmarks.conv_training import conv_step_table, conv_training_table
 from benchmarks.costs import batch_table, stage_table
 from benchmarks.deployment import feature_table, start_table, worker_table
 from benchmarks.latency import connection_table, latency_table
+from benchmarks.own_models import own_model_tables
 from benchmarks.rates import Results, measure_rates
 from benchmarks.report import plot, report
 from benchmarks.servers import servers, start
@@ -104,6 +106,9 @@ def measure_tables(
         worker_table(rounds, seconds),
         start_table(),
         training_table(digits),
+        *own_model_tables(rounds, seconds),
+        conv_training_table(),
+        conv_step_table(),
     ]
 
 

@@ -33,6 +33,7 @@ from training.network.objective import gaussian_loss, kl_divergence, squared_err
 
 CPU = torch.device("cpu")
 LEARNING_RATE = 1e-3  # of the textbook's Adam
+EPOCHS = 30  # of the textbook
 MAX_EPOCHS = 20  # of ours
 STEPS = 20
 WARM_UP_STEPS = 3
@@ -94,7 +95,7 @@ def our_training(data: DataSet, recipe: Recipe) -> Trained:
     return Trained(seconds, held_out_loss(cast("ConvVAE", trainer.model), data.test))
 
 
-def training_table(name: str, epochs: int) -> Table:
+def conv_training_table(name: str = PARTS, epochs: int = EPOCHS) -> Table:
     """Measure the seconds to the textbook's last loss on a folder, or on made parts."""
     data = read_set(name)
     recipe = Recipe(**default_fields("conv", data))
@@ -110,7 +111,7 @@ def training_table(name: str, epochs: int) -> Table:
         [f"`vae-train create`, {count} epochs", *cells(ours, textbook)],
     ]
     return Table(
-        f"Training of {data.title}",
+        f"Training of conv: {data.title.lower()}",
         "The loss is that of pictures that were not trained on, in nats an image. The "
         "textbook has the same network, batches and loss, and Adam with PyTorch's "
         f"defaults and a learning rate of {LEARNING_RATE:g}.",
@@ -128,7 +129,7 @@ def cells(trained: Trained, textbook: Trained) -> list[str]:
     ]
 
 
-def step_table() -> Table:
+def conv_step_table() -> Table:
     """Measure a step of ours, and the network's part of it in several settings."""
     rows = []
     for channels, side in SHAPES:
@@ -136,7 +137,7 @@ def step_table() -> Table:
         images = LabelledImages(parts.images[:, :channels], parts.labels)
         rows.append([f"{channels} x {side} x {side}", *step_cells(images)])
     return Table(
-        "A step of training",
+        "A step of training of conv",
         f"Milliseconds of a batch of 32, medians of {REPEATS} alternating rounds, all "
         "cores; then those of the network alone, forward and backward: in channels-last "
         "order as we train it, in PyTorch's own order, in bfloat16 and on one thread.",
@@ -225,12 +226,12 @@ def main(
     sets: Annotated[
         list[str] | None, typer.Argument(help="Folders; parts: made pictures.")
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Of the textbook.")] = 30,
+    epochs: Annotated[int, typer.Option(min=1, help="Of the textbook.")] = EPOCHS,
 ) -> None:
     """Print the tables."""
     keep_freed_memory()
-    tables = [step_table()]
-    tables += [training_table(name, epochs) for name in sets or [PARTS]]
+    tables = [conv_step_table()]
+    tables += [conv_training_table(name, epochs) for name in sets or [PARTS]]
     for table in tables:
         typer.echo("\n".join(table.lines()))
 

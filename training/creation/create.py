@@ -35,7 +35,7 @@ LARGE_IMAGE = 128
 MLP_NUMBERS = 28 * 28
 LARGE_MLP_RATE = 0.005
 SECONDS_PER_MINUTE = 60
-ADDRESS = "http://localhost:8000/"  # of the service, by default
+ADDRESS = "http://127.0.0.1:8000/"  # of the service, by default
 
 
 @dataclass(frozen=True, slots=True)

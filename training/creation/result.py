@@ -19,8 +19,8 @@ def describe_detection(quality: Card, rate: str) -> str:
     found = sum(round(recall[kind] * counts[kind]) for kind in counts)
     false_alarms = quality["false_alarms"][rate]
     return (
-        f"found {found:,} of {sum(counts.values()):,} defects "
-        f"at {100 * false_alarms:.1f} % false alarms"
+        f"found {found:,} of {sum(counts.values()):,} defects, "
+        f"with {100 * false_alarms:.1f} % false alarms on good pictures"
     )
 
 

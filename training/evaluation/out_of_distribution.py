@@ -77,7 +77,7 @@ def anomaly_quality(  # noqa: PLR0913, PLR0917 - everything that a measure depen
     detections = {}
     if others:
         test_scores = image_scores(model, statistics, test.pixels())
-    for name, pixels in track(others.items(), description="detecting anomalies"):
+    for name, pixels in track(others.items(), description="scoring other images"):
         scores = image_scores(model, statistics, pixels)
         detections[name] = detection(test_scores, scores, threshold)
     scores = image_scores(model, statistics, uncalibrated.pixels())

@@ -1,5 +1,6 @@
 """A run on the command line: device, progress bar, a checkpoint after each epoch."""
 
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +25,7 @@ from training.fitting.trainer import Trainer
 DeviceName = Literal["auto", "cpu", "cuda"]
 
 BAR_WIDTH = 15
+LOG_SECONDS = 5
 
 
 def choose_device(name: DeviceName) -> torch.device:
@@ -56,9 +58,13 @@ def resume(trainer: Trainer, checkpoint: Path) -> None:
 
 
 def run(trainer: Trainer, checkpoint: Path, log: EpochLog) -> None:
-    """Train to the last epoch. Write the checkpoint and print the losses after each."""
+    """Train to the last epoch. Write the checkpoint and show the losses after each.
+
+    Without a terminal there is a line every ``LOG_SECONDS``, and one for the last epoch.
+    """
     epochs = trainer.recipe.epochs
     saved = trainer.epochs_done
+    logged = time.monotonic() - LOG_SECONDS
     typer.echo("losses are in nats an image; lower is better")
     try:
         with progress_bar() as progress:
@@ -72,8 +78,11 @@ def run(trainer: Trainer, checkpoint: Path, log: EpochLog) -> None:
                 log(result)
                 line = describe_epoch(result)
                 progress.update(bar, completed=saved, result=line)
-                if not console.is_terminal:
+                waited = time.monotonic() - logged
+                is_due = waited >= LOG_SECONDS or saved == epochs
+                if is_due and not console.is_terminal:
                     console.print(f"epoch {saved}/{epochs}: {line}")
+                    logged = time.monotonic()
     finally:
         if saved:
             typer.echo(f"{saved} of {epochs} epochs done: {checkpoint}")

@@ -49,10 +49,12 @@ def test_one_command_makes_a_model(command: Command, folder: Path) -> None:
     assert "measuring the model (conv)" in out
     assert "measuring the linear model, for comparison" in out
     *_, result, more, serving, address = out.splitlines()
-    assert re.fullmatch(r"found \d of 5 defects at \d+\.\d % false alarms", result)
+    assert re.fullmatch(
+        r"found \d of 5 defects, with \d+\.\d % false alarms on good pictures", result
+    )
     assert more == "read more: models/parts/README.md"
     assert serving == "serve it: vae-service --model models/parts"
-    assert address == "then open http://localhost:8000/"
+    assert address == "then open http://127.0.0.1:8000/"
     assert "warning: 1 pictures are copies of others" in err
     card = OnnxAutoencoder.load(Path("models/parts")).card
     assert [label.name for label in card.labels] == ["ok"]

@@ -18,7 +18,9 @@ def test_defects_are_counted_at_the_default_rate() -> None:
     inspection = {"false_alarm_rate": 0.01, "quality": DETECTION}
     card = {"quality": ERRORS, "inspection": inspection}
 
-    assert describe_result(card) == "found 89 of 90 defects at 2.0 % false alarms"
+    assert describe_result(card) == (
+        "found 89 of 90 defects, with 2.0 % false alarms on good pictures"
+    )
 
 
 def test_without_defects_it_is_the_squared_error() -> None:
