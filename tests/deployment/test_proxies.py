@@ -1,6 +1,5 @@
 """The service behind the proxies of deploy/proxies/, with TLS."""
 
-import os
 import re
 import ssl
 import subprocess
@@ -15,7 +14,7 @@ import pytest
 from service.settings import Settings
 from tests.conftest import find_program
 from tests.end_to_end.server import Server, free_ports, serve
-from tests.endurance.proxies import run_proxy
+from tests.endurance.proxies import run_nginx, run_proxy
 from tests.samples import REPOSITORY, card_examples
 
 PROXIES = REPOSITORY / "deploy" / "proxies"
@@ -24,23 +23,6 @@ HOST = "images.example.org"
 MAX_BODY: int = Settings.model_fields["max_body_bytes"].default
 START_SECONDS = 30
 CLIENT = "203.0.113.7"
-# What nginx's own configuration has around those of sites.
-NGINX = """
-daemon off;
-{user}
-pid {folder}/pid;
-error_log {folder}/error.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/site.conf;
-}}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -117,15 +99,10 @@ def test_the_service_behind_nginx(
 ) -> None:
     """Requests come by TLS; the log has the client's address; metrics stay inside."""
     (port,) = free_ports(1)
-    site = tmp_path / "site.conf"
-    site.write_text(configured("nginx.conf", service, certificate, port))
-    configuration = tmp_path / "nginx.conf"
-    # Otherwise root's nginx would be a user who may not use the folder.
-    user = "user root;" if os.geteuid() == 0 else ""
-    configuration.write_text(NGINX.format(folder=tmp_path, user=user))
+    site = configured("nginx.conf", service, certificate, port)
 
     with (
-        run_proxy(nginx, "-c", configuration),
+        run_nginx(nginx, tmp_path, site),
         proxy_client(port, certificate) as client,
     ):
         check(client, service)

@@ -1,6 +1,7 @@
 """Reverse proxies in front of instances of the service."""
 
 import asyncio
+import os
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,23 @@ backend instances
     default-server check {check}
 {servers}
 """
+# What nginx's own configuration has around those of sites.
+NGINX = """
+daemon off;
+{user}
+pid {folder}/pid;
+error_log {folder}/error.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/site.conf;
+}}
+"""
 
 
 @contextmanager
@@ -42,6 +60,18 @@ def run_proxy(binary: str, flag: str, configuration: Path) -> Iterator[None]:
             yield
         finally:
             process.terminate()
+
+
+@contextmanager
+def run_nginx(binary: str, folder: Path, site: str) -> Iterator[None]:
+    """Run nginx with the configuration of a site."""
+    (folder / "site.conf").write_text(site)
+    # Otherwise root's nginx would be a user who may not use the folder.
+    user = "user root;" if os.geteuid() == 0 else ""
+    path = folder / "nginx.conf"
+    path.write_text(NGINX.format(folder=folder, user=user))
+    with run_proxy(binary, "-c", path):
+        yield
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pytest
 from tests.end_to_end.connection import connect, request
 from tests.end_to_end.load import Load
 from tests.end_to_end.server import Server, free_ports, serve
-from tests.endurance.proxies import run_haproxy, run_proxy
+from tests.endurance.proxies import run_haproxy, run_nginx
 from tests.samples import card_examples
 
 FIRST, SECOND = card_examples()[:2]
@@ -26,26 +26,14 @@ WALK = request(
 SECONDS = 300
 # All defaults: a connection for each request and no health checks; an instance that
 # refuses a connection gets none for 10 s.
-NGINX = """
-daemon off;
-pid {folder}/pid;
-error_log {folder}/error.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    upstream instances {{
-        server 127.0.0.1:{first};
-        server 127.0.0.1:{second};
-    }}
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{ proxy_pass http://instances; }}
-    }}
+NGINX_SITE = """
+upstream instances {{
+    server 127.0.0.1:{first};
+    server 127.0.0.1:{second};
+}}
+server {{
+    listen 127.0.0.1:{port};
+    location / {{ proxy_pass http://instances; }}
 }}
 """
 NGINX_FAIL_SECONDS = 10
@@ -79,11 +67,9 @@ def behind_haproxy(
 def behind_nginx(binary: str, folder: Path, workers: int) -> Iterator[Instances]:
     """Run nginx in front of two instances."""
     port, *ports = free_ports(3)
-    path = folder / "nginx.conf"
-    text = NGINX.format(folder=folder, port=port, first=ports[0], second=ports[1])
-    path.write_text(text)
+    site = NGINX_SITE.format(port=port, first=ports[0], second=ports[1])
     flags = ("--workers", str(workers))
-    with run_proxy(binary, "-c", path):
+    with run_nginx(binary, folder, site):
         yield Instances(port, ports, flags, wait_for_nginx)
 
 
