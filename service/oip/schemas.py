@@ -7,7 +7,6 @@ from pydantic import (
     FailFast,
     Field,
     PlainValidator,
-    SkipValidation,
     WithJsonSchema,
 )
 
@@ -20,7 +19,7 @@ from service.oip.tensors import (
     read_tensor,
 )
 from service.operations.base import Request, Response
-from service.operations.fields import WholeNumber
+from service.operations.fields import UNCHECKED, WholeNumber
 
 MAX_DIMENSIONS = 8
 MAX_OUTPUTS = 16
@@ -28,6 +27,7 @@ NUMBERS_SCHEMA = {
     "type": "array",
     "items": {"anyOf": [{"type": "number"}, {"type": "array", "items": {}}]},
 }
+LIST_SCHEMA = {"type": "array", "items": {"type": "number"}}
 
 Numbers = Annotated[
     Floats,
@@ -144,7 +144,7 @@ class OutputTensor(Response):
         exclude_if=lambda value: value is None,
         description="Only if the numbers are binary.",
     )
-    data: Annotated[list[float], SkipValidation] = Field(
+    data: Annotated[list[float], UNCHECKED, WithJsonSchema(LIST_SCHEMA)] = Field(
         [],
         exclude_if=lambda value: not value,
         description="Numbers by row, in one list; absent if they are binary.",
