@@ -1,14 +1,14 @@
 """Training of the convolutional network, beside a textbook's loop.
 
 python -m benchmarks.conv_training: seconds until the loss of held-out pictures is as
-low as that of the textbook's last epoch; and the time of a step, beside that of the
+low as in the best epoch of the textbook; and the time of a step, beside that of the
 network alone in other settings.
 """
 
-import math
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Annotated, NamedTuple, cast
 
 import torch
@@ -35,6 +35,7 @@ CPU = torch.device("cpu")
 LEARNING_RATE = 1e-3  # of the textbook's Adam
 EPOCHS = 30  # of the textbook
 MAX_EPOCHS = 20  # of ours
+BATCH_SIZE = 32
 STEPS = 20
 WARM_UP_STEPS = 3
 REPEATS = 5
@@ -96,25 +97,30 @@ def our_training(data: DataSet, recipe: Recipe) -> Trained:
 
 
 def conv_training_table(name: str = PARTS, epochs: int = EPOCHS) -> Table:
-    """Measure the seconds to the textbook's last loss on a folder, or on made parts."""
+    """Measure the seconds to the textbook's lowest loss on a folder, or on made parts.
+
+    Raise RuntimeError if ours does not reach it.
+    """
     data = read_set(name)
     recipe = Recipe(**default_fields("conv", data))
-    *_, textbook = textbook_training(data, recipe, epochs)
-    rows = []
+    losses = list(textbook_training(data, recipe, epochs))
+    textbook = min(losses, key=lambda trained: trained.loss)
     for count in range(1, MAX_EPOCHS + 1):
-        fields = default_fields("conv", data) | {"epochs": count}
-        ours = our_training(data, Recipe(**fields))
+        ours = our_training(data, replace(recipe, epochs=count))
         if ours.loss <= textbook.loss:
             break
+    else:
+        raise RuntimeError(f"the loss is above {textbook.loss:,.0f} nats")
     rows = [
-        [f"textbook, {epochs} epochs", *cells(textbook, textbook)],
+        [f"textbook, {losses.index(textbook) + 1} epochs", *cells(textbook, textbook)],
         [f"`vae-train create`, {count} epochs", *cells(ours, textbook)],
     ]
     return Table(
         f"Training of conv: {data.title.lower()}",
         "The loss is that of pictures that were not trained on, in nats an image. The "
         "textbook has the same network, batches and loss, and Adam with PyTorch's "
-        f"defaults and a learning rate of {LEARNING_RATE:g}.",
+        f"defaults and a learning rate of {LEARNING_RATE:g}; its row is the best of "
+        f"{epochs} epochs.",
         ["", "seconds", "loss", "textbook's seconds / seconds"],
         rows,
     )
@@ -133,12 +139,12 @@ def conv_step_table() -> Table:
     """Measure a step of ours, and the network's part of it in several settings."""
     rows = []
     for channels, side in SHAPES:
-        parts = aligned_parts(STEPS * 32, side, seed=0)
+        parts = aligned_parts(STEPS * BATCH_SIZE, side, seed=0)
         images = LabelledImages(parts.images[:, :channels], parts.labels)
         rows.append([f"{channels} x {side} x {side}", *step_cells(images)])
     return Table(
         "A step of training of conv",
-        f"Milliseconds of a batch of 32, medians of {REPEATS} alternating rounds, all "
+        f"Milliseconds of a batch of {BATCH_SIZE}, medians of {REPEATS} alternating rounds, all "
         "cores; then those of the network alone, forward and backward: in channels-last "
         "order as we train it, in PyTorch's own order, in bfloat16 and on one thread.",
         ["", "step", "network", "share", "own order", "bfloat16", "one thread"],
@@ -151,14 +157,14 @@ def step_cells(images: LabelledImages) -> list[str]:
     recipe = Recipe(
         network="conv",
         objective="gaussian",
-        batch_size=32,
+        batch_size=BATCH_SIZE,
         learning_rate=1e-4,
         averaging=0.0,
         center_pixels=False,
         epochs=1,
         latent_size=64,
     )
-    pixels = images.pixels()[:32]
+    pixels = images.pixels()[:BATCH_SIZE]
     plain = cast("ConvVAE", recipe.make_network(images.image_shape))
     ordered = cast("ConvVAE", recipe.make_network(images.image_shape))
     ordered.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in PyTorch's types
@@ -186,7 +192,7 @@ def our_step(images: LabelledImages, recipe: Recipe) -> float:
     trainer = make_trainer(images, recipe, CPU)
     started = time.perf_counter()
     list(trainer.epochs())
-    return (time.perf_counter() - started) / math.ceil(len(images) / recipe.batch_size)
+    return (time.perf_counter() - started) / STEPS
 
 
 def pass_seconds(model: ConvVAE, pixels: Tensor) -> float:

@@ -164,8 +164,8 @@ def one_or_several(value: object) -> str:
     return SEVERAL if isinstance(value, list) else ONE
 
 
-# A value of a response, which has been computed here. It is also serialized faster:
-# SkipValidation would call a Python function for each value.
+# For values of responses, which the service itself has computed. With SkipValidation, a
+# Python function would be called to serialize each.
 UNCHECKED = GetPydanticSchema(lambda *_: any_schema())
 LATENT_FORMS = {
     "anyOf": [
@@ -208,11 +208,7 @@ Latents = TypeAliasType(
     "Latents",
     Annotated[list[Latent], FailFast(), Field(description="Latents to decode.")],
 )
-LatentValues = Annotated[
-    list[float] | str,
-    UNCHECKED,
-    WithJsonSchema(LATENT_FORMS),
-]
+LatentValues = Annotated[list[float] | str, UNCHECKED, WithJsonSchema(LATENT_FORMS)]
 Steps = TypeAliasType(
     "Steps",
     Annotated[
