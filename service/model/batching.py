@@ -317,6 +317,9 @@ class BatchScheduler:
         if job.pending:
             self.release(job)
         self.check(cost)
+        self._count(job, cost)
+
+    def _count(self, job: Job, cost: float) -> None:
         job.size = bisect_left(CLASS_BOUNDS, cost)
         job.pending = int(1000 * (REQUEST_COST + cost))
         self._add_pending(job.size, job.pending)
@@ -349,7 +352,7 @@ class BatchScheduler:
             outcome = advance(steps)
             if not isinstance(outcome, Offload):
                 return outcome
-        self.admit(job, job.cost)
+        self._count(job, job.cost)
         try:
             if is_queued:
                 outcome = await self._enqueue(job, model, steps)

@@ -1,9 +1,7 @@
 """Requests and responses of the operations, and the parts that several share."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
 from math import isqrt
-from secrets import randbits
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 from pydantic import (
@@ -19,7 +17,7 @@ from pydantic import (
 from service.imaging.codec import DecodedImages, ImageGrid, base64_pngs
 from service.imaging.preprocessing import Fit, Preprocessing
 from service.model.autoencoder import Autoencoder
-from service.model.noise import SEED_BITS
+from service.model.noise import new_seed
 from service.operations.cost import ImageCost
 from service.operations.fields import (
     Count,
@@ -189,7 +187,7 @@ class SamplesRequest(ImagesRequest):
         1, description="Number of samples of each image; only with sample."
     )
     seed: Seed = Field(
-        default_factory=partial(randbits, SEED_BITS),
+        default_factory=new_seed,
         description="Seed of the noise; only with sample. A new one by default.",
     )
 

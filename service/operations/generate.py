@@ -1,8 +1,6 @@
 """POST /generate: new images."""
 
-from functools import partial
 from itertools import cycle, islice
-from secrets import randbits
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -13,7 +11,7 @@ from service.imaging.codec import DecodedImages, image_grid
 from service.model.autoencoder import Autoencoder, Floats
 from service.model.labels import label_classes
 from service.model.latent_space import mixture_samples, prior_samples
-from service.model.noise import SEED_BITS
+from service.model.noise import new_seed
 from service.operations.base import (
     EncodingRequest,
     ExampleInputs,
@@ -55,7 +53,7 @@ class GenerateRequest(EncodingRequest, ImageOutputRequest):
         "larger is more varied.",
     )
     seed: Seed = Field(
-        default_factory=partial(randbits, SEED_BITS),
+        default_factory=new_seed,
         description="Seed of the noise. A new one by default.",
     )
     source: Literal["sampler", "prior"] = Field(

@@ -3,7 +3,7 @@
 Depends on uvicorn's private class of a request and its response.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from uvicorn._types import ASGISendEvent
@@ -87,14 +87,11 @@ class ResponseSender:
         cycle.on_response()
 
 
-def joined(status_line: bytes, headers: Iterable[Header]) -> bytes | None:
+def joined(status_line: bytes, headers: Collection[Header]) -> bytes | None:
     """Return the bytes of a head; None if a line break in a header would add another."""
-    parts = [status_line]
-    for name, value in headers:
-        parts += (name, b": ", value, b"\r\n")
-    parts.append(b"\r\n")
-    head = b"".join(parts)
-    line_breaks = len(parts) // 4 + 2
+    lines = b"\r\n".join(map(b": ".join, headers))
+    head = b"%b%b\r\n\r\n" % (status_line, lines)
+    line_breaks = len(headers) + 2
     if head.count(b"\n") == line_breaks == head.count(b"\r"):
         return head
     return None

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.model.noise import MAX_SEED, cosine, logarithm, normals, uniforms
+from service.model.noise import (
+    MAX_SEED,
+    cosine,
+    logarithm,
+    normals,
+    uniforms,
+)
 from tests.samples import REPOSITORY
 
 SEEDS = st.integers(0, MAX_SEED)
@@ -33,6 +39,28 @@ def test_a_number_depends_on_seed_and_position_alone(
     )
     assert numbers.min() > 0
     assert numbers.max() < 1
+
+
+FORKED_SEEDS = """
+import os
+from service.model.noise import new_seed
+for _ in range(2):
+    if os.fork() == 0:
+        print(new_seed(), flush=True)
+        os._exit(0)
+    os.wait()
+print(new_seed())
+"""
+
+
+def test_workers_draw_different_seeds() -> None:
+    """They are forked from one process, whose state they would share."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED_SEEDS], capture_output=True, text=True, check=True
+    )
+    seeds = [int(line) for line in done.stdout.split()]
+    assert len(set(seeds)) == 3
+    assert all(0 <= seed <= MAX_SEED for seed in seeds)
 
 
 def test_streams_differ() -> None:

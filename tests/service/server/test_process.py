@@ -39,6 +39,15 @@ def test_the_memory_of_a_request_serves_the_next() -> None:
     assert int(done.stdout) < 100
 
 
+def test_objects_of_a_batch_of_requests_do_not_start_a_collection() -> None:
+    """16 requests have about 700; looking through them would slow each down."""
+    freeze_objects()
+    before = gc.get_stats()[0]["collections"]
+    objects: list[list[object]] = [[] for _ in range(3000)]
+    assert len(objects) == 3000
+    assert gc.get_stats()[0]["collections"] == before
+
+
 class Node:
     """Object that can refer to itself."""
 
