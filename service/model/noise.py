@@ -7,6 +7,7 @@ does not promise for its normal distribution. The rest uses only operations that
 """
 
 import math
+from functools import partial
 from random import getrandbits
 
 import numpy as np
@@ -16,6 +17,9 @@ Doubles = NDArray[np.float64]
 
 SEED_BITS = 53  # all JSON clients represent integers of up to 53 bits exactly
 MAX_SEED = 2**SEED_BITS - 1
+# Returns another seed for each request. Seeds are no secrets: the system's random numbers
+# would take 0.5 us. Python seeds its own by them, anew in each forked process.
+new_seed = partial(getrandbits, SEED_BITS)
 
 WORD_SHIFT = np.uint64(12)  # leaves 52 bits: adding one half to them is still exact
 WORD_SCALE = 2.0**-52
@@ -24,15 +28,6 @@ WORD_SCALE = 2.0**-52
 TERMS = range(17)
 ARTANH_SERIES = [2 / (2 * term + 1) for term in TERMS]
 COSINE_SERIES = [(-1) ** term / math.factorial(2 * term) for term in TERMS]
-
-
-def new_seed() -> int:
-    """Return a seed that differs from request to request and from worker to worker.
-
-    It is no secret. The operating system's random numbers would take 0.5 us, also for
-    requests that draw nothing.
-    """
-    return getrandbits(SEED_BITS)  # seeded by the system, anew in each forked process
 
 
 def uniforms(
