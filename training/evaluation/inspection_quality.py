@@ -1,5 +1,6 @@
 """Detection of defects by the inspector of an exported model."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -19,6 +20,7 @@ from training.inspection.surprisal import Doubles
 from training.inspection.threshold import RateError
 
 RATES = (0.01, 0.05)  # of false alarms
+MAX_CLASS_VALUES = 2**25  # of the pixels of a class: 128 MB
 MAX_MAP_VALUES = 2**24  # of the maps that are compared with masks: 64 MB
 
 Quality = dict[str, Any]
@@ -27,17 +29,19 @@ Quality = dict[str, Any]
 def folder_inspection_quality(model: ExportedModel, data: DataSet) -> Quality | None:
     """Return the detection of a folder's defects, its test images of other classes.
 
-    Return None without such images, without good test images.
+    Many of a class are represented by random ones. Return None without such images, and
+    without good test images.
 
     Raise ModelError for a model without an inspector.
     """
     if data.normal is None:
         return None
     good_class = data.class_names.index(data.normal)
+    most = MAX_CLASS_VALUES // math.prod(data.test.image_shape)
     by_class = {}
     for label in data.test.labels.unique().tolist():
         members = (data.test.labels == label).nonzero().squeeze(1)
-        by_class[label] = data.test.select(members)
+        by_class[label] = data.test.select(members).random_part(most)
     good = by_class.pop(good_class, None)
     if good is None or not by_class:
         return None

@@ -7,6 +7,8 @@ from typing_extensions import override
 from training.data.images import MAX_LEVEL, LabelledImages
 from training.fitting.trainer import Trainer
 
+SUMMED_IMAGES = 1000  # at a time: PyTorch makes a copy of eight times their size
+
 
 class LevelsTrainer(Trainer):
     """A training run on images of shape (channels, height, width).
@@ -20,7 +22,9 @@ class LevelsTrainer(Trainer):
 
     @override
     def _mean_image(self) -> Tensor:
-        total = self.pixels.sum(dim=0, dtype=torch.int64)
+        total = torch.zeros_like(self.pixels[0], dtype=torch.int64)
+        for part in self.pixels.split(SUMMED_IMAGES):
+            total += part.sum(dim=0, dtype=torch.int64)
         return total.float() / (len(self.pixels) * MAX_LEVEL)
 
     @override
