@@ -6,7 +6,12 @@ The linear network and its anomaly map are fitted to 40 % of each folder's pictu
 "parts" stands for made pictures (`benchmarks.aligned_parts`). The rest is split at
 random, again and again: 200 pictures set the threshold, the others are tested. Writes a
 line of JSON for each set and rate: the share of splits whose rate is in the 95 %
-interval, and the mean rate.
+interval, the share whose number of false alarms is in the 95 % interval of that number,
+and the mean rate.
+
+The first interval is of the rate on endlessly many pictures, which no test set shows: its
+own chance is added to it. Of M tested pictures, the number has the beta-binomial
+distribution with the parameters M, k and N + 1 - k, if the order of all is random.
 """
 
 import argparse
@@ -17,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import betabinom
 
 from benchmarks.aligned_parts import aligned_parts
 from training.data.folder import read_folder
@@ -24,7 +30,7 @@ from training.data.folder_options import FolderOptions
 from training.data.images import LabelledImages
 from training.fitting.linear import fit_linear
 from training.inspection.anomaly_map import AnomalyMap, fit_anomaly_map
-from training.inspection.threshold import calibrate_threshold
+from training.inspection.threshold import INTERVAL, calibrate_threshold
 from training.network.linear import LinearVAE
 
 PARTS = "parts"
@@ -54,7 +60,7 @@ def parse_arguments() -> argparse.Namespace:
     """Return the sets, the number of splits and the rates asked for."""
     parser = argparse.ArgumentParser()
     parser.add_argument("sets", nargs="+", metavar="FOLDER")
-    parser.add_argument("--splits", type=int, default=400)
+    parser.add_argument("--splits", type=int, default=4000)
     parser.add_argument("--rates", type=float, nargs="+", default=[0.01, 0.05])
     return parser.parse_args()
 
@@ -103,23 +109,35 @@ def map_scores(
 
 
 def measure(scores: Scores, rate: float, splits: int) -> dict[str, float]:
-    """Return the share of splits whose rate is in the interval, and the mean rate."""
-    within = 0
+    """Return the shares of splits within both intervals, and the mean rate."""
+    within = expected = 0
+    tested = len(scores) - CALIBRATION_COUNT
     rates = []
     for split in range(splits):
         shuffled = np.random.default_rng(split).permutation(scores)
         threshold = calibrate_threshold(shuffled[:CALIBRATION_COUNT], rate)
-        realised = float(np.mean(shuffled[CALIBRATION_COUNT:] > threshold.score))
+        alarms = int(np.sum(shuffled[CALIBRATION_COUNT:] > threshold.score))
+        realised = alarms / tested
         low, high = threshold.interval
         within += low <= realised <= high
+        fewest, most = alarm_interval(rate, tested)
+        expected += fewest <= alarms <= most
         rates.append(realised)
     return {
         "rate": rate,
-        "test_images": len(scores) - CALIBRATION_COUNT,
+        "test_images": tested,
         "splits": splits,
         "within": within / splits,
+        "number_within": expected / splits,
         "mean_rate": float(np.mean(rates)),
     }
+
+
+def alarm_interval(rate: float, tested: int) -> tuple[int, int]:
+    """Return the 95 % interval of the number of false alarms among tested images."""
+    place = int(rate * (CALIBRATION_COUNT + 1))
+    low, high = betabinom.ppf(INTERVAL, tested, place, CALIBRATION_COUNT + 1 - place)
+    return int(low), int(high)
 
 
 if __name__ == "__main__":
