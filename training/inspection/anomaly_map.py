@@ -1,9 +1,10 @@
 """An anomaly map: residuals at several scales, in units of their normal deviation.
 
-The residual is the image less its reconstruction. It is blurred at several scales. At
-each place, scale and channel, it is compared with its mean and deviation over images
-without defects, and the squares are added: a diagonal Mahalanobis distance. An image's
-map score is its map's largest value.
+The residual is the image less its reconstruction, divided by the image's brightness: it
+grows with the light and the exposure. It is blurred at several scales. At each place,
+scale and channel, it is compared with its mean and deviation over images without
+defects, and the squares are added: a diagonal Mahalanobis distance. An image's map score
+is its map's largest value.
 """
 
 import torch
@@ -15,6 +16,7 @@ SCALES_PX = (0.7, 1.5, 3.0)  # standard deviations of the blurs
 DEVIATION_FLOOR = 0.3
 # Least deviation where no place varies; pixels are in [0, 1].
 MIN_DEVIATION = 1e-4
+MIN_BRIGHTNESS = 0.02  # of an image that is nearly black; pixels are in [0, 1]
 BATCH_SIZE = 256  # images whose blurred residuals are in memory together
 
 
@@ -40,22 +42,50 @@ class Blur(nn.Module):
         return blurred.flatten(1, 2)
 
 
+class Residuals(nn.Module):
+    """Blurred residuals of images of one size and any channels.
+
+    relative: whether they are divided by the image's brightness, its mean.
+    """
+
+    def __init__(self, height: int, width: int, *, relative: bool) -> None:
+        super().__init__()
+        self.relative = relative
+        self.blur = Blur(height, width)
+        self.whole_image = nn.AvgPool2d((height, width))
+
+    def forward(self, pixels: Tensor, reconstruction: Tensor) -> Tensor:
+        """Return features (batch, features, height, width), as ``Blur`` does."""
+        residual = pixels - reconstruction
+        if self.relative:
+            residual = residual / self.brightness(pixels)
+        features: Tensor = self.blur(residual)
+        return features
+
+    def brightness(self, pixels: Tensor) -> Tensor:
+        """Return the mean of each image's pixels, (batch, 1, 1, 1)."""
+        channels = self.whole_image(pixels)
+        mean = ordered_sum(channels) / pixels.shape[1]
+        return mean.unsqueeze(1).clamp(min=MIN_BRIGHTNESS)
+
+
 class AnomalyMap(nn.Module):
     """Anomaly maps of images, given their reconstructions.
 
     mean, deviation: of blurred residuals of images without defects, each (features,
         height, width).
+    relative: whether residuals are relative to an image's brightness.
     """
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, mean: Tensor, deviation: Tensor) -> None:
+    def __init__(self, mean: Tensor, deviation: Tensor, *, relative: bool) -> None:
         super().__init__()
         _, height, width = mean.shape
         self.register_buffer("mean", mean)
         self.register_buffer("deviation", deviation)
-        self.blur = Blur(height, width)
+        self.residuals = Residuals(height, width, relative=relative)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -68,30 +98,39 @@ class AnomalyMap(nn.Module):
 
         pixels, reconstruction: float32 (batch, channels, height, width) in [0, 1].
         """
-        features = self.blur(pixels - reconstruction)
+        features = self.residuals(pixels, reconstruction)
         distances = (features - self.mean) / self.deviation
-        first, *others = distances.square().unbind(dim=1)
-        # In a fixed order: a reduction's order, and so its rounding, depends on the
-        # batch.
-        total: Tensor = sum(others, start=first)
-        return total
+        return ordered_sum(distances.square())
+
+
+def ordered_sum(features: Tensor) -> Tensor:
+    """Return the sum over the second axis, to the same bit in any batch.
+
+    A reduction's order, and so its rounding, would depend on the batch.
+    """
+    first, *others = features.unbind(dim=1)
+    total: Tensor = sum(others, start=first)
+    return total
 
 
 @torch.inference_mode()
-def fit_anomaly_map(pixels: Tensor, reconstructions: Tensor) -> AnomalyMap:
+def fit_anomaly_map(
+    pixels: Tensor, reconstructions: Tensor, *, relative: bool = True
+) -> AnomalyMap:
     """Fit the mean and deviation to images without defects, of the training set.
 
     pixels, reconstructions: float32 (count, channels, height, width) in [0, 1].
+    relative: whether residuals are relative to an image's brightness.
     """
     count, channels, height, width = pixels.shape
-    blur = Blur(height, width)
+    residuals = Residuals(height, width, relative=relative)
     shape = len(SCALES_PX) * channels, height, width
     total = torch.zeros(shape, dtype=torch.float64)
     squares = torch.zeros_like(total)
     images = pixels.split(BATCH_SIZE)
     reconstructed = reconstructions.split(BATCH_SIZE)
     for batch, reconstruction in zip(images, reconstructed, strict=True):
-        features = blur(batch - reconstruction).double()
+        features = residuals(batch, reconstruction).double()
         total += features.sum(dim=0)
         squares += features.square().sum(dim=0)
     mean = total / count
@@ -100,7 +139,7 @@ def fit_anomaly_map(pixels: Tensor, reconstructions: Tensor) -> AnomalyMap:
     floors = DEVIATION_FLOOR**2 * scale_variances(variance)
     deviation = torch.sqrt(variance + floors)
     deviation.clamp_(min=MIN_DEVIATION)
-    return AnomalyMap(mean.float(), deviation.float()).eval()
+    return AnomalyMap(mean.float(), deviation.float(), relative=relative).eval()
 
 
 def scale_variances(variance: Tensor) -> Tensor:

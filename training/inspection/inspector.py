@@ -102,7 +102,9 @@ def fit_inspector(
     most = max(2, MAX_VALUES // math.prod(train.image_shape))
     fitted = train.random_part(most)
     reconstructions = decode(model, posterior_means(model, fitted))
-    anomaly_map = fit_anomaly_map(fitted.pixels(), reconstructions)
+    # A digit of thick strokes is no brighter picture of the same thing.
+    relative = data.format.fit != "ink"
+    anomaly_map = fit_anomaly_map(fitted.pixels(), reconstructions, relative=relative)
     every = part_scores(model, statistics, anomaly_map, data.calibration)
     scores = np.stack([every[part] for part in weights])
     return Inspector(anomaly_map, weights, scores)

@@ -105,6 +105,30 @@ def test_maps_show_the_place_of_the_defect(inspected: Inspected) -> None:
         assert area >= 0.97, kind
 
 
+def test_a_map_does_not_depend_on_the_exposure() -> None:
+    """An image and its reconstruction in half the light have the same map."""
+    generator = torch.Generator().manual_seed(0)
+    pixels = 0.2 + 0.8 * torch.rand(50, 3, 24, 24, generator=generator)
+    noise = 0.05 * torch.randn(pixels.shape, generator=generator)
+    reconstructions = pixels + noise
+    anomaly_map = fit_anomaly_map(pixels, reconstructions)
+
+    maps = anomaly_map(pixels, reconstructions)
+    darker = anomaly_map(pixels / 2, reconstructions / 2)
+
+    assert torch.allclose(darker, maps, rtol=1e-4, atol=1e-4)
+
+
+def test_a_black_image_has_a_finite_map() -> None:
+    """Its brightness is 0, which nothing can be divided by."""
+    black = torch.zeros(20, 1, 16, 16)
+    reconstructions = torch.linspace(0, 0.1, 20).reshape(-1, 1, 1, 1).expand_as(black)
+
+    maps = fit_anomaly_map(black, reconstructions)(black, reconstructions)
+
+    assert torch.isfinite(maps).all()
+
+
 def test_a_map_is_the_same_in_any_batch(inspected: Inspected) -> None:
     """An image has the same map alone and among others."""
     parts, _ = inspected.defective["scratch"]

@@ -115,11 +115,24 @@ def test_a_few_images_carry_a_higher_rate(
 def test_the_map_is_fitted_to_training_images(
     model: ExportedModel, digits: DataSet
 ) -> None:
-    """The deviation is that of their residuals."""
+    """The deviation is that of their residuals; of ink, whatever the brightness."""
     latents = posterior_means(model, digits.train)
-    expected = fit_anomaly_map(digits.train.pixels(), decode(model, latents))
+    expected = fit_anomaly_map(
+        digits.train.pixels(), decode(model, latents), relative=False
+    )
     statistics = read_statistics(model)
 
     inspector = fit_inspector(model, statistics, digits.train, digits)
 
     assert torch.equal(inspector.anomaly_map.deviation, expected.deviation)
+
+
+def test_residuals_of_photographs_are_relative_to_their_brightness(
+    model: ExportedModel, digits: DataSet
+) -> None:
+    """Images that are fitted without a search for ink are taken for photographs."""
+    data = replace(digits, format=replace(digits.format, fit="stretch"))
+
+    inspector = fit_inspector(model, read_statistics(model), digits.train, data)
+
+    assert inspector.anomaly_map.residuals.relative
