@@ -102,8 +102,9 @@ def fit_inspector(
     most = max(2, MAX_VALUES // math.prod(train.image_shape))
     fitted = train.random_part(most)
     reconstructions = decode(model, posterior_means(model, fitted))
-    # A digit of thick strokes is no brighter picture of the same thing.
-    relative = data.format.fit != "ink"
+    # Among images of one kind of thing, brightness tells the light. A dark garment beside
+    # a bright one, or a thick stroke beside a thin one, is another thing.
+    relative = data.format.fit != "ink" and not train.has_classes
     anomaly_map = fit_anomaly_map(fitted.pixels(), reconstructions, relative=relative)
     every = part_scores(model, statistics, anomaly_map, data.calibration)
     scores = np.stack([every[part] for part in weights])
