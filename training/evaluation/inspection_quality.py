@@ -1,6 +1,5 @@
 """Detection of defects by the inspector of an exported model."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -13,14 +12,13 @@ from torch import Tensor
 from training.artifact.exported_model import ExportedModel
 from training.artifact.inference import BATCH_SIZE
 from training.data.data_set import DataSet
-from training.data.images import LabelledImages
+from training.data.images import MAX_LEVEL, LabelledImages
 from training.evaluation.localization import Maps, localization
 from training.inspection.exported_inspector import ExportedInspector
 from training.inspection.surprisal import Doubles
 from training.inspection.threshold import RateError
 
 RATES = (0.01, 0.05)  # of false alarms
-MAX_CLASS_VALUES = 2**25  # of the pixels of a class: 128 MB
 MAX_MAP_VALUES = 2**24  # of the maps that are compared with masks: 64 MB
 
 Quality = dict[str, Any]
@@ -29,27 +27,25 @@ Quality = dict[str, Any]
 def folder_inspection_quality(model: ExportedModel, data: DataSet) -> Quality | None:
     """Return the detection of a folder's defects, its test images of other classes.
 
-    Many of a class are represented by random ones. Return None without such images, and
-    without good test images.
+    Return None without such images, and without good test images.
 
     Raise ModelError for a model without an inspector.
     """
     if data.normal is None:
         return None
     good_class = data.class_names.index(data.normal)
-    most = MAX_CLASS_VALUES // math.prod(data.test.image_shape)
     by_class = {}
     for label in data.test.labels.unique().tolist():
         members = (data.test.labels == label).nonzero().squeeze(1)
-        by_class[label] = data.test.select(members).random_part(most)
+        by_class[label] = data.test.select(members)
     good = by_class.pop(good_class, None)
     if good is None or not by_class:
         return None
     inspector = ExportedInspector(model)
     defects = {
-        data.class_names[label]: images.pixels() for label, images in by_class.items()
+        data.class_names[label]: images.images for label, images in by_class.items()
     }
-    quality = detection_quality(inspector, good.pixels(), defects)
+    quality = detection_quality(inspector, good.images, defects)
     if data.masks:
         quality |= localization_quality(inspector, data, good)
     return quality
@@ -60,8 +56,8 @@ def detection_quality(
 ) -> Quality:
     """Measure the detection of defects among good images.
 
-    good, defects: pixels (count, channels, height, width) in [0, 1], the latter by
-        their kind. Neither training nor calibration has used them.
+    good, defects: images (count, channels, height, width), uint8 or float32 in [0, 1],
+        the latter by their kind. Neither training nor calibration has used them.
 
     The rates are the default one, 1 % and 5 %; one that the calibration images cannot
     carry is left out.
@@ -121,10 +117,13 @@ def auroc(good: Doubles, defective: Doubles) -> float:
     return float(roc_auc_score(labels, np.concatenate([good, defective])))
 
 
-def scores_of(inspector: ExportedInspector, pixels: Tensor) -> Doubles:
-    """Return the scores of images, (count,)."""
-    batches = pixels.split(BATCH_SIZE)
-    return np.concatenate([inspector.inspect(batch).scores for batch in batches])
+def scores_of(inspector: ExportedInspector, images: Tensor) -> Doubles:
+    """Return the scores of images, (count,), without all as float32 in memory."""
+    scores = []
+    for batch in images.split(BATCH_SIZE):
+        pixels = batch.float() / MAX_LEVEL if batch.dtype == torch.uint8 else batch
+        scores.append(inspector.inspect(pixels).scores)
+    return np.concatenate(scores)
 
 
 def maps_of(inspector: ExportedInspector, pixels: Tensor) -> Maps:

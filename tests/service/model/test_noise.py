@@ -9,13 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.model.noise import (
-    MAX_SEED,
-    cosine,
-    logarithm,
-    normals,
-    uniforms,
-)
+from service.model.noise import MAX_SEED, cosine, logarithm, normals, uniforms
 from tests.samples import REPOSITORY
 
 SEEDS = st.integers(0, MAX_SEED)
