@@ -23,7 +23,7 @@ from service.imaging import (
     png_chunks,
     webp_chunks,
 )
-from service.imaging.errors import ImageError
+from service.imaging.errors import ImageError, damaged
 
 UNCOMPRESSED = {0, 3}  # BMP: plain pixels, without and with masks for their bits
 MAX_WEBP_PIXELS = 4_000_000  # its decoder holds four copies of an image
@@ -37,6 +37,7 @@ HEIF_BRANDS = {
     b"avif": "AVIF",
 }
 OLD_BMP_HEADER = 12  # bytes of the oldest BMP header, which has sizes of 16 bits
+MAX_COLOURS = 256  # of a BMP's palette; 8 bits are its largest index
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +67,21 @@ class Format:
 def bmp_size(content: bytes) -> tuple[int, int]:
     """Return width and height; a negative height means that rows come from the top.
 
-    Raises ImageError for a compressed BMP: a few bytes of one can make Pillow's decoder
-    allocate a gigabyte.
+    Raises ImageError for a compressed BMP, because a few bytes of one can make Pillow's
+    decoder allocate a gigabyte, and for a palette of more colours than pixels can name:
+    Pillow goes through as many as the header says, whether or not the file has them.
     """
     (header_bytes,) = struct.unpack_from("<I", content, 14)
     if header_bytes == OLD_BMP_HEADER:
         width, height = struct.unpack_from("<HH", content, 18)
         return width, height
-    fields = struct.unpack_from("<iiHHI", content, 18)
-    width, height, _, _, compression = fields
+    width, height = struct.unpack_from("<ii", content, 18)
+    (compression,) = struct.unpack_from("<I", content, 30)
     if compression not in UNCOMPRESSED:
         raise ImageError("a compressed BMP")
+    (colours,) = struct.unpack_from("<I", content, 46)
+    if colours > MAX_COLOURS:
+        raise damaged("BMP")
     return width, abs(height)
 
 
