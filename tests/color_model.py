@@ -30,6 +30,7 @@ LABELS = {
 }
 BACKGROUND = (250, 250, 250)
 # Maxima of 99 anomaly maps: 0.01 to 0.99.
+DECILES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]  # of the brightness
 CALIBRATION_SCORES = np.arange(1, 100, dtype=np.float64) / 100
 OPSET = helper.make_opsetid("", 17)
 LAYER: dict[str, Any] = {
@@ -244,6 +245,7 @@ def card_of(graphs: dict[str, Any], statistics: dict[str, str]) -> dict[str, Any
             "images": len(CALIBRATION_SCORES),
             "false_alarm_rate": 0.01,
             "threshold": 0.99,
+            "brightness_deciles": DECILES,
         },
         "examples": [color_png(color_image(color)) for color in LABELS.values()],
     }

@@ -29,11 +29,15 @@ from service.model.statistics import LatentStatistics
 Damage = Callable[[Path], object]
 
 
-@dataclass(frozen=True)
+@dataclass
 class UnbatchedAutoencoder(Autoencoder):
-    """An autoencoder that calls its backend at once, without awaiting others."""
+    """An autoencoder that calls its backend at once, without awaiting others.
+
+    brightness_percentiles: that were reported last.
+    """
 
     backend: Backend
+    brightness_percentiles: Sequence[float] = ()
 
     @property
     @override
@@ -63,8 +67,10 @@ class UnbatchedAutoencoder(Autoencoder):
         return self.backend.map_anomalies(pairs)
 
     @override
-    def report_percentiles(self, percentiles: Sequence[float]) -> None:
-        pass
+    def report_percentiles(
+        self, scores: Sequence[float], brightness: Sequence[float]
+    ) -> None:
+        self.brightness_percentiles = brightness
 
 
 def edit_card(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:

@@ -21,6 +21,7 @@ from service.model.errors import InferenceError, OverloadedError
 from service.model.statistics import LatentStatistics
 from service.observability.request_context import RequestContext
 from service.operations.cost import ImageCost
+from tests.color_model import DECILES
 
 DATA = Path(__file__).parent / "data"
 REPOSITORY = Path(__file__).parent.parent
@@ -147,7 +148,12 @@ def fake_statistics() -> LatentStatistics:
 def fake_calibration() -> Calibration:
     """Return a calibration by 99 maps, whose largest values are 0.01 to 0.99."""
     inspection = Inspection(
-        parts=["map"], weights=[1], images=99, false_alarm_rate=0.1, threshold=0.9
+        parts=["map"],
+        weights=[1],
+        images=99,
+        false_alarm_rate=0.1,
+        threshold=0.9,
+        brightness_deciles=DECILES,
     )
     scores = np.arange(1, 100, dtype=np.float64) / 100
     return Calibration.from_scores(inspection, scores[np.newaxis])

@@ -73,7 +73,9 @@ class Autoencoder(Protocol):
         each image and then those of its reconstruction. Raises InferenceError.
         """
 
-    def report_percentiles(self, percentiles: Sequence[float]) -> None:
+    def report_percentiles(
+        self, scores: Sequence[float], brightness: Sequence[float]
+    ) -> None:
         """Report the percentiles of inspected images, for the metrics."""
 
 

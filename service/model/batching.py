@@ -88,7 +88,7 @@ class Offload:
 class Timings(Protocol):
     """Seconds that a request spends waiting, reading, computing and writing.
 
-    percentiles: of the images that it inspects.
+    percentiles, brightness_percentiles: of the images that it inspects.
     """
 
     queue: float
@@ -96,6 +96,7 @@ class Timings(Protocol):
     infer: float
     write: float
     percentiles: Sequence[float]
+    brightness_percentiles: Sequence[float]
 
 
 class RequestAutoencoder:
@@ -136,9 +137,12 @@ class RequestAutoencoder:
         """Map the anomalies of images and reconstructions."""
         return await self._call(self._backend.map_anomalies, pairs)
 
-    def report_percentiles(self, percentiles: Sequence[float]) -> None:
+    def report_percentiles(
+        self, scores: Sequence[float], brightness: Sequence[float]
+    ) -> None:
         """Keep the percentiles of inspected images for the metrics."""
-        self._timings.percentiles = percentiles
+        self._timings.percentiles = scores
+        self._timings.brightness_percentiles = brightness
 
     async def _call(self, function: Callable[[Any], RowsT], rows: Array) -> RowsT:
         started = perf_counter()

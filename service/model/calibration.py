@@ -17,7 +17,7 @@ import numpy as np
 from service.model.card import Inspection, InspectionPart, ModelCard
 from service.model.errors import ModelLoadError
 from service.model.noise import Doubles
-from service.model.statistics import LatentStatistics
+from service.model.statistics import Floats, LatentStatistics
 
 MAP: InspectionPart = "map"
 MIN_TAIL = 10  # scores that the tail is fitted to
@@ -112,12 +112,15 @@ class Calibration:
         Genovese, Roeder & Wasserman 2006, doi:10.1093/biomet/93.3.509.
     rate: false-alarm rate of requests that give neither a rate nor a threshold.
     scores: float64 (parts, images), in the statistics' order.
+    brightness_deciles: of the images' mean brightness, ascending; empty if it does not
+        tell the light.
     """
 
     parts: Sequence[InspectionPart]
     log_weights: Doubles
     rate: float
     scores: Doubles
+    brightness_deciles: Sequence[float]
 
     @classmethod
     def of(cls, card: ModelCard, statistics: LatentStatistics) -> Self | None:
@@ -148,7 +151,8 @@ class Calibration:
         weights = np.array(inspection.weights)
         log_weights = np.log(weights)[:, np.newaxis]
         rate = inspection.false_alarm_rate
-        return cls(inspection.parts, log_weights, rate, scores)
+        deciles = inspection.brightness_deciles or ()
+        return cls(inspection.parts, log_weights, rate, scores, deciles)
 
     @property
     def images(self) -> int:
@@ -197,6 +201,20 @@ class Calibration:
         lower = np.searchsorted(self.image_scores, image_scores)
         shares: Doubles = PERCENT * lower / self.images
         return shares
+
+    def brightness_percentiles(self, pixels: Floats) -> Sequence[float]:
+        """Return the upper end of the tenth that each image is in by its brightness.
+
+        In percent, empty if brightness does not tell the light.
+        pixels: float32 (batch, channels, height, width) in [0, 1].
+        """
+        if not self.brightness_deciles:
+            return ()
+        brightness = pixels.mean(axis=(1, 2, 3), dtype=np.float64)
+        lower = np.searchsorted(self.brightness_deciles, brightness)
+        tenths = len(self.brightness_deciles) + 1
+        percentiles: list[float] = (PERCENT * (lower + 1) / tenths).tolist()
+        return percentiles
 
     def at_rate(self, rate: float) -> Thresholds:
         """Return the thresholds of a false-alarm rate that the images can carry.

@@ -9,6 +9,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    field_validator,
     model_validator,
 )
 
@@ -17,6 +18,8 @@ Resampling = Literal["hamming", "lanczos"]
 ObjectiveName = Literal["squared-error", "gaussian", "bernoulli", "importance-weighted"]
 InspectionPart = Literal["map", "latent", "likelihood"]
 Level = Annotated[int, Field(ge=0, le=255)]
+Brightness = Annotated[float, Field(ge=0, le=1)]
+Deciles = Annotated[list[Brightness], Field(min_length=9, max_length=9)]
 
 
 class Part(BaseModel):
@@ -212,6 +215,11 @@ class Inspection(Part):
         gt=0, lt=1, description="Rate of requests that do not give one."
     )
     threshold: float = Field(description="Score of that rate.")
+    brightness_deciles: Deciles | None = Field(
+        None,
+        description="Deciles of the calibration images' mean brightness, ascending; null "
+        "where images differ in brightness for other reasons than the light.",
+    )
 
     @model_validator(mode="after")
     def check_parts(self) -> Self:
@@ -221,6 +229,14 @@ class Inspection(Part):
         if len(self.weights) != len(self.parts):
             raise ValueError("weights must be as many as parts")
         return self
+
+    @field_validator("brightness_deciles")
+    @classmethod
+    def check_order(cls, deciles: list[float] | None) -> list[float] | None:
+        """Reject deciles that do not ascend."""
+        if deciles and deciles != sorted(deciles):
+            raise ValueError("must ascend")
+        return deciles
 
 
 class CardFile(Part):

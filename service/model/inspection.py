@@ -78,7 +78,8 @@ async def inspect(autoencoder: Autoencoder, pixels: Pixels | Floats) -> Inspecti
     scores = np.stack([SCORES[part](evidence) for part in calibration.parts])
     judged = calibration.judge(scores)
     percentiles = calibration.percentiles(judged.scores)
-    autoencoder.report_percentiles(percentiles.tolist())
+    brightness = calibration.brightness_percentiles(originals)
+    autoencoder.report_percentiles(percentiles.tolist(), brightness)
     return Inspections(maps, judged.scores, percentiles, judged.reasons)
 
 

@@ -1,4 +1,4 @@
-"""Drift of inspected images: the population stability index of their percentiles.
+"""Drift of inspected images: the population stability index of percentiles.
 
 The percentiles of images like those of the calibration are uniform. The index compares
 their shares in ten equal bins with a tenth each: Siddiqi 2006, Credit Risk Scorecards,

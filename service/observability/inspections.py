@@ -24,27 +24,30 @@ class InspectionMetrics:
         """
         self._memory = mmap.mmap(-1, 8 * rows * WIDTH)
         self._cells = memoryview(self._memory).cast("d")
-        self._window = PercentileWindow()
+        self._scores = PercentileWindow()
+        self._brightness = PercentileWindow()
         self.write_to(0)
 
     def write_to(self, row: int) -> None:
         """Use a row as this process's own."""
         self._start = row * WIDTH
 
-    def add(self, percentiles: Sequence[float]) -> None:
-        """Count the percentiles of images."""
+    def add(self, percentiles: Sequence[float], brightness: Sequence[float]) -> None:
+        """Count the percentiles of images: of their scores and of their brightness."""
         last = self._start + WIDTH - 1
         for percentile in percentiles:
             place = bisect_left(BINS, percentile)
             self._cells[self._start + place] += 1
             self._cells[last] += percentile
-        self._window.add(percentiles)
+        self._scores.add(percentiles)
+        self._brightness.add(brightness)
 
     def clear(self) -> None:
         """Count from 0: the percentiles of another model mean something else."""
         for cell in range(len(self._cells)):
             self._cells[cell] = 0
-        self._window.clear()
+        self._scores.clear()
+        self._brightness.clear()
 
     def families(self, model: str, calibration_images: int) -> Iterator[Metric]:
         """Yield the metrics of a model that is calibrated on a number of images."""
@@ -61,9 +64,10 @@ class InspectionMetrics:
         drift = GaugeMetricFamily(
             "vae_inspection_drift",
             "Population stability index of the last 200 images; 0 until there are 200.",
-            labels=labels,
+            labels=["model", "of"],
         )
-        drift.add_metric([model], self._window.stability_index())
+        drift.add_metric([model, "score"], self._scores.stability_index())
+        drift.add_metric([model, "brightness"], self._brightness.stability_index())
         yield drift
         limit = GaugeMetricFamily(
             "vae_inspection_drift_limit",

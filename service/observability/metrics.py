@@ -237,7 +237,7 @@ class Metrics:
             row[stage + 2] += context.infer
             row[stage + 3] += context.write
             if context.percentiles:
-                inspections.add(context.percentiles)
+                inspections.add(context.percentiles, context.brightness_percentiles)
         return route
 
     def _observe(self, cell: int, bounds: Sequence[float], value: float) -> None:

@@ -18,7 +18,7 @@ class RequestContext:
     cost: estimated processor time of its job, in milliseconds.
     status: 0 until the response has begun.
     problem: name of the problem type if the request is rejected.
-    percentiles: of the images that it inspected.
+    percentiles, brightness_percentiles: of the images that it inspected.
     """
 
     request_id: str
@@ -37,6 +37,7 @@ class RequestContext:
     infer: float = 0.0
     write: float = 0.0
     percentiles: Sequence[float] = ()
+    brightness_percentiles: Sequence[float] = ()
 
 
 def context_of(scope: Scope) -> RequestContext:

@@ -41,6 +41,7 @@ MapFunction = Callable[[Tensor, Tensor], Tensor]
 # of a pen have no place of their own: their latents and likelihood tell more.
 PART_WEIGHTS: dict[Part, float] = {"map": 1.0}
 INK_WEIGHTS: dict[Part, float] = {"map": 0.03, "latent": 0.1, "likelihood": 1.0}
+DECILES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
 MAX_VALUES = 2**25  # of the pixels that the map is fitted to: 128 MB
 
 
@@ -52,11 +53,14 @@ class Inspector:
         anomaly_map: Fitted to training images.
         weights: Of each part of the score, in (0, 1].
         scores: float64 (parts, images), of calibration images.
+        brightness_deciles: Of the mean brightness of calibration images; None if it
+            does not tell the light.
     """
 
     anomaly_map: AnomalyMap
     weights: Mapping[Part, float]
     scores: Doubles
+    brightness_deciles: list[float] | None
 
     def threshold(self) -> Threshold:
         """Return the threshold of the default false-alarm rate."""
@@ -77,6 +81,7 @@ class Inspector:
             "false_alarm_rate": threshold.rate,
             "threshold": threshold.score,
             "interval": list(threshold.interval),
+            "brightness_deciles": self.brightness_deciles,
             "group": group,
             "quality": None,
         }
@@ -108,7 +113,22 @@ def fit_inspector(
     anomaly_map = fit_anomaly_map(fitted.pixels(), reconstructions, relative=relative)
     every = part_scores(model, statistics, anomaly_map, data.calibration)
     scores = np.stack([every[part] for part in weights])
-    return Inspector(anomaly_map, weights, scores)
+    deciles = brightness_deciles(data.calibration) if relative else None
+    return Inspector(anomaly_map, weights, scores, deciles)
+
+
+def brightness_deciles(images: LabelledImages) -> list[float]:
+    """Return the nine deciles of the images' mean brightness, in [0, 1].
+
+    They show later whether the light has changed, which a map of relative residuals
+    does not.
+    """
+    means = [
+        batch.double().mean(dim=(1, 2, 3)) for batch in images.images.split(BATCH_SIZE)
+    ]
+    brightness = torch.cat(means).numpy() / MAX_LEVEL
+    deciles: list[float] = np.quantile(brightness, DECILES).tolist()
+    return deciles
 
 
 def part_scores(

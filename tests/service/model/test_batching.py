@@ -46,6 +46,7 @@ class Timings:
     infer: float = 0.0
     write: float = 0.0
     percentiles: Sequence[float] = ()
+    brightness_percentiles: Sequence[float] = ()
 
 
 def make_job(

@@ -1,6 +1,7 @@
 """Thresholds keep their rates, and surprisals compare scores of different units."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from service.model.card import Inspection, InspectionPart, ModelCard
 from service.model.errors import ModelLoadError
 from service.model.noise import Doubles
 from service.model.statistics import LatentStatistics
+from tests.color_model import DECILES
 from tests.samples import fake_card, fake_statistics
 from training.inspection.surprisal import joined_scores
 
@@ -31,6 +33,7 @@ def calibration_of(
         images=scores.shape[1],
         false_alarm_rate=0.5,
         threshold=0,
+        brightness_deciles=DECILES,
     )
     return Calibration.from_scores(inspection, scores)
 
@@ -210,6 +213,7 @@ def inspecting_card(**fields: object) -> ModelCard:
         "images": 99,
         "false_alarm_rate": 0.01,
         "threshold": 1.0,
+        "brightness_deciles": DECILES,
     }
     graphs = card.graphs.model_copy(update={"inspector": card.graphs.encoder})
     update = {
@@ -223,6 +227,17 @@ def with_scores(parts: int, images: int) -> LatentStatistics:
     """Return statistics with scores of this shape."""
     arrays = vars(fake_statistics()) | {"inspection_scores": np.ones((parts, images))}
     return LatentStatistics(**arrays)
+
+
+def test_brightness_has_the_upper_end_of_its_tenth() -> None:
+    """A decile itself is in the lower one. Without deciles there are none."""
+    calibration = calibration_of(np.ones((1, 99)))
+    brightness = [0, 0.25, 0.5, 0.5625, 0.9375, 1]
+    pixels = np.ones((6, 3, 4, 4), np.float32) * np.reshape(brightness, (-1, 1, 1, 1))
+    unknown = replace(calibration, brightness_deciles=())
+
+    assert calibration.brightness_percentiles(pixels) == [10, 30, 50, 60, 100, 100]
+    assert unknown.brightness_percentiles(pixels) == ()
 
 
 def test_a_model_without_an_inspector_or_a_calibration_cannot_inspect() -> None:
@@ -262,9 +277,12 @@ def test_scores_that_are_not_the_cards_are_rejected(
         {"weights": [0]},
         {"parts": ["elbo"]},
         {"false_alarm_rate": 0},
+        {"brightness_deciles": DECILES[::-1]},
+        {"brightness_deciles": DECILES[1:]},
+        {"brightness_deciles": [*DECILES[:8], 1.1]},
     ],
 )
-def test_a_card_with_other_parts_is_rejected(fields: dict[str, object]) -> None:
-    """Each part has a weight, and one is the map."""
+def test_a_card_of_another_calibration_is_rejected(fields: dict[str, object]) -> None:
+    """Each part has a weight, one is the map, and nine deciles ascend up to 1."""
     with pytest.raises(ValueError, match="validation error"):
         inspecting_card(**fields)

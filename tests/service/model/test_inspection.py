@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from service.model.errors import InferenceError, NoInspectorError
 from service.model.inspection import Inspections, inspect
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from service.model.score import reconstruction_loss
+from tests.color_model import DECILES
 from tests.models import UnbatchedAutoencoder
 from tests.samples import HEIGHT, MODEL, REPOSITORY, WIDTH, FakeAutoencoder
 from training.data.images import LabelledImages
@@ -42,6 +44,7 @@ def calibrated_by(part: InspectionPart) -> FakeAutoencoder:
         images=20,
         false_alarm_rate=0.1,
         threshold=1,
+        brightness_deciles=DECILES,
     )
     low = np.linspace(-1e6, -1e5, 20)
     calibration = Calibration.from_scores(inspection, np.stack([-low, low]))
@@ -59,6 +62,19 @@ def test_the_score_of_an_image_is_its_maps_largest_value(
     assert inspections.scores == pytest.approx(largest)
     assert inspections.percentiles == pytest.approx(np.ceil(largest * 100 - 1) / 0.99)
     assert inspections.reasons == ["map"] * 4
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_the_brightness_of_images_is_reported_by_tenths(
+    autoencoder: FakeAutoencoder, dtype: type[np.number[Any]]
+) -> None:
+    """0 is in the lowest of the calibration's, full brightness in the highest."""
+    model = UnbatchedAutoencoder(autoencoder)
+    levels = np.array([0, 25, 26, 255]) / (1 if dtype is np.uint8 else 255)
+    images = np.ones((4, 1, HEIGHT, WIDTH)) * levels.reshape(-1, 1, 1, 1)
+    asyncio.run(inspect(model, images.astype(dtype)))
+
+    assert model.brightness_percentiles == [10, 10, 20, 100]
 
 
 @pytest.mark.parametrize("part", ["latent", "likelihood"])

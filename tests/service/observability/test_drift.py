@@ -2,11 +2,17 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 
 from service.model.autoencoder import Pixels
+from service.model.calibration import Calibration
+from service.model.card import Inspection
 from service.model.inspection import inspect
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from service.observability.drift import (
@@ -18,8 +24,10 @@ from service.observability.drift import (
     stability_limit,
 )
 from tests.models import UnbatchedAutoencoder
+from tests.parts import good_parts
 from tests.samples import MODEL
 from training.data.images import LabelledImages
+from training.inspection.inspector import brightness_deciles
 
 SHIFT = 26  # levels: 10 % of their range
 
@@ -148,3 +156,59 @@ def test_ten_percent_more_light_raises_the_alert_within_300_images(
 
     assert before < SIGNIFICANT
     assert images <= 300
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("factor", [0.9, 1.1])
+def test_ten_percent_of_the_light_raise_the_alert_of_the_brightness(
+    channels: int, factor: float
+) -> None:
+    """Within 300 made parts, whose relative residuals stay the same."""
+    calibration = made_parts(channels, 500, seed=1)
+    deciles = brightness_deciles(calibration)
+    parts = made_parts(channels, 1300, seed=2).images.numpy()
+    darker = np.rint(parts[1000:] * factor).clip(max=255)
+    window = PercentileWindow()
+    window.add(brightness_percentiles(deciles, parts[:1000]))
+    before = window.stability_index()
+    window.add(brightness_percentiles(deciles, darker))
+
+    assert 0 < before < stability_limit(500) < window.stability_index()
+
+
+def test_ten_thousand_parts_raise_no_alert_of_the_brightness(
+    window: PercentileWindow, random: np.random.Generator
+) -> None:
+    """Drawn at random from 1,000, none of which are among the calibration's."""
+    deciles = brightness_deciles(made_parts(1, 500, seed=1))
+    parts = made_parts(1, 1000, seed=2).images.numpy()
+    percentiles = brightness_percentiles(deciles, parts)
+    largest = 0.0
+    for percentile in random.choice(percentiles, 10_000).tolist():
+        window.add([percentile])
+        largest = max(largest, window.stability_index())
+
+    assert 0 < largest < stability_limit(500)
+
+
+def made_parts(channels: int, count: int, *, seed: int) -> LabelledImages:
+    """Return good parts."""
+    images = torch.from_numpy(good_parts(count, channels, seed=seed).images)
+    return LabelledImages(images, torch.zeros(count, dtype=torch.int64))
+
+
+def brightness_percentiles(
+    deciles: list[float], images: NDArray[np.number[Any]]
+) -> Sequence[float]:
+    """Return the percentiles of the brightness of images, as the service does."""
+    inspection = Inspection(
+        parts=["map"],
+        weights=[1],
+        images=99,
+        false_alarm_rate=0.01,
+        threshold=1,
+        brightness_deciles=deciles,
+    )
+    calibration = Calibration.from_scores(inspection, np.ones((1, 99)))
+    pixels = images.astype(np.float32) / np.float32(255)
+    return calibration.brightness_percentiles(pixels)

@@ -9,6 +9,8 @@ from service.observability.inspections import InspectionMetrics
 from service.observability.metrics import Metrics
 from service.observability.request_context import RequestContext
 
+DRIFT = 'vae_inspection_drift{model="parts",of="%s"} %s'
+
 
 def lines(metrics: Metrics, images: int = 1000) -> set[str]:
     """Return the samples about inspections as lines."""
@@ -16,7 +18,7 @@ def lines(metrics: Metrics, images: int = 1000) -> set[str]:
     return {line for line in text.splitlines() if line.startswith("vae_inspection")}
 
 
-def inspected(*percentiles: float) -> RequestContext:
+def inspected(*percentiles: float, brightness: float = 50) -> RequestContext:
     """Return the context of a request that has inspected images."""
     return RequestContext(
         "id",
@@ -24,6 +26,7 @@ def inspected(*percentiles: float) -> RequestContext:
         status=200,
         images=len(percentiles),
         percentiles=percentiles,
+        brightness_percentiles=[brightness] * len(percentiles),
     )
 
 
@@ -59,7 +62,20 @@ def test_the_rows_of_all_processes_are_added_up(metrics: Metrics) -> None:
         assert os.waitpid(process, 0)[1] == 0
 
     assert 'vae_inspection_percentile_count{model="parts"} 200.0' in lines(metrics)
-    assert 'vae_inspection_drift{model="parts"} 0.0' not in lines(metrics)
+    assert DRIFT % ("score", 0.0) not in lines(metrics)
+    assert DRIFT % ("brightness", 0.0) not in lines(metrics)
+
+
+def test_scores_and_brightness_drift_by_themselves(metrics: Metrics) -> None:
+    """Light that changes no score is seen by the brightness."""
+    tens = range(10, 101, 10)
+    for percentile in tens:
+        metrics.count_request(inspected(*tens, *tens, brightness=percentile), 1)
+    assert {DRIFT % ("score", 0.0), DRIFT % ("brightness", 0.0)} <= lines(metrics)
+
+    metrics.count_request(inspected(*tens, brightness=100), 1)
+    assert DRIFT % ("score", 0.0) in lines(metrics)
+    assert DRIFT % ("brightness", 0.0) not in lines(metrics)
 
 
 def test_another_model_starts_from_0(metrics: Metrics) -> None:
@@ -69,7 +85,8 @@ def test_another_model_starts_from_0(metrics: Metrics) -> None:
 
     assert {
         'vae_inspection_percentile_count{model="parts"} 0.0',
-        'vae_inspection_drift{model="parts"} 0.0',
+        DRIFT % ("score", 0.0),
+        DRIFT % ("brightness", 0.0),
         'vae_inspection_drift_limit{model="parts"} 0.25',
     } <= lines(metrics, images=100_000)
     assert not lines(metrics, images=0)
@@ -88,7 +105,7 @@ def test_a_row_of_its_own_is_kept() -> None:
     """A worker's successor goes on in its row."""
     inspections = InspectionMetrics(rows=3)
     inspections.write_to(2)
-    inspections.add([50.0])
+    inspections.add([50.0], [50.0])
     inspections.write_to(2)
     histogram = next(iter(inspections.families("parts", 99)))
 

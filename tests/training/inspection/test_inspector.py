@@ -15,8 +15,13 @@ from training.artifact.latent_statistics import read_statistics
 from training.artifact.onnx_graphs import inspector_graph
 from training.artifact.parity import map_difference
 from training.data.data_set import DataSet
+from training.data.images import LabelledImages
 from training.inspection.anomaly_map import AnomalyMap, fit_anomaly_map
-from training.inspection.inspector import INK_WEIGHTS, fit_inspector
+from training.inspection.inspector import (
+    INK_WEIGHTS,
+    brightness_deciles,
+    fit_inspector,
+)
 from training.inspection.surprisal import joined_scores
 
 SHAPES = [(1, 28, 28), (3, 64, 64), (1, 32, 48)]
@@ -63,6 +68,16 @@ def test_a_graphs_map_is_the_same_in_any_batch(shape: tuple[int, int, int]) -> N
     for size in (1, 3, 64):
         part = run(graph, pixels[:size], reconstruction[:size])
         assert np.array_equal(part, together[:size])
+
+
+def test_brightness_deciles_are_of_whole_images() -> None:
+    """The mean over channels and places, in [0, 1]."""
+    levels = torch.arange(101, dtype=torch.uint8).reshape(-1, 1, 1, 1)
+    images = torch.cat([levels, levels + 100], dim=1).expand(-1, -1, 4, 6)
+    labelled = LabelledImages(images, torch.zeros(101, dtype=torch.int64))
+    expected = (np.arange(10, 100, 10) + 50) / 255
+
+    assert brightness_deciles(labelled) == pytest.approx(expected)
 
 
 def test_the_exported_scores_are_those_of_the_exported_graphs(
@@ -138,3 +153,4 @@ def test_residuals_are_relative_to_the_brightness_of_one_kind_of_thing(
     inspector = fit_inspector(model, read_statistics(model), train, data)
 
     assert inspector.anomaly_map.residuals.relative == (classes == 1)
+    assert (inspector.brightness_deciles is not None) == (classes == 1)
