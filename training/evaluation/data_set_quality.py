@@ -21,6 +21,7 @@ from training.evaluation.out_of_distribution import anomaly_quality
 
 MIN_TEST_IMAGES = 2
 MAX_TRAINING_IMAGES = 60_000  # whose latents classify those of the test images
+MAX_TEST_IMAGES = 10_000  # each is compared with all training images above
 MAX_TEST_VALUES = 2**25  # of pixels: 128 MB, and as much for each set of samples
 CLASSIFIER_STEPS = 300  # a minute for images of 64 x 64 on one thread
 
@@ -59,7 +60,9 @@ def evaluate_data_set(
 
 
 def measurable_images(data: DataSet) -> LabelledImages:
-    """Return random test images of the classes that training had, at most 128 MB.
+    """Return random test images of the classes that training had.
+
+    They are at most 10,000, and 128 MB.
 
     Raise DataError if there are fewer than two.
     """
@@ -71,7 +74,7 @@ def measurable_images(data: DataSet) -> LabelledImages:
             f"the classes trained on: found {len(test)}"
         )
     values = math.prod(test.image_shape)
-    return test.random_part(MAX_TEST_VALUES // values)
+    return test.random_part(min(MAX_TEST_IMAGES, MAX_TEST_VALUES // values))
 
 
 def make_classifier(data: DataSet) -> Classifier:

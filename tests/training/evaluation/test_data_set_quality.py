@@ -32,11 +32,14 @@ def test_no_image_of_a_known_class_is_an_error() -> None:
         measurable_images(replace(data, test=unknown))
 
 
+@pytest.mark.parametrize(
+    ("limit", "value"), [("MAX_TEST_VALUES", 50 * 3 * 32 * 32), ("MAX_TEST_IMAGES", 50)]
+)
 def test_a_large_test_set_is_represented_by_random_images(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
-    """Their pixels stay within the limit; all classes are among them."""
-    monkeypatch.setattr(data_set_quality, "MAX_TEST_VALUES", 50 * 3 * 32 * 32)
+    """They and their pixels stay within the limits; all classes are among them."""
+    monkeypatch.setattr(data_set_quality, limit, value)
     test = measurable_images(shape_data())
 
     assert len(test) == 50
