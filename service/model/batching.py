@@ -8,6 +8,7 @@ in 16 calls.
 
 import asyncio
 import heapq
+import math
 from bisect import bisect_left
 from collections.abc import (
     Awaitable,
@@ -41,6 +42,10 @@ CLASS_BOUNDS = (0.2, 2.0, 10.0, 50.0, 250.0)
 MAX_BATCH_COST = CLASS_BOUNDS[1]
 MAX_SHORT_COST = CLASS_BOUNDS[3]  # of jobs in the first of the two threads
 MAX_BATCH_JOBS = 16
+# While another model has few requests. Each batch lets the clients of as many requests
+# send their next, and the loop reads all of them before it reads the other model's.
+MAX_SHARED_BATCH_JOBS = 4
+RECENT_SECONDS = 0.1  # after its last request, a model is likely to have another
 MICROSECONDS = 1_000_000
 MIN_CONCURRENCY_TO_BATCH = 4  # requests in flight
 # Of a request besides its job: to parse it, and to send its response.
@@ -258,7 +263,8 @@ class BatchScheduler:
     jobs in the threads, which all use. A job therefore waits for the jobs before it,
     and for as much work of each other model, or all that this has pending if it is less
     (Demers et al. 1989, fair queueing). Only a model's own jobs are a reason to queue
-    one: a few run at once, however busy the others are.
+    one: a few run at once, however busy the others are, and the others' batches are
+    small meanwhile.
 
     is_full: even the smallest job would wait for too long.
     in_flight: requests that were received and have no response yet; the server's set.
@@ -285,6 +291,7 @@ class BatchScheduler:
         self._batches = 0
         self._arrived = self._arrived_before = 0  # in a round, while others are busy
         self.others: Sequence[BatchScheduler] = ()
+        self._last_job = -math.inf  # time; only of several models
         self.short = Lane(threads.short)
         self.long = Lane(threads.long)
         self._counter = threads.count
@@ -348,8 +355,9 @@ class BatchScheduler:
         model = RequestAutoencoder(backend, job.timings)
         steps = job.run(model)
         is_busy = self._queue or len(self.in_flight) >= MIN_CONCURRENCY_TO_BATCH
-        if is_busy and self.others:
-            is_busy = self._has_batch()
+        if self.others:
+            self._last_job = perf_counter()
+            is_busy = is_busy and self._has_batch()
         is_queued = is_busy and job.cost <= MAX_BATCH_COST
         if not is_queued:
             # Computed at once, before any other job is admitted: it is never pending.
@@ -422,7 +430,8 @@ class BatchScheduler:
     def _run_batch(self, loop: asyncio.AbstractEventLoop) -> None:
         jobs: list[QueuedJob] = []
         cost = 0.0
-        while self._queue and len(jobs) < MAX_BATCH_JOBS:
+        most = MAX_SHARED_BATCH_JOBS if self._delays_another() else MAX_BATCH_JOBS
+        while self._queue and len(jobs) < most:
             _, _, queued = self._queue[0]
             if cost + queued.job.cost > MAX_BATCH_COST:
                 break
@@ -434,6 +443,14 @@ class BatchScheduler:
         self._batches += 1
         if self._queue:
             loop.call_soon(self._run_batch, loop)
+
+    def _delays_another(self) -> bool:
+        """Return whether another model has requests, but not enough for a batch."""
+        recent = perf_counter() - RECENT_SECONDS
+        return any(other._has_few_jobs_since(recent) for other in self.others)  # noqa: SLF001 - same class
+
+    def _has_few_jobs_since(self, time: float) -> bool:
+        return self._last_job > time and len(self._queue) < MAX_BATCH_JOBS
 
     def _is_wanted(self, queued: QueuedJob) -> bool:
         """Return whether anybody waits for a job's result; if not, close the job."""

@@ -1,21 +1,27 @@
 """Several models share the processor, and none takes the part of another."""
 
 import asyncio
+from collections.abc import Awaitable
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from service.model.batching import (
     MAX_BATCH_COST,
     MAX_BATCH_JOBS,
+    MAX_SHARED_BATCH_JOBS,
     MAX_SHORT_COST,
     MIN_CONCURRENCY_TO_BATCH,
+    RECENT_SECONDS,
     REQUEST_COST,
     BatchScheduler,
     Job,
+    RequestAutoencoder,
 )
 from service.model.errors import OverloadedError
 from service.model.sharing import ModelSchedulers
-from tests.samples import FakeAutoencoder, pending_job
+from tests.samples import HEIGHT, WIDTH, FakeAutoencoder, pending_job
 from tests.service.model.test_batching import make_job, noting
 
 NAMES = ("a", "b", "c")
@@ -163,6 +169,41 @@ def test_a_few_small_jobs_do_not_wait_for_a_batch_of_another_model(
     assert "".join(order) == "a" * few + "b" * few + "a" * (20 - few)
     waited = [job.timings.queue > 0 for job in jobs]
     assert waited == [False] * few + [True] * (20 - few) + [False] * few
+
+
+@pytest.mark.parametrize(
+    ("other", "pause", "size"),
+    [
+        ("", 0, MAX_BATCH_JOBS),
+        ("b", 0, MAX_SHARED_BATCH_JOBS),
+        ("b", 2 * RECENT_SECONDS, MAX_BATCH_JOBS),
+        ("b" * 100, 0, MAX_BATCH_JOBS),
+    ],
+)
+def test_batches_are_small_while_another_model_has_a_few_jobs(
+    schedulers: ModelSchedulers, other: str, pause: float, size: int
+) -> None:
+    """Not if it had them long ago, or has batches of its own."""
+    backends = {name: FakeAutoencoder() for name in NAMES}
+    image = np.zeros((1, 1, HEIGHT, WIDTH), np.uint8)
+
+    async def encode(_inputs: object, model: RequestAutoencoder) -> None:
+        await model.encode(image)
+
+    def run_one(name: str) -> Awaitable[object]:
+        job = replace(make_job(noting([], name)), compute=encode)
+        return schedulers.by_name[name].run(job, backends[name])
+
+    async def run() -> None:
+        before = [run_one(name) for name in other]
+        if pause:
+            await asyncio.gather(*before)
+            await asyncio.sleep(pause)
+            before = []
+        await asyncio.gather(*before, *(run_one("a") for _ in range(40)))
+
+    asyncio.run(run())
+    assert max(backends["a"].batches) == size
 
 
 def test_a_model_that_was_busy_in_the_last_round_shares_batches_at_once(
