@@ -1,6 +1,10 @@
-"""The result of `create` in one line, from the card of the evaluated model."""
+"""The result of `create`, from the card of the evaluated model."""
 
 from training.artifact.model_card import Card
+
+JITTER_HINT = (
+    "if these are parts that lie alike in all pictures, --jitter finds more defects"
+)
 
 
 def describe_result(card: Card) -> str:
@@ -8,20 +12,29 @@ def describe_result(card: Card) -> str:
     inspection = card.get("inspection")
     if inspection is not None and inspection["quality"] is not None:
         rate = f"{inspection['false_alarm_rate']:g}"
-        return describe_detection(inspection["quality"], rate)
+        has_jitter = card["training"]["jitter"]
+        return describe_detection(inspection["quality"], rate, has_jitter=has_jitter)
     return describe_error(card)
 
 
-def describe_detection(quality: Card, rate: str) -> str:
-    """Return the number of defects found at the default false-alarm rate."""
+def describe_detection(quality: Card, rate: str, *, has_jitter: bool) -> str:
+    """Return the number of defects found at the default false-alarm rate.
+
+    has_jitter: whether training used ``--jitter``. If not, and defects were missed, it is
+        recommended.
+    """
     counts = quality["images_by_defect"]
     recall = quality["recall"][rate]
     found = sum(round(recall[kind] * counts[kind]) for kind in counts)
     false_alarms = quality["false_alarms"][rate]
-    return (
-        f"found {found:,} of {sum(counts.values()):,} defects, "
+    defects = sum(counts.values())
+    text = (
+        f"found {found:,} of {defects:,} defects, "
         f"with {100 * false_alarms:.1f} % false alarms on good pictures"
     )
+    if found < defects and not has_jitter:
+        return f"{text}\n{JITTER_HINT}"
+    return text
 
 
 def describe_error(card: Card) -> str:

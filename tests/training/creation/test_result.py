@@ -1,6 +1,7 @@
 """The last lines of `create` say how good the model is."""
 
-from training.creation.result import describe_result
+from training.artifact.model_card import Card
+from training.creation.result import JITTER_HINT, describe_result
 
 ERRORS = {"squared_error_per_pixel": 0.012345}
 DETECTION = {
@@ -13,14 +14,28 @@ DETECTION = {
 }
 
 
+def inspecting_card(quality: Card, *, jitter: bool) -> Card:
+    """Return the card of a model that has tested the detection of defects."""
+    inspection = {"false_alarm_rate": 0.01, "quality": quality}
+    training = {"jitter": jitter}
+    return {"quality": ERRORS, "inspection": inspection, "training": training}
+
+
 def test_defects_are_counted_at_the_default_rate() -> None:
     """The false alarms are those that were measured."""
-    inspection = {"false_alarm_rate": 0.01, "quality": DETECTION}
-    card = {"quality": ERRORS, "inspection": inspection}
+    found = "found 89 of 90 defects, with 2.0 % false alarms on good pictures"
 
-    assert describe_result(card) == (
-        "found 89 of 90 defects, with 2.0 % false alarms on good pictures"
-    )
+    assert describe_result(inspecting_card(DETECTION, jitter=True)) == found
+
+
+def test_missed_defects_recommend_jitter() -> None:
+    """Only if it was not used, and not if all were found."""
+    all_found = DETECTION | {"recall": {"0.01": {"scratch": 1.0, "hole": 1.0}}}
+    missed = describe_result(inspecting_card(DETECTION, jitter=False))
+    none_missed = describe_result(inspecting_card(all_found, jitter=False))
+
+    assert missed.splitlines()[1:] == [JITTER_HINT]
+    assert JITTER_HINT not in none_missed
 
 
 def test_without_defects_it_is_the_squared_error() -> None:
