@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,6 @@ import torch
 from numpy.typing import NDArray
 
 from service.model.autoencoder import Pixels
-from service.model.calibration import Calibration
-from service.model.card import Inspection
 from service.model.inspection import inspect
 from service.model.onnx_autoencoder import OnnxAutoencoder
 from service.observability.drift import (
@@ -25,7 +24,7 @@ from service.observability.drift import (
 )
 from tests.models import UnbatchedAutoencoder
 from tests.parts import good_parts
-from tests.samples import MODEL
+from tests.samples import MODEL, fake_calibration
 from training.data.images import LabelledImages
 from training.inspection.inspector import brightness_deciles
 
@@ -201,14 +200,6 @@ def brightness_percentiles(
     deciles: list[float], images: NDArray[np.number[Any]]
 ) -> Sequence[float]:
     """Return the percentiles of the brightness of images, as the service does."""
-    inspection = Inspection(
-        parts=["map"],
-        weights=[1],
-        images=99,
-        false_alarm_rate=0.01,
-        threshold=1,
-        brightness_deciles=deciles,
-    )
-    calibration = Calibration.from_scores(inspection, np.ones((1, 99)))
+    calibration = replace(fake_calibration(), brightness_deciles=deciles)
     pixels = images.astype(np.float32) / np.float32(255)
     return calibration.brightness_percentiles(pixels)
