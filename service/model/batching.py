@@ -447,9 +447,10 @@ class BatchScheduler:
     def _delays_another(self) -> bool:
         """Return whether another model has requests, but not enough for a batch."""
         recent = perf_counter() - RECENT_SECONDS
-        return any(other._has_few_jobs_since(recent) for other in self.others)  # noqa: SLF001 - same class
+        return any(other.has_few_jobs_since(recent) for other in self.others)
 
-    def _has_few_jobs_since(self, time: float) -> bool:
+    def has_few_jobs_since(self, time: float) -> bool:
+        """Return whether the model has had jobs since then, but has not enough for a batch."""
         return self._last_job > time and len(self._queue) < MAX_BATCH_JOBS
 
     def _is_wanted(self, queued: QueuedJob) -> bool:
