@@ -37,7 +37,7 @@ HEIF_BRANDS = {
     b"avif": "AVIF",
 }
 OLD_BMP_HEADER = 12  # bytes of the oldest BMP header, which has sizes of 16 bits
-MAX_COLOURS = 256  # of a BMP's palette; 8 bits are its largest index
+MAX_COLOURS = 256  # of a BMP's palette: an index has 8 bits at most
 
 
 @dataclass(frozen=True, slots=True)

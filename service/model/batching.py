@@ -445,12 +445,12 @@ class BatchScheduler:
             loop.call_soon(self._run_batch, loop)
 
     def _delays_another(self) -> bool:
-        """Return whether another model has requests, but not enough for a batch."""
+        """Return whether another model has requests, but too few to fill a batch."""
         recent = perf_counter() - RECENT_SECONDS
         return any(other.has_few_jobs_since(recent) for other in self.others)
 
     def has_few_jobs_since(self, time: float) -> bool:
-        """Return whether the model has had jobs since then, but has not enough for a batch."""
+        """Return whether jobs came since then, but too few wait to fill a batch."""
         return self._last_job > time and len(self._queue) < MAX_BATCH_JOBS
 
     def _is_wanted(self, queued: QueuedJob) -> bool:

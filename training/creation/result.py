@@ -3,7 +3,7 @@
 from training.artifact.model_card import Card
 
 JITTER_HINT = (
-    "if these are parts that lie alike in all pictures, --jitter finds more defects"
+    "if the parts lie in the same place in every picture, --jitter finds more defects"
 )
 
 
@@ -11,18 +11,18 @@ def describe_result(card: Card) -> str:
     """Return the share of defects found, or the squared error without such images."""
     inspection = card.get("inspection")
     if inspection is not None and inspection["quality"] is not None:
-        rate = f"{inspection['false_alarm_rate']:g}"
-        has_jitter = card["training"]["jitter"]
-        return describe_detection(inspection["quality"], rate, has_jitter=has_jitter)
+        return describe_detection(card)
     return describe_error(card)
 
 
-def describe_detection(quality: Card, rate: str, *, has_jitter: bool) -> str:
+def describe_detection(card: Card) -> str:
     """Return the number of defects found at the default false-alarm rate.
 
-    has_jitter: whether training used ``--jitter``. If not, and defects were missed, it is
-        recommended.
+    ``--jitter`` is recommended if defects were missed and training did not use it.
     """
+    inspection = card["inspection"]
+    quality = inspection["quality"]
+    rate = f"{inspection['false_alarm_rate']:g}"
     counts = quality["images_by_defect"]
     recall = quality["recall"][rate]
     found = sum(round(recall[kind] * counts[kind]) for kind in counts)
@@ -32,7 +32,7 @@ def describe_detection(quality: Card, rate: str, *, has_jitter: bool) -> str:
         f"found {found:,} of {defects:,} defects, "
         f"with {100 * false_alarms:.1f} % false alarms on good pictures"
     )
-    if found < defects and not has_jitter:
+    if found < defects and not card["training"]["jitter"]:
         return f"{text}\n{JITTER_HINT}"
     return text
 

@@ -62,8 +62,7 @@ def evaluate_data_set(
 def measurable_images(data: DataSet) -> LabelledImages:
     """Return random test images of the classes that training had.
 
-    They are at most 10,000, and 128 MB.
-
+    They are at most 10,000, and at most 128 MB.
     Raise DataError if there are fewer than two.
     """
     known = torch.isin(data.test.labels, data.train.labels.unique())

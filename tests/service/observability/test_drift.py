@@ -166,11 +166,11 @@ def test_ten_percent_of_the_light_raise_the_alert_of_the_brightness(
     calibration = made_parts(channels, 500, seed=1)
     deciles = brightness_deciles(calibration)
     parts = made_parts(channels, 1300, seed=2).images.numpy()
-    darker = np.rint(parts[1000:] * factor).clip(max=255)
+    changed = np.rint(parts[1000:] * factor).clip(max=255)
     window = PercentileWindow()
     window.add(brightness_percentiles(deciles, parts[:1000]))
     before = window.stability_index()
-    window.add(brightness_percentiles(deciles, darker))
+    window.add(brightness_percentiles(deciles, changed))
 
     assert 0 < before < stability_limit(500) < window.stability_index()
 
