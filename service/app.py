@@ -19,6 +19,7 @@ from service.api.index import PATH as INDEX
 from service.api.index import index_route
 from service.api.model_paths import ModelPaths
 from service.api.models import models_router
+from service.api.rejections import RejectionRate
 from service.api.route import Dispatcher, OperationRoute
 from service.api.routes import operation_routes
 from service.api.state import AppState, ServedModel
@@ -91,6 +92,7 @@ def build_app(
         models=models,
         schedulers=ModelSchedulers(settings.max_queue_seconds),
         body_budget=BodyBudget(settings.max_body_bytes),
+        rejection_rate=RejectionRate(settings.max_queue_seconds),
         by_name=settings.models is not None,
         access_log=access_log,
         api_keys=settings.keys(),

@@ -49,6 +49,7 @@ from service.api.uploads import (
 from service.imaging.codec import DecodedImages
 from service.imaging.errors import ImageError
 from service.model.batching import Job, RequestAutoencoder, advance
+from service.model.errors import OverloadedError
 from service.observability.request_context import SCOPE_KEY, RequestContext
 from service.operations.base import (
     ExampleInputs,
@@ -139,14 +140,22 @@ class OperationRoute(APIRoute):
         """Respond to a POST request; send nothing if its client has gone."""
         context: RequestContext = scope[SCOPE_KEY]
         context.model = model.name
+        content = problem = None
+        is_overloaded = False
         try:
             content = await self._operate(scope, receive, context, model)
         except Exception as error:  # noqa: BLE001 - problem_of re-raises the unexpected
-            response = problem_response(scope, problem_of(error))
-            await response(scope, receive, send)
-            return
+            problem = problem_of(error)
+            is_overloaded = isinstance(error, OverloadedError)
         finally:
             self.state.body_budget.bytes -= context.held_bytes
+        if problem is not None:
+            # A body that was not read is still in memory, and does not wait.
+            if is_overloaded and context.bytes_in:
+                await self.state.rejection_rate.wait()
+            response = problem_response(scope, problem)
+            await response(scope, receive, send)
+            return
         if content is None:
             return
         headers = list(content.headers)
@@ -311,7 +320,8 @@ class OperationRoute(APIRoute):
         content = json.dumps(body).encode()
         _, job = self.make_job(Body(content), JSON, model, context)
         job.cost, job.is_light = 0, lambda: True
-        result = advance(job.run(RequestAutoencoder(model.backend, context)))
+        steps = job.run(RequestAutoencoder(model.backend, context), job.cost)
+        result = advance(steps)
         text = result.body if isinstance(result, Content) else result
         response: object = json.loads(text)
         return response

@@ -7,6 +7,7 @@ from functools import partial
 from operator import setitem
 
 from service.api.body import BodyBudget
+from service.api.rejections import RejectionRate
 from service.imaging.codec import ImageCodec
 from service.model.autoencoder import Backend
 from service.model.batching import BatchScheduler
@@ -59,6 +60,7 @@ class AppState:
     models: LoadedModels[ServedModel]
     schedulers: ModelSchedulers
     body_budget: BodyBudget
+    rejection_rate: RejectionRate
     by_name: bool = False
     access_log: AccessLog | None = None
     api_keys: tuple[bytes, ...] = ()

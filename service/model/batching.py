@@ -8,7 +8,6 @@ in 16 calls.
 
 import asyncio
 import heapq
-import math
 from bisect import bisect_left
 from collections.abc import (
     Awaitable,
@@ -31,30 +30,38 @@ from service.model.calibration import Calibration
 from service.model.card import ModelCard
 from service.model.errors import OverloadedError
 from service.model.lane import JobThreads, Lane
+from service.model.recent_work import RecentWork
 from service.model.statistics import LatentStatistics
 
 # All costs are milliseconds of one core. Jobs are divided into classes by these bounds,
 # which a job of the class at most costs; the last class has none. Smaller ones are
 # computed first, and do not count larger ones among the work that they wait for.
 CLASS_BOUNDS = (0.2, 2.0, 10.0, 50.0, 250.0)
-# The event loop computes jobs of up to this cost, and serves its sockets after each
-# batch. It is the cost of 100 digits.
-MAX_BATCH_COST = CLASS_BOUNDS[1]
 MAX_SHORT_COST = CLASS_BOUNDS[3]  # of jobs in the first of the two threads
-MAX_BATCH_JOBS = 16
-# While another model has few requests. Each batch lets the clients of as many requests
-# send their next, and the loop reads all of them before it reads the other model's.
-MAX_SHARED_BATCH_JOBS = 4
-RECENT_SECONDS = 0.1  # after its last request, a model is likely to have another
 MICROSECONDS = 1_000_000
 MIN_CONCURRENCY_TO_BATCH = 4  # requests in flight
 # Of a request besides its job: to parse it, and to send its response.
 REQUEST_COST = 0.15
-DECODE_COST = (
-    4e-5  # of a pixel of an image file that is not plain, to decode and fit it
-)
+# Of a pixel of an image file that is not plain, to decode and fit it.
+DECODE_COST = 4e-5
 
 Array = NDArray[Any]
+
+
+class BatchLimits(NamedTuple):
+    """The most that the event loop computes before it serves its sockets again.
+
+    jobs: in a batch. Each lets a client send its next request, which is read then.
+    cost: of a job that runs in the event loop, and of all jobs of a batch together.
+    """
+
+    jobs: int
+    cost: float
+
+
+FULL_BATCH = BatchLimits(jobs=16, cost=CLASS_BOUNDS[1])  # the cost of 100 digits
+# If another model has had less work lately.
+SHARED_BATCH = BatchLimits(jobs=1, cost=CLASS_BOUNDS[0])
 
 
 class Rows(Protocol):
@@ -184,9 +191,12 @@ class Job:
     size: int = 0
     pending: int = 0
 
-    async def run(self, model: RequestAutoencoder) -> Any:  # noqa: ANN401 - see finish
-        """Run the steps and record their times. Raises any error that they raise."""
-        if self.cost > MAX_BATCH_COST or not self.is_light():
+    async def run(self, model: RequestAutoencoder, max_cost: float) -> Any:  # noqa: ANN401 - see finish
+        """Run the steps and record their times. Raises any error that they raise.
+
+        max_cost: of a job that runs in the event loop.
+        """
+        if self.cost > max_cost or not self.is_light():
             await Offload()
         timings = self.timings
         started = perf_counter()
@@ -254,17 +264,17 @@ class BatchScheduler:
     interpolations of 11 frames, batches of up to 48 jobs 1.1 times as long for single
     digits over 64 connections.
 
-    Jobs that cost more than ``MAX_BATCH_COST`` run in two threads, one at a time in
-    each: those of up to ``MAX_SHORT_COST`` and longer ones. The operating system shares
-    the core between the event loop and both, so that none waits for a longer job to
-    end. Passing a job to a thread and back takes a tenth of the time of 64 digits.
+    Jobs that cost more than a batch may run in two threads, one at a time in each:
+    those of up to ``MAX_SHORT_COST`` and longer ones. The operating system shares the
+    core between the event loop and both, so that none waits for a longer job to end.
+    Passing a job to a thread and back takes a tenth of the time of 64 digits.
 
     Each of several models has a scheduler. Their batches take turns, and so do their
     jobs in the threads, which all use. A job therefore waits for the jobs before it,
     and for as much work of each other model, or all that this has pending if it is less
     (Demers et al. 1989, fair queueing). Only a model's own jobs are a reason to queue
-    one: a few run at once, however busy the others are, and the others' batches are
-    small meanwhile.
+    one: a few run at once, however busy the others are. Meanwhile the others' jobs are
+    not batched, and only their smallest run in the event loop.
 
     is_full: even the smallest job would wait for too long.
     in_flight: requests that were received and have no response yet; the server's set.
@@ -291,7 +301,7 @@ class BatchScheduler:
         self._batches = 0
         self._arrived = self._arrived_before = 0  # in a round, while others are busy
         self.others: Sequence[BatchScheduler] = ()
-        self._last_job = -math.inf  # time; only of several models
+        self.recent_work = RecentWork()  # only of several models
         self.short = Lane(threads.short)
         self.long = Lane(threads.long)
         self._counter = threads.count
@@ -353,12 +363,14 @@ class BatchScheduler:
         """
         self.check(job.cost)
         model = RequestAutoencoder(backend, job.timings)
-        steps = job.run(model)
+        limits = FULL_BATCH
         is_busy = self._queue or len(self.in_flight) >= MIN_CONCURRENCY_TO_BATCH
         if self.others:
-            self._last_job = perf_counter()
+            self.recent_work.add(REQUEST_COST + job.cost, perf_counter())
+            limits = self._limits()
             is_busy = is_busy and self._has_batch()
-        is_queued = is_busy and job.cost <= MAX_BATCH_COST
+        steps = job.run(model, limits.cost)
+        is_queued = is_busy and job.cost <= limits.cost
         if not is_queued:
             # Computed at once, before any other job is admitted: it is never pending.
             outcome = advance(steps)
@@ -430,10 +442,10 @@ class BatchScheduler:
     def _run_batch(self, loop: asyncio.AbstractEventLoop) -> None:
         jobs: list[QueuedJob] = []
         cost = 0.0
-        most = MAX_SHARED_BATCH_JOBS if self._delays_another() else MAX_BATCH_JOBS
-        while self._queue and len(jobs) < most:
+        limits = self._limits()
+        while self._queue and len(jobs) < limits.jobs:
             _, _, queued = self._queue[0]
-            if cost + queued.job.cost > MAX_BATCH_COST:
+            if jobs and cost + queued.job.cost > limits.cost:
                 break
             heapq.heappop(self._queue)
             if self._is_wanted(queued):
@@ -444,14 +456,18 @@ class BatchScheduler:
         if self._queue:
             loop.call_soon(self._run_batch, loop)
 
-    def _delays_another(self) -> bool:
-        """Return whether another model has requests, but too few to fill a batch."""
-        recent = perf_counter() - RECENT_SECONDS
-        return any(other.has_few_jobs_since(recent) for other in self.others)
+    def _limits(self) -> BatchLimits:
+        """Return the limits of a batch, which are smaller if it delays another model.
 
-    def has_few_jobs_since(self, time: float) -> bool:
-        """Return whether jobs came since then, but too few wait to fill a batch."""
-        return self._last_job > time and len(self._queue) < MAX_BATCH_JOBS
+        That is one with recent requests, but less than half of this one's work.
+        """
+        now = perf_counter()
+        most = self.recent_work.at(now) / 2
+        for other in self.others:
+            work = other.recent_work
+            if work.is_active(now) and work.at(now) < most:
+                return SHARED_BATCH
+        return FULL_BATCH
 
     def _is_wanted(self, queued: QueuedJob) -> bool:
         """Return whether anybody waits for a job's result; if not, close the job."""

@@ -5,7 +5,7 @@ import math
 import subprocess
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +22,8 @@ AT_ONCE = 2  # large requests that are admitted
 SECONDS = 30
 TIMES = 10
 CONNECTIONS = 200
+RETRYING = 600  # connections
+HAMMER_SECONDS = 4
 
 
 @dataclass
@@ -85,6 +87,46 @@ def test_overload_is_rejected_and_admitted_requests_are_answered_soon(
     assert seen.memory[-1] < 1.02 * seen.memory[5], figures
     assert seen.after < 3 * seen.before, figures
     sys.stdout.write(f"{figures}\n")
+
+
+def test_clients_that_retry_at_once_leave_time_for_requests(model: LoadedModel) -> None:
+    """Their rejections take a small part of the processor, however many they are."""
+    with serve(*model.flags) as server:
+        alone, _ = asyncio.run(hammer(server, model.large, connections=AT_ONCE))
+        answered, rejected = asyncio.run(
+            hammer(server, model.large, connections=RETRYING)
+        )
+    figures = (
+        f"{alone:.0f} requests/s answered to {AT_ONCE} clients, {answered:.0f} to "
+        f"{RETRYING}; {rejected:.0f} rejected"
+    )
+    assert rejected > 100, figures
+    assert answered > alone / 2, figures
+    sys.stdout.write(f"{figures}\n")
+
+
+async def hammer(
+    server: Server, content: bytes, connections: int
+) -> tuple[float, float]:
+    """Send a request on each connection whenever the one before it is answered.
+
+    Return the rates of responses and of rejections.
+    """
+    statuses: Counter[int] = Counter()
+    end = time.perf_counter() + HAMMER_SECONDS
+
+    async def client(connection: Connection) -> None:
+        while time.perf_counter() < end:
+            statuses[(await connection.exchange(content)).status] += 1
+
+    async with AsyncExitStack() as stack:
+        clients = [
+            client(await stack.enter_async_context(connect(server.port)))
+            for _ in range(connections)
+        ]
+        await asyncio.gather(*clients)
+    assert set(statuses) <= {200, 503}
+    return statuses[200] / HAMMER_SECONDS, statuses[503] / HAMMER_SECONDS
 
 
 def percentile(seconds: Sequence[float]) -> float:

@@ -7,16 +7,18 @@ from typing import Any
 
 import pytest
 from starlette.types import Message, Receive
+from typing_extensions import override
 
 from service.api.body import JSON, Body
+from service.api.rejections import RejectionRate
 from service.api.responses import ANIMATIONS, PNG
 from service.api.route import has_gone
 from service.api.routes import operation_routes
 from service.app import create_app
-from service.model.batching import MAX_BATCH_COST
+from service.model.batching import FULL_BATCH
 from service.observability.request_context import RequestContext
 from service.settings import Settings
-from tests.samples import DIGIT_COST, FIRST, SECOND, FakeAutoencoder
+from tests.samples import DIGIT_COST, FIRST, SECOND, FakeAutoencoder, full_queue
 from tests.service.conftest import Client, Json
 
 BODY = json.dumps({"images": [FIRST]}).encode()
@@ -87,6 +89,28 @@ def test_a_body_is_rejected_before_its_end(client: Client) -> None:
 
     assert start["status"] == 413
     assert json.loads(body["body"])["type"] == "urn:vae-service:problem:body-too-large"
+
+
+@pytest.mark.parametrize(("was_read", "held"), [(True, [0]), (False, [])])
+def test_a_rejected_request_waits_without_its_body(
+    client: Client, *, was_read: bool, held: list[int]
+) -> None:
+    """What waits takes no memory; a body that was not read is rejected at once."""
+    state = client.app.state
+    held_while_waiting: list[int] = []
+
+    class Watched(RejectionRate):
+        @override
+        async def wait(self) -> None:
+            held_while_waiting.append(state.body_budget.bytes)
+
+    state.rejection_rate = Watched(max_wait_seconds=1)
+    with full_queue(state.scheduler):
+        state.scheduler.is_full = not was_read
+        response = client.post("/encode", FIVE)
+
+    assert response.status_code == 503
+    assert held_while_waiting == held
 
 
 @pytest.mark.parametrize(
@@ -195,4 +219,4 @@ def test_responses_that_take_long_to_write_are_heavy(
     model = replace(state.model, image_cost=DIGIT_COST)
     _, job = routes[path].make_job(body, media_type, model, context)
 
-    assert (job.cost > MAX_BATCH_COST or not job.is_light()) is heavy
+    assert (job.cost > FULL_BATCH.cost or not job.is_light()) is heavy

@@ -16,8 +16,7 @@ from service.model.autoencoder import Posterior
 from service.model.batching import (
     CLASS_BOUNDS,
     DECODE_COST,
-    MAX_BATCH_COST,
-    MAX_BATCH_JOBS,
+    FULL_BATCH,
     MAX_SHORT_COST,
     MIN_CONCURRENCY_TO_BATCH,
     BatchScheduler,
@@ -33,7 +32,7 @@ from tests.samples import HEIGHT, WIDTH, FakeAutoencoder
 Numbers = NDArray[np.float32]
 Compute = Callable[[], Awaitable[object]]
 SMALL = 0.01  # milliseconds
-HEAVY = 1.01 * MAX_BATCH_COST
+HEAVY = 1.01 * FULL_BATCH.cost
 LONG = 1.01 * MAX_SHORT_COST
 
 
@@ -90,7 +89,9 @@ def batched(*computes: Compute) -> list[Any]:
             job = make_job(compute)
             model = RequestAutoencoder(FakeAutoencoder(), job.timings)
             result = asyncio.get_running_loop().create_future()
-            queued.append(QueuedJob(job, model, job.run(model), result, 0.0, 0))
+            queued.append(
+                QueuedJob(job, model, job.run(model, FULL_BATCH.cost), result, 0.0, 0)
+            )
         run_batch(queued)
         results = [each.result for each in queued]
         return await asyncio.gather(*results, return_exceptions=True)
@@ -338,7 +339,7 @@ def test_a_cancelled_job_is_not_begun(
     def job(name: str, cost: float, *, is_cancelled: bool) -> Job:
         return make_job(noting(done, name), cost, is_cancelled=is_cancelled)
 
-    count = MAX_BATCH_JOBS if cost == SMALL else 1
+    count = FULL_BATCH.jobs if cost == SMALL else 1
     jobs = [job("first", cost, is_cancelled=False) for _ in range(count)]
     jobs += [
         job("gone", cost, is_cancelled=True),
@@ -353,9 +354,9 @@ def test_a_cancelled_job_is_not_begun(
 @pytest.mark.parametrize(
     ("cost", "in_a_batch"),
     [
-        (SMALL, MAX_BATCH_JOBS),
-        (MAX_BATCH_COST / 3.1, 3),
-        (MAX_BATCH_COST / 1.9, 1),
+        (SMALL, FULL_BATCH.jobs),
+        (FULL_BATCH.cost / 3.1, 3),
+        (FULL_BATCH.cost / 1.9, 1),
     ],
 )
 def test_the_loop_looks_at_its_sockets_between_batches(
@@ -517,9 +518,9 @@ def test_small_jobs_precede_larger_ones_for_a_limited_time(
     order: list[str] = []
 
     async def later(seconds: float) -> None:
-        large = make_job(noting(order, "large"), 0.9 * MAX_BATCH_COST)
+        large = make_job(noting(order, "large"), 0.9 * FULL_BATCH.cost)
         small = make_job(noting(order, "small"))
-        first = make_job(noting(order, "first"), 0.9 * MAX_BATCH_COST)
+        first = make_job(noting(order, "first"), 0.9 * FULL_BATCH.cost)
         before = asyncio.create_task(scheduler.run(first, FakeAutoencoder()))
         waiting = asyncio.create_task(scheduler.run(large, FakeAutoencoder()))
         await asyncio.sleep(0)

@@ -1,25 +1,25 @@
 """Several models share the processor, and none takes the part of another."""
 
 import asyncio
-from collections.abc import Awaitable
+import threading
 from dataclasses import replace
+from time import perf_counter
 
 import numpy as np
 import pytest
 
 from service.model.batching import (
-    MAX_BATCH_COST,
-    MAX_BATCH_JOBS,
-    MAX_SHARED_BATCH_JOBS,
+    FULL_BATCH,
     MAX_SHORT_COST,
     MIN_CONCURRENCY_TO_BATCH,
-    RECENT_SECONDS,
     REQUEST_COST,
+    SHARED_BATCH,
     BatchScheduler,
     Job,
     RequestAutoencoder,
 )
 from service.model.errors import OverloadedError
+from service.model.recent_work import RecentWork
 from service.model.sharing import ModelSchedulers
 from tests.samples import HEIGHT, WIDTH, FakeAutoencoder, pending_job
 from tests.service.model.test_batching import make_job, noting
@@ -109,7 +109,7 @@ def run_jobs(
     return order, jobs
 
 
-@pytest.mark.parametrize("cost", [1.01 * MAX_BATCH_COST, 1.01 * MAX_SHORT_COST])
+@pytest.mark.parametrize("cost", [1.01 * FULL_BATCH.cost, 1.01 * MAX_SHORT_COST])
 def test_long_jobs_of_models_take_turns(cost: float) -> None:
     """One that came last does not wait for all of another model's."""
     schedulers = ModelSchedulers(max_queue_seconds=1000)
@@ -122,11 +122,11 @@ def test_long_jobs_of_models_take_turns(cost: float) -> None:
 def test_batches_of_models_take_turns(schedulers: ModelSchedulers) -> None:
     """Between two batches of one model is one of each other that waits."""
     at_once = MIN_CONCURRENCY_TO_BATCH - 1  # of each model
-    counts = {"a": at_once + 3 * MAX_BATCH_JOBS, "b": at_once + 2 * MAX_BATCH_JOBS}
+    counts = {"a": at_once + 3 * FULL_BATCH.jobs, "b": at_once + 2 * FULL_BATCH.jobs}
     names = "".join(name * count for name, count in counts.items())
     order, _ = run_jobs(schedulers, names, 0.01)
     queued = order[2 * at_once :]
-    batches = ["".join(queued[i::MAX_BATCH_JOBS]) for i in range(MAX_BATCH_JOBS)]
+    batches = ["".join(queued[i :: FULL_BATCH.jobs]) for i in range(FULL_BATCH.jobs)]
 
     assert set(batches) == {"ababa"}
 
@@ -171,39 +171,86 @@ def test_a_few_small_jobs_do_not_wait_for_a_batch_of_another_model(
     assert waited == [False] * few + [True] * (20 - few) + [False] * few
 
 
-@pytest.mark.parametrize(
-    ("other", "pause", "size"),
-    [
-        ("", 0, MAX_BATCH_JOBS),
-        ("b", 0, MAX_SHARED_BATCH_JOBS),
-        ("b", 2 * RECENT_SECONDS, MAX_BATCH_JOBS),
-        ("b" * 100, 0, MAX_BATCH_JOBS),
-    ],
-)
-def test_batches_are_small_while_another_model_has_a_few_jobs(
-    schedulers: ModelSchedulers, other: str, pause: float, size: int
-) -> None:
-    """Not if it had them long ago, or has batches of its own."""
-    backends = {name: FakeAutoencoder() for name in NAMES}
+@pytest.fixture
+def delayed() -> ModelSchedulers:
+    """Schedulers of which b has had one small job a moment ago."""
+    schedulers = ModelSchedulers(max_queue_seconds=1)
+    schedulers.observe(range(MIN_CONCURRENCY_TO_BATCH))
+    schedulers.share(NAMES)
+    schedulers.by_name["b"].recent_work.add(REQUEST_COST, perf_counter())
+    return schedulers
+
+
+def largest_batch(schedulers: ModelSchedulers) -> int:
+    """Return how many of 40 small jobs of a are computed in one call, at most."""
+    backend = FakeAutoencoder()
     image = np.zeros((1, 1, HEIGHT, WIDTH), np.uint8)
 
     async def encode(_inputs: object, model: RequestAutoencoder) -> None:
         await model.encode(image)
 
-    def run_one(name: str) -> Awaitable[object]:
-        job = replace(make_job(noting([], name)), compute=encode)
-        return schedulers.by_name[name].run(job, backends[name])
-
     async def run() -> None:
-        before = [run_one(name) for name in other]
-        if pause:
-            await asyncio.gather(*before)
-            await asyncio.sleep(pause)
-            before = []
-        await asyncio.gather(*before, *(run_one("a") for _ in range(40)))
+        jobs = [replace(make_job(noting([], "a")), compute=encode) for _ in range(40)]
+        scheduler = schedulers.by_name["a"]
+        await asyncio.gather(*(scheduler.run(job, backend) for job in jobs))
 
     asyncio.run(run())
-    assert max(backends["a"].batches) == size
+    return max(backend.batches)
+
+
+def test_no_batch_delays_a_model_with_less_work(delayed: ModelSchedulers) -> None:
+    """The event loop reads its requests after each job of the other."""
+    assert largest_batch(delayed) == SHARED_BATCH.jobs
+
+
+def test_batches_are_full_if_no_other_model_has_work(
+    schedulers: ModelSchedulers,
+) -> None:
+    """As if there was only one model."""
+    assert largest_batch(schedulers) == FULL_BATCH.jobs
+
+
+def test_batches_are_full_again_a_second_after_another_models_job(
+    delayed: ModelSchedulers,
+) -> None:
+    """It is unlikely to have another at once."""
+    delayed.by_name["b"].recent_work = RecentWork()
+    delayed.by_name["b"].recent_work.add(REQUEST_COST, perf_counter() - 1.1)
+
+    assert largest_batch(delayed) == FULL_BATCH.jobs
+
+
+def test_batches_are_full_if_other_models_have_as_much_work(
+    delayed: ModelSchedulers,
+) -> None:
+    """Small batches would only cost throughput, of both."""
+    delayed.by_name["b"].recent_work.add(40 * REQUEST_COST, perf_counter())
+
+    assert largest_batch(delayed) == FULL_BATCH.jobs
+
+
+@pytest.mark.parametrize(
+    ("name", "cost", "in_event_loop"),
+    [
+        ("a", SHARED_BATCH.cost, True),
+        ("a", 1.01 * SHARED_BATCH.cost, False),
+        ("b", FULL_BATCH.cost, True),
+    ],
+)
+def test_larger_jobs_leave_the_event_loop_to_a_model_with_less_work(
+    delayed: ModelSchedulers, name: str, cost: float, *, in_event_loop: bool
+) -> None:
+    """They run in a thread; those of the other model do not."""
+    delayed.by_name["a"].recent_work.add(10, perf_counter())
+    threads: list[threading.Thread] = []
+
+    async def compute() -> None:
+        threads.append(threading.current_thread())
+
+    job = make_job(compute, cost)
+    asyncio.run(delayed.by_name[name].run(job, FakeAutoencoder()))
+
+    assert (threads == [threading.main_thread()]) is in_event_loop
 
 
 def test_a_model_that_was_busy_in_the_last_round_shares_batches_at_once(
@@ -216,7 +263,7 @@ def test_a_model_that_was_busy_in_the_last_round_shares_batches_at_once(
     async def run() -> list[Job]:
         jobs = []
         for _ in range(2):
-            jobs = [make_job(noting(order, "a")) for _ in range(MAX_BATCH_JOBS)]
+            jobs = [make_job(noting(order, "a")) for _ in range(FULL_BATCH.jobs)]
             running = [scheduler.run(job, FakeAutoencoder()) for job in jobs]
             await asyncio.gather(*running)
         return jobs

@@ -10,7 +10,7 @@ import pytest
 from service.api.body import JSON, Body
 from service.api.state import AppState
 from service.app import create_app
-from service.model.batching import MAX_BATCH_COST
+from service.model.batching import FULL_BATCH
 from service.observability.exposition import metrics_text
 from service.observability.request_context import RequestContext
 from service.oip.infer import infer_routes
@@ -452,4 +452,4 @@ def test_many_numbers_as_json_are_heavy(
     request, job = routes[f"{path}/infer"].make_job(content, JSON, model, context)
 
     assert request.image_count == context.images == batch
-    assert (job.cost > MAX_BATCH_COST) is heavy
+    assert (job.cost > FULL_BATCH.cost) is heavy
