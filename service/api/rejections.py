@@ -10,9 +10,9 @@ BURST_SECONDS = 0.05  # so many seconds' rejections need not wait
 class RejectionRate:
     """Bound for the processor time that rejections take.
 
-    A client that sends its request again at once would be rejected a hundred times a
-    second. With 900 of them, the event loop had time for 3 % of the requests that it
-    answered for 600; now for 84 %.
+    Clients that send a request again at once keep the event loop busy with rejections.
+    With 900 of them it had time for 3 % of the requests that it answers to 600, which
+    are not rejected; at this rate for 84 %.
 
     max_wait_seconds: beyond it the rate is exceeded, for clients that do not wait.
     """
