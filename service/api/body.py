@@ -96,9 +96,10 @@ class BodyBudget:
         try:
             while (message := await receive())["type"] == "http.request":
                 piece = message.get("body", b"")
+                context.has_arrived = not message.get("more_body", False)
                 count_bytes(piece, context, limit, self)
                 pieces += piece
-                if not message.get("more_body", False):
+                if context.has_arrived:
                     return bytes(pieces)
         except asyncio.CancelledError:
             if context in self._unfinished:
@@ -125,10 +126,11 @@ async def read_body(
     if message["type"] != "http.request":
         return None
     body: bytes = message.get("body", b"")
+    context.has_arrived = not message.get("more_body", False)
     count_bytes(body, context, limit, budget)
-    if message.get("more_body", False):
-        return await budget.read_rest(body, receive, context, limit)
-    return body  # usually one piece
+    if context.has_arrived:
+        return body  # usually one piece
+    return await budget.read_rest(body, receive, context, limit)
 
 
 def count_bytes(

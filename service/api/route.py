@@ -22,6 +22,7 @@ from service.api.body import (
 )
 from service.api.content_encoding import check_encoding, decompress
 from service.api.errors import (
+    OVERLOADED,
     Problem,
     invalid_image,
     invalid_request,
@@ -49,7 +50,6 @@ from service.api.uploads import (
 from service.imaging.codec import DecodedImages
 from service.imaging.errors import ImageError
 from service.model.batching import Job, RequestAutoencoder, advance
-from service.model.errors import OverloadedError
 from service.observability.request_context import SCOPE_KEY, RequestContext
 from service.operations.base import (
     ExampleInputs,
@@ -141,18 +141,17 @@ class OperationRoute(APIRoute):
         context: RequestContext = scope[SCOPE_KEY]
         context.model = model.name
         content = problem = None
-        is_overloaded = False
         try:
             content = await self._operate(scope, receive, context, model)
         except Exception as error:  # noqa: BLE001 - problem_of re-raises the unexpected
-            problem = problem_of(error)
-            is_overloaded = isinstance(error, OverloadedError)
+            # The traceback would keep the body in memory.
+            problem = problem_of(error).with_traceback(None)
         finally:
             self.state.body_budget.bytes -= context.held_bytes
         if problem is not None:
-            # A body that was not read is still in memory, and does not wait.
-            if is_overloaded and context.bytes_in:
-                await self.state.rejection_rate.wait()
+            # A body of which the connection holds a part does not wait.
+            if problem.kind is OVERLOADED and context.has_arrived:
+                await self.state.rejection_rate.wait(context.bytes_in)
             response = problem_response(scope, problem)
             await response(scope, receive, send)
             return

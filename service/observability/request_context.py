@@ -14,6 +14,7 @@ class RequestContext:
 
     route: path that the request counts for; empty until a route has been found.
     model: name of the model that computes it, if any.
+    has_arrived: whether the body is complete; all of it was taken from the connection.
     held_bytes: bytes of the body that are in memory.
     cost: estimated processor time of its job, in milliseconds.
     status: 0 until the response has begun.
@@ -27,6 +28,7 @@ class RequestContext:
     model: str = ""
     images: int = 0
     cost: float = 0.0
+    has_arrived: bool = False
     bytes_in: int = 0
     held_bytes: int = 0
     bytes_out: int = 0

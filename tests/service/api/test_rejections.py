@@ -4,14 +4,17 @@ import asyncio
 
 from service.api.rejections import (
     BURST_SECONDS,
-    REJECTIONS_PER_SECOND,
+    BYTE_SECONDS,
+    PART,
+    REJECTION_SECONDS,
     RejectionRate,
 )
 
-BURST = round(BURST_SECONDS * REJECTIONS_PER_SECOND)
+PER_SECOND = round(PART / REJECTION_SECONDS)
+BURST = round(BURST_SECONDS * PER_SECOND)
 
 
-def waits(count: int, max_wait_seconds: float) -> list[float]:
+def waits(count: int, max_wait_seconds: float, body_bytes: int = 0) -> list[float]:
     """Return how long each of some rejections at the same time waits, in seconds."""
 
     async def run() -> list[float]:
@@ -20,7 +23,7 @@ def waits(count: int, max_wait_seconds: float) -> list[float]:
         started = loop.time()
 
         async def reject() -> float:
-            await rate.wait()
+            await rate.wait(body_bytes)
             return loop.time() - started
 
         return await asyncio.gather(*(reject() for _ in range(count)))
@@ -31,7 +34,7 @@ def waits(count: int, max_wait_seconds: float) -> list[float]:
 def ends_at_once(rate: RejectionRate) -> bool:
     """Return whether a rejection is sent without a turn of the event loop."""
     try:
-        rate.wait().send(None)
+        rate.wait(body_bytes=0).send(None)
     except StopIteration:
         return True
     return False
@@ -52,11 +55,19 @@ def test_many_rejections_are_sent_one_after_another() -> None:
     seconds = waits(BURST + 100, max_wait_seconds=10)
 
     assert seconds == sorted(seconds)
-    assert seconds[-1] > 0.9 * 100 / REJECTIONS_PER_SECOND
+    assert seconds[-1] > 0.9 * 100 / PER_SECOND
+
+
+def test_rejections_of_large_bodies_wait_for_longer() -> None:
+    """To read them took time."""
+    size = round(REJECTION_SECONDS / BYTE_SECONDS)  # twice the time
+    seconds = waits(BURST + 50, max_wait_seconds=10, body_bytes=size)
+
+    assert seconds[-1] > 0.9 * (2 * 50 + BURST) / PER_SECOND
 
 
 def test_no_rejection_waits_for_longer_than_the_limit() -> None:
     """However many there are: in turn, these would take 10 s."""
-    seconds = waits(10 * REJECTIONS_PER_SECOND, max_wait_seconds=0.01)
+    seconds = waits(10 * PER_SECOND, max_wait_seconds=0.01)
 
     assert max(seconds) < 5

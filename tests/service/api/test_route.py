@@ -101,7 +101,8 @@ def test_a_rejected_request_waits_without_its_body(
 
     class Watched(RejectionRate):
         @override
-        async def wait(self) -> None:
+        async def wait(self, body_bytes: int) -> None:
+            assert body_bytes
             held_while_waiting.append(state.body_budget.bytes)
 
     state.rejection_rate = Watched(max_wait_seconds=1)
