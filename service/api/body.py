@@ -140,8 +140,8 @@ def count_bytes(
     budget: BodyBudget,
 ) -> None:
     """Count a piece of a body. Raises ProblemError if the body is too large."""
-    budget.acquire(len(piece), context)
     context.bytes_in += len(piece)
+    budget.acquire(len(piece), context)
     if context.bytes_in > limit:
         raise too_large(f"more than {limit}", limit)
 

@@ -91,27 +91,49 @@ def test_a_body_is_rejected_before_its_end(client: Client) -> None:
     assert json.loads(body["body"])["type"] == "urn:vae-service:problem:body-too-large"
 
 
-@pytest.mark.parametrize(("was_read", "held"), [(True, [0]), (False, [])])
-def test_a_rejected_request_waits_without_its_body(
-    client: Client, *, was_read: bool, held: list[int]
-) -> None:
-    """What waits takes no memory; a body that was not read is rejected at once."""
+@pytest.fixture
+def held_while_waiting(client: Client) -> list[int]:
+    """Bytes of bodies in memory at the time of each rejection that waits."""
     state = client.app.state
-    held_while_waiting: list[int] = []
+    held: list[int] = []
 
     class Watched(RejectionRate):
         @override
         async def wait(self, body_bytes: int) -> None:
             assert body_bytes
-            held_while_waiting.append(state.body_budget.bytes)
+            held.append(state.body_budget.bytes)
 
     state.rejection_rate = Watched(max_wait_seconds=1)
-    with full_queue(state.scheduler):
-        state.scheduler.is_full = not was_read
+    return held
+
+
+@pytest.mark.parametrize(("was_read", "held"), [(True, [0]), (False, [])])
+def test_a_rejected_request_waits_without_its_body(
+    client: Client, held_while_waiting: list[int], *, was_read: bool, held: list[int]
+) -> None:
+    """What waits takes no memory; a body that was not read is rejected at once."""
+    scheduler = client.app.state.scheduler
+    with full_queue(scheduler):
+        scheduler.is_full = not was_read
         response = client.post("/encode", FIVE)
 
     assert response.status_code == 503
     assert held_while_waiting == held
+
+
+@pytest.mark.parametrize(("is_whole", "waits"), [(True, 1), (False, 0)])
+def test_a_request_that_exceeds_the_memory_waits_if_its_body_has_arrived(
+    client: Client, held_while_waiting: list[int], *, is_whole: bool, waits: int
+) -> None:
+    """Otherwise the connection would hold a part of it meanwhile."""
+    budget = client.app.state.body_budget
+    budget.bytes = 1_000_000
+    message = {"type": "http.request", "body": BODY, "more_body": not is_whole}
+    start, _ = send(client, [message])
+
+    assert start["status"] == 503
+    assert len(held_while_waiting) == waits
+    assert budget.bytes == 1_000_000
 
 
 @pytest.mark.parametrize(
