@@ -8,7 +8,7 @@ import shutil
 import socket
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -70,18 +70,19 @@ def row(load: Load) -> list[str]:
     """Measure the latency alone and beside a load, in turns."""
     workload = reconstruct_workload(load.images)
     saturating = replace(workload, path=f"/models/busy{workload.path}")
+    request = request_bytes(reconstruct_workload(1))
     alone: Times = []
     beside: Times = []
     rates = []
     with running(load.model) as server, ThreadPoolExecutor(1) as executor:
         seconds = SECONDS + 2 * STARTING_SECONDS
         for _ in range(ROUNDS):
-            alone += latencies(server)
+            alone += latencies(server, request)
             requests = executor.submit(
                 run_wrk, server.url, saturating, seconds, load.connections
             )
             time.sleep(STARTING_SECONDS)
-            beside += latencies(server)
+            beside += latencies(server, request)
             count, duration = requests.result()
             rates.append(count / duration)
     times = [quantile(sorted(each), q) for each in (alone, beside) for q in QUANTILES]
@@ -100,37 +101,34 @@ def running(busy: Path) -> Iterator[RunningServer]:
             yield server
 
 
-def latencies(server: RunningServer) -> Times:
-    """Return the times of single requests, some time after one another, in seconds."""
+def latencies(server: RunningServer, request: bytes) -> Times:
+    """Return the latencies in seconds of requests at random times, one after another.
+
+    Not by ``hey``, as in benchmarks.latency: it would share its core with wrk.
+    """
     host, port = server.url.removeprefix("http://").split(":")
-    request = request_bytes(reconstruct_workload(1))
     times = []
     pauses = np.random.default_rng()
     end = time.perf_counter() + SECONDS
     with socket.create_connection((host, int(port))) as connection:
-        exchange = exchanger(connection, request)
-        exchange()
+        exchange(connection, request)
         while time.perf_counter() < end:
             time.sleep(pauses.uniform(0, 2 / REQUESTS_PER_SECOND))
             started = time.perf_counter()
-            exchange()
+            exchange(connection, request)
             times.append(time.perf_counter() - started)
     return times
 
 
-def exchanger(connection: socket.socket, request: bytes) -> Callable[[], None]:
-    """Return a function that sends a request and waits for its response.
+def exchange(connection: socket.socket, request: bytes) -> None:
+    """Send a request and wait for its response.
 
-    It raises RuntimeError unless the response is a success.
+    Raise RuntimeError unless it is a success.
     """
-
-    def exchange() -> None:
-        connection.sendall(request)
-        response = connection.recv(BUFFER_BYTES)  # it is sent in one piece
-        if not response.startswith(b"HTTP/1.1 200 "):
-            raise RuntimeError(response.decode(errors="replace"))
-
-    return exchange
+    connection.sendall(request)
+    response = connection.recv(BUFFER_BYTES)  # it is sent in one piece
+    if not response.startswith(b"HTTP/1.1 200 "):
+        raise RuntimeError(response.decode(errors="replace"))
 
 
 def request_bytes(workload: Workload) -> bytes:

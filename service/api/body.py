@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import jiter
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from service.api.errors import (
     BODY_TOO_LARGE,
@@ -95,10 +95,7 @@ class BodyBudget:
         self._unfinished[context] = task
         try:
             while (message := await receive())["type"] == "http.request":
-                piece = message.get("body", b"")
-                context.has_arrived = not message.get("more_body", False)
-                count_bytes(piece, context, limit, self)
-                pieces += piece
+                pieces += take_piece(message, context, limit, self)
                 if context.has_arrived:
                     return bytes(pieces)
         except asyncio.CancelledError:
@@ -125,25 +122,29 @@ async def read_body(
     message = await receive()
     if message["type"] != "http.request":
         return None
-    body: bytes = message.get("body", b"")
-    context.has_arrived = not message.get("more_body", False)
-    count_bytes(body, context, limit, budget)
+    body = take_piece(message, context, limit, budget)
     if context.has_arrived:
         return body  # usually one piece
     return await budget.read_rest(body, receive, context, limit)
 
 
-def count_bytes(
-    piece: bytes,
+def take_piece(
+    message: Message,
     context: RequestContext,
     limit: int,
     budget: BodyBudget,
-) -> None:
-    """Count a piece of a body. Raises ProblemError if the body is too large."""
+) -> bytes:
+    """Return the next piece of a body, and count it.
+
+    Raises ProblemError if the body is too large.
+    """
+    piece: bytes = message.get("body", b"")
+    context.has_arrived = not message.get("more_body", False)
     context.bytes_in += len(piece)
     budget.acquire(len(piece), context)
     if context.bytes_in > limit:
         raise too_large(f"more than {limit}", limit)
+    return piece
 
 
 def too_large(length: str, limit: int) -> ProblemError:

@@ -5,8 +5,8 @@ import asyncio
 # Processor time of a rejection, and of each byte of a body that was read before.
 REJECTION_SECONDS = 1e-4
 BYTE_SECONDS = 5e-10
-PART = 0.1  # of a core for all rejections: 1,000 a second if their bodies are small
-BURST_SECONDS = 0.05  # so many seconds' rejections need not wait
+CORE_SHARE = 0.1  # for all rejections: 1,000 a second if their bodies are small
+BURST_SECONDS = 0.05  # rejections that are due within this time are sent at once
 
 
 class RejectionRate:
@@ -16,7 +16,8 @@ class RejectionRate:
     With 900 of them it had time for 3 % of the requests that it answers to 256, which
     are not rejected; with this bound, for 80 %.
 
-    max_wait_seconds: of a rejection, even if they then take more time.
+    max_wait_seconds: the longest that one waits. If more clients retry at once than this
+        time allows for, rejections take a larger share.
     """
 
     def __init__(self, max_wait_seconds: float) -> None:
@@ -27,7 +28,7 @@ class RejectionRate:
         """Wait until a rejection may be sent: not at all, if there were few."""
         now = asyncio.get_running_loop().time()
         seconds = REJECTION_SECONDS + BYTE_SECONDS * body_bytes
-        due = max(self._due, now - BURST_SECONDS) + seconds / PART
+        due = max(self._due, now - BURST_SECONDS) + seconds / CORE_SHARE
         self._due = min(due, now + self._max_wait_seconds)
         if self._due > now:
             await asyncio.sleep(self._due - now)

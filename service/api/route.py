@@ -149,7 +149,7 @@ class OperationRoute(APIRoute):
         finally:
             self.state.body_budget.bytes -= context.held_bytes
         if problem is not None:
-            # A body of which the connection holds a part does not wait.
+            # While a body still arrives, the connection would hold a part of it.
             if problem.kind is OVERLOADED and context.has_arrived:
                 await self.state.rejection_rate.wait(context.bytes_in)
             response = problem_response(scope, problem)

@@ -51,8 +51,9 @@ Array = NDArray[Any]
 class BatchLimits(NamedTuple):
     """The most that the event loop computes before it serves its sockets again.
 
-    jobs: in a batch. Each lets a client send its next request, which is read then.
-    cost: of a job that runs in the event loop, and of all jobs of a batch together.
+    jobs: number of jobs in a batch. Each response lets a client send its next request,
+        and the event loop then reads all of these.
+    cost: cost of a batch, and of a single job that does not run in a thread.
     """
 
     jobs: int
@@ -194,7 +195,7 @@ class Job:
     async def run(self, model: RequestAutoencoder, max_cost: float) -> Any:  # noqa: ANN401 - see finish
         """Run the steps and record their times. Raises any error that they raise.
 
-        max_cost: of a job that runs in the event loop.
+        max_cost: a job of a greater cost runs in a thread.
         """
         if self.cost > max_cost or not self.is_light():
             await Offload()
@@ -457,9 +458,10 @@ class BatchScheduler:
             loop.call_soon(self._run_batch, loop)
 
     def _limits(self) -> BatchLimits:
-        """Return the limits of a batch, which are smaller if it delays another model.
+        """Return the limits of a batch.
 
-        That is one with recent requests, but less than half of this one's work.
+        They are smaller while another model has recent requests, but less than half of
+        this one's work: its requests wait in the sockets until a batch ends.
         """
         now = perf_counter()
         most = self.recent_work.at(now) / 2

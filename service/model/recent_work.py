@@ -1,4 +1,4 @@
-"""How much a model has had to compute lately."""
+"""Recent work of a model, to compare models by what they have to compute."""
 
 from math import exp, inf
 

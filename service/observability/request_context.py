@@ -14,7 +14,7 @@ class RequestContext:
 
     route: path that the request counts for; empty until a route has been found.
     model: name of the model that computes it, if any.
-    has_arrived: whether the body is complete; all of it was taken from the connection.
+    has_arrived: whether the whole body has been received.
     held_bytes: bytes of the body that are in memory.
     cost: estimated processor time of its job, in milliseconds.
     status: 0 until the response has begun.

@@ -5,12 +5,12 @@ import asyncio
 from service.api.rejections import (
     BURST_SECONDS,
     BYTE_SECONDS,
-    PART,
+    CORE_SHARE,
     REJECTION_SECONDS,
     RejectionRate,
 )
 
-PER_SECOND = round(PART / REJECTION_SECONDS)
+PER_SECOND = round(CORE_SHARE / REJECTION_SECONDS)
 BURST = round(BURST_SECONDS * PER_SECOND)
 
 

@@ -172,11 +172,8 @@ def test_a_few_small_jobs_do_not_wait_for_a_batch_of_another_model(
 
 
 @pytest.fixture
-def delayed() -> ModelSchedulers:
+def delayed(schedulers: ModelSchedulers) -> ModelSchedulers:
     """Schedulers of which b has had one small job a moment ago."""
-    schedulers = ModelSchedulers(max_queue_seconds=1)
-    schedulers.observe(range(MIN_CONCURRENCY_TO_BATCH))
-    schedulers.share(NAMES)
     schedulers.by_name["b"].recent_work.add(REQUEST_COST, perf_counter())
     return schedulers
 
